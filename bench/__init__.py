@@ -1,0 +1,1 @@
+"""The load generator `segue bench`, for any STOMP broker."""

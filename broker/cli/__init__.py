@@ -1,0 +1,1 @@
+"""The command `segue`: one module a group of commands."""

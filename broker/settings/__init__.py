@@ -1,0 +1,1 @@
+"""The settings: one frozen dataclass a section, read from TOML and the environment."""

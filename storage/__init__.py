@@ -1,0 +1,1 @@
+"""Durable logs on disk: journal, segments, catalog and cursors."""

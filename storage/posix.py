@@ -1,0 +1,167 @@
+"""The real disk: a directory on a POSIX file system. Modes are 0700 and 0600, whatever the umask says."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+
+from segue.storage.disk import Database
+from segue.storage.sqlite import open_sqlite
+
+__all__ = ["PosixDisk", "PosixFile"]
+
+_DIRECTORY_MODE = 0o700
+_FILE_MODE = 0o600
+_ZEROS = bytes(1 << 20)
+
+
+class PosixFile:
+    """A `segue.storage.disk.File` on a descriptor opened O_DSYNC."""
+
+    def __init__(self, descriptor: int, size: int, direct: bool) -> None:
+        self._descriptor = descriptor
+        self.size = size
+        self.direct = direct
+
+    def write_sync(self, offset: int, data: memoryview) -> None:
+        while data:
+            written = os.pwrite(self._descriptor, data, offset)
+            # A short write is made good; under O_DIRECT the rest has to start at a page again.
+            written -= written % 4096
+            if written == 0:
+                raise OSError(errno.EIO, "the disk takes no whole page")
+            data = data[written:]
+            offset += written
+
+    def read(self, offset: int, size: int) -> bytes:
+        # Read through the page cache: O_DIRECT wants aligned memory, and recovery reads each byte once.
+        parts = []
+        while size > 0:
+            part = os.pread(self._descriptor, size, offset)
+            if not part:
+                break
+            parts.append(part)
+            offset += len(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def sync(self) -> None:
+        os.fdatasync(self._descriptor)
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+class PosixDisk:
+    """A `segue.storage.disk.Disk` below `root`, which must exist."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def create(self, path: str, size: int) -> PosixFile:
+        descriptor = os.open(self.root / path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
+        try:
+            os.fchmod(descriptor, _FILE_MODE)
+            # Zeros, not fallocate: an unwritten extent would be converted, and so its metadata committed,
+            # at each first write into it, which doubles the price of a sync.
+            for offset in range(0, size, len(_ZEROS)):
+                _write_all(descriptor, memoryview(_ZEROS)[: min(len(_ZEROS), size - offset)], offset)
+            os.fsync(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            os.unlink(self.root / path)
+            raise
+        os.close(descriptor)
+        return self.open(path)
+
+    def open(self, path: str) -> PosixFile:
+        full = self.root / path
+        flags = os.O_RDWR | os.O_DSYNC | os.O_CLOEXEC
+        descriptor = os.open(full, flags)
+        return PosixFile(descriptor, os.fstat(descriptor).st_size, False)
+
+    def write_file(self, path: str, data: bytes) -> None:
+        temporary = self.root / (path + ".new")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _FILE_MODE)
+        try:
+            os.fchmod(descriptor, _FILE_MODE)
+            _write_all(descriptor, memoryview(data), 0)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(temporary, self.root / path)
+        self.sync_directory(os.path.dirname(path))
+
+    def read_file(self, path: str) -> bytes:
+        return (self.root / path).read_bytes()
+
+    def rename(self, old: str, new: str) -> None:
+        os.rename(self.root / old, self.root / new)
+
+    def unlink(self, path: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.root / path)
+
+    def sync_file(self, path: str) -> None:
+        descriptor = os.open(self.root / path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fchmod(descriptor, _FILE_MODE)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def sync_directory(self, path: str) -> None:
+        descriptor = os.open(self.root / path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def list(self, path: str) -> list[str]:
+        try:
+            return sorted(os.listdir(self.root / path))
+        except FileNotFoundError:
+            return []
+
+    def make_directory(self, path: str) -> None:
+        full = self.root / path
+        if full.is_dir():
+            return
+        parent = os.path.dirname(path)
+        if parent:
+            self.make_directory(parent)
+        os.mkdir(full, _DIRECTORY_MODE)
+        os.chmod(full, _DIRECTORY_MODE)
+        self.sync_directory(parent)
+
+    def remove_directory(self, path: str) -> None:
+        with contextlib.suppress(FileNotFoundError, OSError):
+            os.rmdir(self.root / path)
+
+    def size(self, path: str) -> int:
+        try:
+            return os.stat(self.root / path).st_size
+        except FileNotFoundError:
+            return -1
+
+    def free_bytes(self) -> int:
+        stat = os.statvfs(self.root)
+        return stat.f_bavail * stat.f_frsize
+
+    async def open_database(self, path: str, *, mode: str) -> Database:
+        full = self.root / path
+        if mode != "read" and not full.exists():
+            # SQLite would create it with the umask's mode.
+            os.close(os.open(full, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE))
+        return await open_sqlite(full, mode)
+
+
+def _write_all(descriptor: int, data: memoryview, offset: int) -> None:
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data = data[written:]
+        offset += written

@@ -1,0 +1,102 @@
+"""A record: one message, encoded once on arrival. The same bytes stand in the journal, in memory and in a block.
+
+Layout, little-endian (docs/formats/record.md has a worked example):
+
+    offset size
+         0    4  size of the whole record in bytes, these four included
+         4    4  CRC-32 of everything behind it
+         8    8  accepted, milliseconds since 1970 UTC
+        16    8  expires, milliseconds since 1970 UTC, 0 = never
+        24    1  encoding of the headers (`Encoding`)
+        25    1  flags (`PERSISTENT`)
+        26    2  reserved, 0
+        28    4  size of the headers in bytes
+        32    …  headers, then body
+
+A version bump: a new `Encoding` for other headers; for another layout a new entry type in the journal and a new
+block format, as a record itself carries no version.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+from zlib import crc32
+
+from segue.storage.errors import RecordDamagedError
+
+__all__ = ["HEADERS_AT", "PERSISTENT", "Encoding", "Record", "decode", "encode", "prefix", "split", "verify"]
+
+HEADERS_AT = 32
+PERSISTENT = 1
+
+_SIZE_CRC = struct.Struct("<II")
+_FIXED = struct.Struct("<QQBBHI")
+_pack_size_crc = _SIZE_CRC.pack
+
+
+class Encoding(enum.IntEnum):
+    """In which protocol's form the headers of a record are kept."""
+
+    STOMP = 1
+    """STOMP 1.2 header lines, each ended by LF, then `content-length` and a blank line: a MESSAGE's own bytes."""
+
+
+class Record(NamedTuple):
+    """A decoded record."""
+
+    accepted_ms: int
+    expires_ms: int
+    encoding: int
+    flags: int
+    headers: bytes
+    body: bytes
+
+
+def prefix(accepted_ms: int, headers: bytes, flags: int = PERSISTENT, expires_ms: int = 0, encoding: int = Encoding.STOMP) -> tuple[bytes, int]:
+    """What messages with the same headers, accepted in the same read, have in common.
+
+    Returns:
+        The bytes between the checksum and the body, and the checksum over them, to go into `encode`.
+    """
+    common = _FIXED.pack(accepted_ms, expires_ms, encoding, flags, 0, len(headers)) + headers
+    return common, crc32(common)
+
+
+def encode(common: bytes, common_crc: int, body: bytes) -> bytes:
+    """A record from a `prefix` and a body. This is on the path of every message."""
+    return b"".join((_pack_size_crc(8 + len(common) + len(body), crc32(body, common_crc)), common, body))
+
+
+def decode(record: bytes) -> Record:
+    """The parts of a record that `verify` accepts."""
+    accepted_ms, expires_ms, encoding, flags, _, headers_size = _FIXED.unpack_from(record, 8)
+    end = HEADERS_AT + headers_size
+    return Record(accepted_ms, expires_ms, encoding, flags, record[HEADERS_AT:end], record[end:])
+
+
+def verify(record: bytes) -> bool:
+    """True when size and checksum of a record are right."""
+    if len(record) < HEADERS_AT:
+        return False
+    size, crc = _SIZE_CRC.unpack_from(record)
+    return size == len(record) and crc == crc32(memoryview(record)[8:])
+
+
+def split(blob: bytes, count: int, offset: int = 0) -> Iterator[bytes]:
+    """The `count` records that stand one behind the other in `blob` from `offset`; checksums are not looked at.
+
+    Raises:
+        RecordDamagedError: their sizes do not add up.
+    """
+    end = len(blob)
+    for _ in range(count):
+        if end - offset < HEADERS_AT:
+            raise RecordDamagedError(f"a record at byte {offset} of {end} is cut short")
+        size = int.from_bytes(blob[offset : offset + 4], "little")
+        if not HEADERS_AT <= size <= end - offset:
+            raise RecordDamagedError(f"a record at byte {offset} of {end} claims {size} bytes")
+        yield blob[offset : offset + size]
+        offset += size

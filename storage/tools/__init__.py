@@ -1,0 +1,1 @@
+"""Tools that look into a data directory, stopped or running: check, show, dump, salvage."""

@@ -1,0 +1,1 @@
+"""What tests of several kinds share: verbs, models, simulated parts."""

@@ -1,0 +1,1 @@
+"""Tests of the running daemon and of the installed package, from outside."""

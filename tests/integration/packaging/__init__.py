@@ -1,0 +1,1 @@
+"""Tests of the wheel, installed into an empty environment."""

@@ -1,0 +1,1 @@
+"""Tests of the source text: sizes, names, docstrings, packaging lists."""

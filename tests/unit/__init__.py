@@ -1,0 +1,1 @@
+"""Unit tests: one file for each source file, at the same path."""

@@ -12,8 +12,8 @@ from segue.broker.frontends import FrontEndError, load_frontends
 
 
 class Lines:
-    name = "lines"
-    settings_section = None
+    name: str = "lines"
+    settings_section: str | None = None
 
     async def serve(self, node: Any, settings: Any, *, task_status: trio.TaskStatus[Sequence[str]]) -> None:
         raise NotImplementedError

@@ -22,7 +22,7 @@ test: check ## every check and every test but the long ones
 	$(PYTEST) -m "not long"
 
 test-long: $(VENV)/.installed-for-tests ## the tests that take long: crash campaigns, deep queues
-	$(PYTEST) -m long
+	$(PYTEST) -m long --hypothesis-profile=long
 
 check: $(VENV)/.installed-for-tests ## style, types, who imports whom
 	$(BIN)/ruff check

@@ -1,0 +1,19 @@
+"""The wheel and the environment that it is installed into: made once, they take a while."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.packaging.installed import Environment, build_wheel
+
+
+@pytest.fixture(scope="package")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="package")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    environment = Environment.make(tmp_path_factory.mktemp("environment"))
+    environment.install(wheel)
+    return environment

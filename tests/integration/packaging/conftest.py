@@ -1,19 +1,17 @@
 """The wheel and the environment that it is installed into: made once, they take a while."""
 
-from pathlib import Path
-
 import pytest
 
-from tests.integration.packaging.installed import Environment, build_wheel
+from tests.integration.packaging.installed import Environment, Wheel, build_wheel
 
 
 @pytest.fixture(scope="package")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Wheel:
     return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="package")
-def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+def environment(wheel: Wheel, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     environment = Environment.make(tmp_path_factory.mktemp("environment"))
-    environment.install(wheel)
+    environment.install(wheel.path)
     return environment

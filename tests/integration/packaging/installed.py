@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import sys
 import venv
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Environment", "build_wheel", "run"]
+__all__ = ["Environment", "Wheel", "build_wheel", "run"]
 
-ROOT = Path(__file__).parents[3]
+_ROOT = Path(__file__).parents[3]
 # What is not source: copying it would take time, and stale output of an earlier build would end up in the wheel.
 _NOT_SOURCE = shutil.ignore_patterns(".*", "build", "data", "dist", "*.egg-info", "__pycache__", "tests", "docs")
 
@@ -49,13 +50,27 @@ class Environment:
         return run(str(self.python), "-W", "error", *arguments, cwd=self.path)
 
 
-def build_wheel(scratch: Path) -> Path:
+@dataclass(frozen=True)
+class Wheel:
+    """A built wheel, and the copy of the source that it was built from."""
+
+    path: Path
+    source: Path
+
+    @property
+    def names(self) -> set[str]:
+        """The paths of the files in it."""
+        with zipfile.ZipFile(self.path) as archive:
+            return set(archive.namelist())
+
+
+def build_wheel(scratch: Path) -> Wheel:
     """Build a source distribution, and the wheel from that: so a file that either forgets is missing in the end."""
     source = scratch / "source"
-    shutil.copytree(ROOT, source, ignore=_NOT_SOURCE)
+    shutil.copytree(_ROOT, source, ignore=_NOT_SOURCE)
     run(sys.executable, "-m", "build", "--outdir", str(scratch / "dist"), cwd=source)
     (wheel,) = (scratch / "dist").glob("*.whl")
-    return wheel
+    return Wheel(wheel, source)
 
 
 def run(*command: str, cwd: Path) -> str:

@@ -1,34 +1,28 @@
 """What the wheel holds, and what can be done where nothing but the wheel is installed."""
 
 import json
-import zipfile
-from pathlib import Path
 
 from segue.broker import __version__
-from tests.integration.packaging.installed import Environment
-from tests.tidy.tree import ROOT, source_modules
+from tests.integration.packaging.installed import Environment, Wheel
+from tests.tidy.tree import SOURCE_FOLDERS
 
 
-def names_in(wheel: Path) -> set[str]:
-    with zipfile.ZipFile(wheel) as archive:
-        return set(archive.namelist())
+def test_the_wheel_has_one_name_at_the_top_besides_its_metadata(wheel: Wheel) -> None:
+    assert {name.partition("/")[0] for name in wheel.names} == {"segue", f"segue-{__version__}.dist-info"}
 
 
-def test_the_wheel_has_one_name_at_the_top_besides_its_metadata(wheel: Path) -> None:
-    assert {name.partition("/")[0] for name in names_in(wheel)} == {"segue", f"segue-{__version__}.dist-info"}
+def test_every_source_file_is_in_the_wheel(wheel: Wheel) -> None:
+    paths = [path for folder in SOURCE_FOLDERS for path in (wheel.source / folder).rglob("*.py")]
+    assert {f"segue/{path.relative_to(wheel.source)}" for path in paths} - wheel.names == set()
 
 
-def test_every_source_file_is_in_the_wheel(wheel: Path) -> None:
-    assert {f"segue/{module.path}" for module in source_modules()} - names_in(wheel) == set()
-
-
-def test_the_wheel_says_that_it_is_typed(wheel: Path) -> None:
-    typed = {f"segue/{folder}/py.typed" for folder in ("broker", "protocols", "storage", "bench")}
-    assert typed - names_in(wheel) == set()
+def test_the_wheel_says_that_it_is_typed(wheel: Wheel) -> None:
+    typed = {f"segue/{folder}/py.typed" for folder in SOURCE_FOLDERS}
+    assert typed - wheel.names == set()
 
 
 def test_nothing_of_ours_is_at_the_top_of_site_packages(environment: Environment) -> None:
-    ours = {"broker", "protocols", "storage", "bench", "conf", "systemd", "tests"}
+    ours = {*SOURCE_FOLDERS, "conf", "systemd", "tests"}
     assert ours & {path.stem for path in environment.site_packages.iterdir()} == set()
 
 
@@ -65,12 +59,17 @@ def test_the_command_line_does_not_import_trio_before_it_has_to(environment: Env
     assert environment.run_python("-c", program) == "False False\n"
 
 
-def test_the_default_configuration_is_installed_as_it_is_in_the_repository(environment: Environment) -> None:
-    assert installed_data(environment, "conf", "segue.toml") == (ROOT / "conf" / "segue.toml").read_text()
+def test_the_default_configuration_is_installed_as_it_is_in_the_repository(
+    environment: Environment, wheel: Wheel
+) -> None:
+    assert installed_data(environment, "conf", "segue.toml") == (wheel.source / "conf" / "segue.toml").read_text()
 
 
-def test_the_systemd_unit_is_installed_as_it_is_in_the_repository(environment: Environment) -> None:
-    assert installed_data(environment, "systemd", "segue.service") == (ROOT / "systemd" / "segue.service").read_text()
+def test_the_systemd_unit_is_installed_as_it_is_in_the_repository(environment: Environment, wheel: Wheel) -> None:
+    assert (
+        installed_data(environment, "systemd", "segue.service")
+        == (wheel.source / "systemd" / "segue.service").read_text()
+    )
 
 
 def installed_data(environment: Environment, folder: str, name: str) -> str:

@@ -37,7 +37,9 @@ class DirectoryLockedError(StorageError):
 
     def __init__(self, directory: Path, pid: int) -> None:
         holder = f"process {pid}" if pid else "another process"
-        super().__init__(f"{directory}: {holder} uses this data directory; stop it, or give another directory with --data")
+        super().__init__(
+            f"{directory}: {holder} uses this data directory; stop it, or give another directory with --data"
+        )
         self.pid = pid
 
 

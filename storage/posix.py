@@ -18,16 +18,20 @@ _ZEROS = bytes(1 << 20)
 
 
 class PosixFile:
-    """A `segue.storage.disk.File` on a descriptor opened O_DSYNC."""
+    """A `segue.storage.disk.File`: one descriptor for reads, one opened O_DSYNC (and O_DIRECT) for writes."""
 
-    def __init__(self, descriptor: int, size: int, direct: bool) -> None:
-        self._descriptor = descriptor
-        self.size = size
-        self.direct = direct
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._writer = _open_writer(path)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        self.size = os.fstat(self._descriptor).st_size
 
     def write_sync(self, offset: int, data: memoryview) -> None:
         while data:
-            written = os.pwrite(self._descriptor, data, offset)
+            written = os.pwrite(self._writer, data, offset)
             # A short write is made good; under O_DIRECT the rest has to start at a page again.
             written -= written % 4096
             if written == 0:
@@ -53,6 +57,7 @@ class PosixFile:
     def close(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
+            os.close(self._writer)
             self._descriptor = -1
 
 
@@ -79,10 +84,7 @@ class PosixDisk:
         return self.open(path)
 
     def open(self, path: str) -> PosixFile:
-        full = self.root / path
-        flags = os.O_RDWR | os.O_DSYNC | os.O_CLOEXEC
-        descriptor = os.open(full, flags)
-        return PosixFile(descriptor, os.fstat(descriptor).st_size, False)
+        return PosixFile(self.root / path)
 
     def write_file(self, path: str, data: bytes) -> None:
         temporary = self.root / (path + ".new")
@@ -158,6 +160,18 @@ class PosixDisk:
             # SQLite would create it with the umask's mode.
             os.close(os.open(full, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE))
         return await open_sqlite(full, mode)
+
+
+def _open_writer(path: Path) -> int:
+    flags = os.O_WRONLY | os.O_DSYNC | os.O_CLOEXEC
+    try:
+        # Past the page cache: one request to the disk instead of write-back plus flush (15 % off a lone sync,
+        # 40 % off one of 1 MiB), and the journal doesn't push the segments out of the cache.
+        return os.open(path, flags | os.O_DIRECT)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return os.open(path, flags)  # tmpfs and some network file systems have no O_DIRECT
 
 
 def _write_all(descriptor: int, data: memoryview, offset: int) -> None:

@@ -55,7 +55,9 @@ class Record(NamedTuple):
     body: bytes
 
 
-def prefix(accepted_ms: int, headers: bytes, flags: int = PERSISTENT, expires_ms: int = 0, encoding: int = Encoding.STOMP) -> tuple[bytes, int]:
+def prefix(
+    accepted_ms: int, headers: bytes, flags: int = PERSISTENT, expires_ms: int = 0, encoding: int = Encoding.STOMP
+) -> tuple[bytes, int]:
     """What messages with the same headers, accepted in the same read, have in common.
 
     Returns:

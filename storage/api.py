@@ -1,0 +1,44 @@
+"""The one port of the storage core: what the broker's model may use of it."""
+
+from __future__ import annotations
+
+from segue.storage.cursor import Cursor
+from segue.storage.disk import Disk
+from segue.storage.errors import (
+    DamagedStoreError,
+    DirectoryLockedError,
+    DiskFailureError,
+    NewerFormatError,
+    StorageError,
+    UnusableDirectoryError,
+)
+from segue.storage.lock import holder_of, lock_directory
+from segue.storage.log import Log
+from segue.storage.posix import PosixDisk
+from segue.storage.record import HEADERS_AT, PERSISTENT, Encoding, Record, decode, encode, prefix
+from segue.storage.store import Store, StoreOptions, open_store
+
+__all__ = [
+    "HEADERS_AT",
+    "PERSISTENT",
+    "Cursor",
+    "DamagedStoreError",
+    "DirectoryLockedError",
+    "Disk",
+    "DiskFailureError",
+    "Encoding",
+    "Log",
+    "NewerFormatError",
+    "PosixDisk",
+    "Record",
+    "StorageError",
+    "Store",
+    "StoreOptions",
+    "UnusableDirectoryError",
+    "decode",
+    "encode",
+    "holder_of",
+    "lock_directory",
+    "open_store",
+    "prefix",
+]

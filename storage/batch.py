@@ -1,0 +1,79 @@
+"""The batch that is growing: what has happened since the last group commit was handed to the journal.
+
+Everything here happens on the event loop. `seal` closes a batch; from then on only the commit thread reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from segue.storage.entries import define_entry, enqueue_entry, ranges_of, read_entry, return_entry, settle_entry
+
+if TYPE_CHECKING:
+    from segue.storage.cursor import Cursor
+    from segue.storage.log import Log
+
+__all__ = ["Batch", "Run"]
+
+
+class Run:
+    """Records that went to the same logs one behind the other: one ENQUEUE."""
+
+    __slots__ = ("records", "targets")
+
+    def __init__(self, targets: tuple[tuple[Log, int], ...]) -> None:
+        self.targets = targets
+        self.records: list[bytes] = []
+
+
+class Batch:
+    """One group commit.
+
+    Attributes:
+        size: bytes of the records in it, for the soft limit.
+        callbacks: called in order on the event loop once the batch is durable.
+        wanted: True when somebody waits for it, so that it has to be committed without delay.
+    """
+
+    __slots__ = (
+        "callbacks",
+        "cursors",
+        "definitions",
+        "drops",
+        "ranges",
+        "reads",
+        "returns",
+        "runs",
+        "settled",
+        "size",
+        "wanted",
+    )
+
+    def __init__(self) -> None:
+        self.definitions: list[dict[str, Any]] = []
+        self.runs: list[Run] = []
+        self.settled: dict[Cursor, list[int]] = {}
+        self.ranges: list[tuple[Cursor, int, int]] = []
+        self.reads: dict[Cursor, int] = {}
+        self.returns: dict[Cursor, dict[int, int]] = {}
+        self.drops: list[dict[str, Any]] = []
+        self.callbacks: list[Callable[[], None]] = []
+        self.size = 0
+        self.wanted = False
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.runs or self.settled or self.ranges or self.reads or self.returns or self.definitions or self.drops
+        )
+
+    def entries(self) -> list[bytes]:
+        """The batch as journal entries. Order: what creates, what adds, what moves, what removes."""
+        parts = [define_entry(definition) for definition in self.definitions]
+        parts += [enqueue_entry([(log.id, first) for log, first in run.targets], run.records) for run in self.runs]
+        parts += [read_entry(cursor.id, upto) for cursor, upto in self.reads.items()]
+        parts += [return_entry(cursor.id, messages.items()) for cursor, messages in self.returns.items()]
+        parts += [settle_entry(cursor.id, ranges_of(seqs)) for cursor, seqs in self.settled.items() if seqs]
+        parts += [settle_entry(cursor.id, [(first, last)]) for cursor, first, last in self.ranges]
+        parts += [define_entry(definition) for definition in self.drops]
+        return parts

@@ -1,0 +1,300 @@
+"""A cursor: what one queue, or one durable subscription, still owes of a log.
+
+`next` is the first sequence number that was never handed out. Everything below it is settled, except the holes:
+what is out with a consumer (`out`), returned and waiting (`returned`), or set aside because its bytes are damaged
+(`quarantined`). Holes are kept where they are used, so that a delivery and its acknowledgement cost one dict entry
+each; `holes()` collects them when a checkpoint asks.
+
+In memory: all of it. Durable: settled ranges, returned counts, and `promised`: the sequence number below which
+anything may have been handed out. It is journaled ahead of the deliveries, so that after a crash whatever may be a
+repeat can say so, without a sync for each delivery. Ordering: first deliveries rise strictly.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from segue.storage.window import Window
+
+if TYPE_CHECKING:
+    from segue.storage.log import Log
+
+__all__ = ["READ_AHEAD", "Cursor"]
+
+READ_AHEAD = 16384
+"""How far `promised` runs ahead of `next`. More messages than a sync takes to come round at full speed, so that no
+consumer waits for it; and the largest number of messages flagged `redelivered` in vain after a crash."""
+_WINDOW_LOW_BYTES = 512 << 10
+_NO_BOUND = 1 << 62
+READ_BYTES_MAX = 1 << 20
+"""Most bytes that one `read` hands out, a single larger message excepted."""
+
+
+class Cursor:
+    """One reader's place in a `Log`.
+
+    Attributes:
+        next: first sequence number never handed out.
+        promised: durable bound of what may have been handed out.
+        maybe: below this, a first delivery may be a repeat from before a crash.
+        out: containers of what is out: sequence number → deliveries so far, this one included.
+        returned: sequence number → deliveries so far, waiting to go out again.
+        quarantined: sequence number → reason; never delivered, never dropped.
+        listener: called when more can be read than a moment ago.
+        fault: why nothing can be read from disk at the moment; empty when it can.
+        window: what was read ahead from disk.
+    """
+
+    __slots__ = (
+        "_heap", "asked", "definition", "fault", "fetched", "fetching", "id", "listener", "log", "maybe", "next", "out",
+        "promised", "quarantined", "returned", "window",
+    )  # fmt: skip
+
+    def __init__(self, cursor_id: int, log: Log, definition: dict[str, Any], next_seq: int) -> None:
+        self.id = cursor_id
+        self.log = log
+        self.definition = definition
+        self.next = next_seq
+        self.promised = next_seq if log.journaled else _NO_BOUND
+        self.maybe = 0
+        self.out: list[dict[int, int]] = []
+        self.returned: dict[int, int] = {}
+        self.quarantined: dict[int, str] = {}
+        self.listener: Callable[[], None] | None = None
+        self.fetching = False
+        self.fault = ""
+        self.fetched: dict[int, bytes] = {}
+        self.window = Window()
+        self._heap: list[int] = []
+        self.asked = self.promised
+
+    # -- numbers
+
+    @property
+    def unread(self) -> int:
+        """Durable messages never handed out."""
+        return max(0, self.log.durable - self.next)
+
+    @property
+    def ready(self) -> int:
+        """Messages that could go out now."""
+        return max(0, self.log.durable - self.next) + len(self.returned)
+
+    def holes(self) -> dict[int, int]:
+        """Every unsettled sequence number below `next` → deliveries so far."""
+        found = dict(self.returned)
+        for container in self.out:
+            found.update(container)
+        for seq in self.quarantined:
+            if seq < self.next:
+                found.setdefault(seq, 0)
+        return found
+
+    def low(self) -> int:
+        """The lowest sequence number that is still owed."""
+        lows = [min(part) for part in (self.returned, self.quarantined, *self.out) if part]
+        lows.append(self.next)
+        return min(lows)
+
+    # -- reading
+
+    def read(self, limit: int) -> tuple[int, list[bytes]]:
+        """The next messages that were never handed out, in order, at most `limit`.
+
+        Returns:
+            The first sequence number and the records behind it, without gaps. An empty list when there is none
+            now; `listener` is called when that changes (a batch became durable, a read from disk came back).
+        """
+        log = self.log
+        first = self.next
+        end = min(first + limit, log.durable, self.promised)
+        if self.promised - end < READ_AHEAD // 2:
+            self._promise()
+        if end <= first:
+            return first, []
+        if first >= log.hot_first:
+            hot = log.hot
+        elif log.spilling is not None and first >= log.spill_first:
+            hot = log.spilling
+            end = min(end, log.hot_first)
+        else:
+            return self._read_window(first, end)
+        try:
+            records = [hot[seq] for seq in range(first, end)]
+        except KeyError:
+            return self._read_over_gap(first, end, hot)
+        records = _trim(records)
+        self.next = first + len(records)
+        return first, records
+
+    def take_returned(self) -> tuple[int, int, bytes] | None:
+        """The lowest returned message: sequence number, deliveries so far, record.
+
+        Returns:
+            None when there is none, or when its bytes are still on the way from disk (`listener` is called then).
+        """
+        while self._heap:
+            seq = self._heap[0]
+            if seq not in self.returned:
+                heapq.heappop(self._heap)
+                continue
+            record = self.log.find(seq) or self.fetched.pop(seq, None)
+            if record is None:
+                if not self.fetching:
+                    self.fetching = True
+                    self.log.store.fetch(self, seq)
+                return None
+            heapq.heappop(self._heap)
+            return seq, self.returned.pop(seq), record
+        return None
+
+    # -- settling
+
+    def settle(self, seqs: list[int]) -> None:
+        """These messages are done for good. They must have been handed out and taken from where they were kept.
+
+        Durability: with the batch that is open now; `store.on_durable` tells when.
+        """
+        log = self.log
+        if log.journaled:
+            settled = log.store.batch.settled
+            if self in settled:
+                settled[self] += seqs
+            else:
+                settled[self] = list(seqs)
+            log.touch()
+        log.forget(seqs)
+
+    def give_back(self, messages: dict[int, int]) -> None:
+        """These messages (sequence number → deliveries so far) go back to their places."""
+        if not messages:
+            return
+        self.returned.update(messages)
+        for seq in messages:
+            heapq.heappush(self._heap, seq)
+        if self.log.journaled:
+            self.log.store.batch.returns.setdefault(self, {}).update(messages)
+            self.log.touch()
+
+    def drop_returned(self, seqs: Iterable[int]) -> None:
+        """Settle messages that wait in `returned`."""
+        gone = [seq for seq in seqs if self.returned.pop(seq, None) is not None]
+        if gone:
+            self.settle(gone)
+
+    def skip_to(self, seq: int) -> int:
+        """Settle everything unread below `seq` (purge). Returns how many messages that were."""
+        first, count = self.next, max(0, seq - self.next)
+        if count:
+            if self.log.journaled:
+                self.log.store.batch.ranges.append((self, first, seq - 1))
+                self.log.touch()
+            self.next = seq
+            self.asked = max(self.asked, seq)
+            self.promised = max(self.promised, seq)
+            self.window.clear()
+            self.log.forget_range(first, seq - 1)
+        return count
+
+    def quarantine(self, seq: int, reason: str) -> None:
+        """Set a damaged message aside: it stays a hole, is never delivered, and an operator can see it."""
+        self.quarantined[seq] = reason
+        self.returned.pop(seq, None)
+
+    def quarantine_unread(self, seq: int, reason: str) -> None:
+        """A damaged message was found while reading ahead."""
+        if seq >= self.next:
+            self.quarantined[seq] = reason
+
+    # -- recovery
+
+    def replay_settle(self, first: int, last: int) -> None:
+        """A SETTLE range from the journal."""
+        if last < self.next and last - first < 16:
+            for seq in range(first, last + 1):
+                self.returned.pop(seq, None)
+        else:
+            for seq in [seq for seq in self.returned if first <= seq <= last]:
+                del self.returned[seq]
+        if last >= self.next:
+            # What lies between was handed out too, and is not settled.
+            self.returned.update(dict.fromkeys(range(self.next, min(first, self.log.head)), 1))
+            self.next = last + 1
+
+    def replay_return(self, messages: Iterable[tuple[int, int]]) -> None:
+        """A RETURN from the journal."""
+        for seq, deliveries in messages:
+            if seq >= self.next:
+                self.returned.update(dict.fromkeys(range(self.next, seq), 1))
+                self.next = seq + 1
+            self.returned[seq] = deliveries
+
+    def recovered(self, clean: bool) -> None:
+        """Take up work after a replay."""
+        self._heap = sorted(self.returned)
+        self.maybe = 0 if clean else min(self.promised, self.log.head)
+        self.promised = self.asked = max(self.promised, self.next)
+
+    # -- called by the store
+
+    def promise_kept(self, upto: int) -> None:
+        """A READ entry is durable."""
+        self.promised = max(self.promised, upto)
+
+    # -- inside
+
+    def _promise(self) -> None:
+        if self.asked - self.next >= READ_AHEAD // 2:
+            return
+        self.asked = self.next + READ_AHEAD
+        store = self.log.store
+        store.batch.reads[self] = self.asked
+        self.log.touch()
+        if self.promised <= self.next < self.log.durable:
+            store.want()
+
+    def _read_window(self, first: int, end: int) -> tuple[int, list[bytes]]:
+        window = self.window
+        if first >= window.upto:
+            self._read_ahead(first)
+            return first, []
+        first, records = window.take(first, end)
+        if not records:
+            self.next = min(window.upto, end)
+            return self.read(end - self.next)
+        records = _trim(records)
+        self.next = first + len(records)
+        if window.bytes < _WINDOW_LOW_BYTES and window.upto < self.log.ram_first:
+            self._read_ahead(window.upto)
+        return first, records
+
+    def _read_ahead(self, seq: int) -> None:
+        if not self.window.reading and not self.fault:
+            self.window.reading = True
+            self.log.store.read_ahead(self, seq)
+
+    def _read_over_gap(self, first: int, end: int, hot: dict[int, bytes]) -> tuple[int, list[bytes]]:
+        """Non-persistent messages that a crash has taken leave holes in the numbers: step over them."""
+        records = []
+        seq = first
+        while seq < end and seq not in hot:
+            seq += 1
+        first = self.next = seq
+        while seq < end and seq in hot:
+            records.append(hot[seq])
+            seq += 1
+        self.next = seq
+        return first, records
+
+
+def _trim(records: list[bytes]) -> list[bytes]:
+    if sum(map(len, records)) <= READ_BYTES_MAX:
+        return records
+    total = 0
+    for count, record in enumerate(records):
+        total += len(record)
+        if total > READ_BYTES_MAX:
+            return records[: max(1, count)]
+    return records

@@ -1,0 +1,243 @@
+"""The journal: one thread that makes batches durable, one positioned synchronous write each.
+
+Files are `journal/<lsn>.journal`, named by the LSN of their first byte, filled with zeros when made and used again
+when a checkpoint has passed them. An LSN is a position in the endless sequence of all files. A batch never spans
+two files: where it does not fit, the next file begins.
+
+Theory of operation. At most one batch is under way; the event loop hands over the next one only after it was told
+that the last is durable. So at any moment at most one batch on disk is in doubt, and behind it there is no valid
+one: that is how recovery tells a torn tail from damage. The thread wakes the loop through an eventfd, which is
+40 µs cheaper than trio's `run_sync_soon` (measured: 233 to 192 µs for the round trip with the sync in it).
+
+After a failed write or sync nothing may be assumed about the file: the failure is reported once and no further
+batch is written.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from segue.storage.batch import Batch
+from segue.storage.disk import Disk, File
+from segue.storage.entries import BATCH_HEADER_SIZE, batch_header, padded
+from segue.storage.errors import DiskFailureError
+
+__all__ = ["JOURNAL_DIRECTORY", "NO_BATCH", "Journal", "file_name"]
+
+JOURNAL_DIRECTORY: Final = "journal"
+NO_BATCH: Final = 0xFFFF_FFFF_FFFF_FFFF
+"""The `previous` of the first batch ever."""
+
+_SPARE_PREFIX: Final = "free-"
+_SPARES_WANTED: Final = 2
+"""One for the next roll, and one in reserve so that acknowledgements can be taken on a full disk (DESIGN §3.5)."""
+_BUFFER_KEPT_BYTES: Final = 8 << 20
+_NO_SPACE_RETRY_SECONDS: Final = 0.5
+
+
+def file_name(lsn: int) -> str:
+    """Path of the journal file that begins at `lsn`."""
+    return f"{JOURNAL_DIRECTORY}/{lsn:016x}.journal"
+
+
+class Journal:
+    """The writing end.
+
+    Attributes:
+        position: LSN behind the last durable batch.
+        previous: LSN of the last durable batch, `NO_BATCH` before the first.
+        syncs: group commits so far.
+        bytes_written: including padding.
+        short_of_space: True while no spare file can be made.
+    """
+
+    def __init__(
+        self, disk: Disk, *, salt: int, file_bytes: int, position: int, previous: int, files: dict[int, int]
+    ) -> None:
+        """`files` maps the first LSN of each existing file to its size; the last one holds or ends at `position`."""
+        self._disk = disk
+        self._salt = salt
+        self._file_bytes = file_bytes
+        self.position = position
+        self.previous = previous
+        self._files = dict(files)
+        self._base = max(files) if files else position
+        self._file: File | None = disk.open(file_name(self._base)) if files else None
+        self._spares = deque(
+            f"{JOURNAL_DIRECTORY}/{n}" for n in disk.list(JOURNAL_DIRECTORY) if n.startswith(_SPARE_PREFIX)
+        )
+        self._spare_number = 0
+        self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._batch: Batch | None = None
+        self._failure: BaseException | None = None
+        self._buffer = mmap.mmap(-1, 1 << 20)
+        self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._spare_used = trio.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="segue-journal", daemon=True)
+        self.syncs = 0
+        self.bytes_written = 0
+        self.short_of_space = False
+
+    @property
+    def oldest(self) -> int:
+        """First LSN that is still on disk."""
+        return min(self._files, default=self.position)
+
+    def submit(self, batch: Batch) -> None:
+        """Hand over a sealed batch. The one before must have been reported durable."""
+        assert self._batch is None
+        self._batch = batch
+        self._queue.put(batch)
+
+    async def serve(
+        self, durable: Callable[[Batch], None], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Run the thread; call `durable` on the event loop for each batch that is on disk.
+
+        Raises:
+            DiskFailureError: a write or sync failed. The process must end.
+
+        Cancellation: a batch that is under way is waited for; whether it becomes durable is then reported to nobody.
+        """
+        self._thread.start()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._keep_spares)
+                task_status.started()
+                await self._report(durable)
+        finally:
+            self._closing = True
+            self._queue.put(None)
+            with trio.CancelScope(shield=True):
+                await trio.to_thread.run_sync(self._thread.join)
+            self._close()
+
+    def recycle(self, below: int) -> None:
+        """Give up files that lie wholly below an LSN: kept as spares, or removed. Blocks; runs in a thread."""
+        old = [base for base, size in self._files.items() if base + size <= below and base != self._base]
+        for base in sorted(old):
+            if len(self._spares) < _SPARES_WANTED and self._files[base] == self._file_bytes:
+                spare = self._spare_name()
+                self._disk.rename(file_name(base), spare)
+                self._spares.append(spare)
+            else:
+                self._disk.unlink(file_name(base))
+            del self._files[base]
+        if old:
+            self._disk.sync_directory(JOURNAL_DIRECTORY)
+
+    # -- event loop
+
+    async def _report(self, durable: Callable[[Batch], None]) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(self._eventfd)
+            os.eventfd_read(self._eventfd)
+            if self._failure is not None:
+                raise DiskFailureError(f"{file_name(self._base)}: {self._failure}") from self._failure
+            batch, self._batch = self._batch, None
+            assert batch is not None
+            durable(batch)
+
+    async def _keep_spares(self) -> None:
+        while True:
+            self._spare_used = trio.Event()
+            while len(self._spares) < _SPARES_WANTED:
+                try:
+                    await trio.to_thread.run_sync(self._make_spare)
+                    self.short_of_space = False
+                except OSError:
+                    self.short_of_space = True
+                    await trio.sleep(_NO_SPACE_RETRY_SECONDS)
+            with trio.move_on_after(1):  # the thread takes spares without telling
+                await self._spare_used.wait()
+
+    def _make_spare(self) -> None:
+        spare = self._spare_name()
+        self._disk.create(spare, self._file_bytes).close()
+        self._disk.sync_directory(JOURNAL_DIRECTORY)
+        self._spares.append(spare)
+
+    def _spare_name(self) -> str:
+        while True:
+            self._spare_number += 1
+            name = f"{JOURNAL_DIRECTORY}/{_SPARE_PREFIX}{self._spare_number}.journal"
+            if self._disk.size(name) < 0:
+                return name
+
+    def _close(self) -> None:
+        os.close(self._eventfd)
+        if self._file is not None:
+            self._file.close()
+        self._buffer.close()
+
+    # -- the journal's thread
+
+    def _run(self) -> None:
+        while (batch := self._queue.get()) is not None:
+            if self._failure is None:
+                try:
+                    self._write(batch)
+                except BaseException as error:  # reported to the loop, which ends the process
+                    self._failure = error
+            os.eventfd_write(self._eventfd, 1)
+
+    def _write(self, batch: Batch) -> None:
+        entries = batch.entries()
+        size = BATCH_HEADER_SIZE + sum(map(len, entries))
+        room = padded(size)
+        if self._file is None or self.position + room > self._base + self._file.size:
+            self._roll(room)
+        assert self._file is not None
+        header = batch_header(len(entries), entries, self.position, self.previous, self._salt)
+        view = self._fill(header, entries, size, room)
+        self._file.write_sync(self.position - self._base, view)
+        self.previous = self.position
+        self.position += room
+        self.syncs += 1
+        self.bytes_written += room
+
+    def _fill(self, header: bytes, entries: list[bytes], size: int, room: int) -> memoryview:
+        buffer = self._buffer
+        if room > len(buffer) or len(buffer) > _BUFFER_KEPT_BYTES:
+            # No close(): a memoryview of the old one may still be referenced; it goes when that does.
+            buffer = self._buffer = mmap.mmap(-1, max(room, 1 << 20))
+        buffer.seek(0)
+        buffer.write(header)
+        for entry in entries:
+            buffer.write(entry)
+        buffer.write(bytes(room - size))
+        return memoryview(buffer)[:room]
+
+    def _roll(self, room: int) -> None:
+        base = self._base + self._files[self._base] if self._files else self._base
+        file_bytes = max(self._file_bytes, room)
+        while True:
+            try:
+                if self._spares and file_bytes == self._file_bytes:
+                    self._disk.rename(self._spares.popleft(), file_name(base))
+                else:
+                    self._disk.create(file_name(base), file_bytes).close()
+                break
+            except OSError as error:
+                if error.errno != errno.ENOSPC or self._closing:
+                    raise
+                # Publishers are held by now and nothing is confirmed; acknowledgements wait for space.
+                self.short_of_space = True
+                threading.Event().wait(_NO_SPACE_RETRY_SECONDS)
+        # The name has to be durable before anything in the file is.
+        self._disk.sync_directory(JOURNAL_DIRECTORY)
+        if self._file is not None:
+            self._file.close()
+        self._file = self._disk.open(file_name(base))
+        self._files[base] = self._file.size
+        self._base = self.position = base

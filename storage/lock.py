@@ -1,0 +1,68 @@
+"""The lock on a data directory: one daemon at a time, released by the kernel however the process ends."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from segue.storage.errors import DirectoryLockedError, UnusableDirectoryError
+
+__all__ = ["holder_of", "lock_directory"]
+
+_LOCK = "LOCK"
+
+
+@contextlib.contextmanager
+def lock_directory(directory: Path) -> Iterator[None]:
+    """Hold the lock, creating the directory (mode 0700) where it is missing.
+
+    Raises:
+        DirectoryLockedError: another process holds it.
+        UnusableDirectoryError: it can't be created or written.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.fchmod(descriptor, 0o600)
+        if os.stat(directory).st_uid == os.geteuid():
+            os.chmod(directory, 0o700)
+    except OSError as error:
+        raise UnusableDirectoryError(
+            f"{directory}: {error.strerror}; choose a directory that this user may write, with --data or storage.data_directory"
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise UnusableDirectoryError(f"{directory}: it can't be locked: {error.strerror}") from error
+            raise DirectoryLockedError(directory, _read_pid(descriptor)) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def holder_of(directory: Path) -> int | None:
+    """The pid of the daemon that runs on a directory, None when none does. Never blocks, changes nothing."""
+    try:
+        descriptor = os.open(directory / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _read_pid(descriptor)
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _read_pid(descriptor: int) -> int:
+    text = os.pread(descriptor, 32, 0).split(b"\n")[0]
+    return int(text) if text.isdigit() else 0

@@ -1,0 +1,228 @@
+"""A log: records numbered 1, 2, 3 …, and where each of them is now.
+
+A record that is still owed is in exactly one of four places, in falling order of sequence number:
+
+    open batch ≥ sealed head │ `hot` ≥ `hot_first` │ `spilling` ≥ `spill_first` │ `extents` (segments, loose blocks)
+
+A checkpoint turns `hot` into `spilling` in one step, writes that to disk beside the event loop, and swaps it for
+extents in another. So sequence numbers in extents, in `spilling` and in `hot` never overlap.
+
+In memory: `hot` and `spilling`. Durable: what the journal and the extents hold.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from segue.storage.batch import Run
+
+if TYPE_CHECKING:
+    from segue.storage.cursor import Cursor
+    from segue.storage.store import Store
+
+__all__ = ["RECORD_OVERHEAD", "Extent", "Log"]
+
+RECORD_OVERHEAD = 128
+"""Bytes that CPython adds to a record in memory: the object's head, its number, its place in a dict."""
+
+
+class Extent(NamedTuple):
+    """A piece of a log on disk.
+
+    Attributes:
+        first, last: sequence numbers; numbers between may be missing, they are settled.
+        path: the segment file, or empty for a loose block in the catalog.
+        count: messages in it when it was written.
+        bytes: size of their records.
+        written_ms: when, milliseconds since 1970.
+    """
+
+    first: int
+    last: int
+    path: str
+    count: int
+    bytes: int
+    written_ms: int
+
+
+class Log:
+    """See the module.
+
+    Attributes:
+        head: the next sequence number to give.
+        sealed: everything below was handed to the journal.
+        durable: everything below is on disk, and may be delivered.
+        hot_bytes: memory that the records in `hot` and `spilling` take.
+        journaled: False for a log that dies with its connection and never touches the disk.
+    """
+
+    __slots__ = (
+        "_run", "cursors", "definition", "dirty", "durable", "extents", "head", "hot", "hot_bytes", "hot_first", "id",
+        "journaled", "listener", "low", "sealed", "spill_first", "spilling", "store",
+    )  # fmt: skip
+
+    def __init__(
+        self, store: Store, log_id: int, definition: dict[str, Any], *, head: int = 1, journaled: bool = True
+    ) -> None:
+        self.store = store
+        self.id = log_id
+        self.definition = definition
+        self.head = self.sealed = self.durable = self.hot_first = self.spill_first = self.low = head
+        self.journaled = journaled
+        self.hot: dict[int, bytes] = {}
+        self.hot_bytes = 0
+        self.spilling: dict[int, bytes] | None = None
+        self.extents: list[Extent] = []
+        self.cursors: list[Cursor] = []
+        self.listener: Callable[[], None] | None = None
+        self.dirty = False
+        self._run: Run | None = None
+
+    def append(self, record: bytes) -> int:
+        """Put a record at the end; it is durable with the batch that is open now. Returns its sequence number."""
+        seq = self.head
+        self.head = seq + 1
+        if self._run is None:
+            self._begin_run()
+        self._run.records.append(record)  # type: ignore[union-attr]
+        self.store.batch.size += len(record)
+        return seq
+
+    def close_run(self) -> None:
+        """The next `append` starts a new ENQUEUE entry."""
+        self._run = None
+
+    def touch(self) -> None:
+        """Something changed that the next checkpoint has to write."""
+        if not self.dirty:
+            self.dirty = True
+            self.store.dirty.append(self)
+
+    def find(self, seq: int) -> bytes | None:
+        """The record if it is in memory. Otherwise it is on disk, or settled."""
+        record = self.hot.get(seq)
+        if record is None and self.spilling is not None:
+            record = self.spilling.get(seq)
+        return record
+
+    @property
+    def ram_first(self) -> int:
+        """Lowest sequence number that may be in memory; what is owed below is on disk."""
+        return self.hot_first if self.spilling is None else self.spill_first
+
+    def extent_at(self, seq: int) -> int:
+        """Index of the first extent that ends at or above `seq`."""
+        extents = self.extents
+        index = bisect_right(extents, seq, key=lambda extent: extent.first)
+        return index - 1 if index and extents[index - 1].last >= seq else index
+
+    # -- sealing and durability (called by the store)
+
+    def sealed_run(self, first: int, records: list[bytes]) -> None:
+        """Records of a batch that was closed enter memory."""
+        self._run = None
+        self.hot.update(zip(range(first, first + len(records)), records, strict=True))
+        size = sum(map(len, records)) + RECORD_OVERHEAD * len(records)
+        self.hot_bytes += size
+        self.store.hot_bytes += size
+        self.sealed = first + len(records)
+        if not self.dirty:
+            self.touch()
+
+    # -- forgetting
+
+    def forget(self, seqs: list[int]) -> None:
+        """These messages are settled by one cursor; with a single one they leave memory now."""
+        if len(self.cursors) == 1:
+            pop = self.hot.pop
+            freed = 0
+            for seq in seqs:
+                record = pop(seq, None)
+                if record is not None:
+                    freed += len(record) + RECORD_OVERHEAD
+            self.hot_bytes -= freed
+            self.store.hot_bytes -= freed
+
+    def forget_range(self, first: int, last: int) -> None:
+        """As `forget`, for a whole range."""
+        if len(self.cursors) != 1:
+            return
+        if first <= self.hot_first and last >= self.sealed - 1:
+            keep = {seq: record for seq, record in self.hot.items() if seq < first or seq > last}
+            self._replace_hot(keep)
+        else:
+            self.forget([seq for seq in range(max(first, self.hot_first), last + 1) if seq in self.hot])
+
+    def trim(self) -> None:
+        """Let go of what every cursor has passed; for logs with several cursors, once a batch at most."""
+        low = min((cursor.low() for cursor in self.cursors), default=self.sealed)
+        if low > self.low:
+            self.low = low
+            hot = self.hot
+            gone = [seq for seq in hot if seq < low] if len(hot) < low - self.hot_first else range(self.hot_first, low)
+            freed = 0
+            for seq in gone:
+                record = hot.pop(seq, None)
+                if record is not None:
+                    freed += len(record) + RECORD_OVERHEAD
+            self.hot_bytes -= freed
+            self.store.hot_bytes -= freed
+
+    def clear(self) -> None:
+        """The log is deleted: let go of everything in memory. (What is being spilled goes when that is over.)"""
+        self._replace_hot({})
+
+    # -- recovery
+
+    def replay(self, first: int, records: list[bytes]) -> None:
+        """An ENQUEUE from the journal."""
+        if first + len(records) > self.head:
+            if not self.hot:
+                self.hot_first = first
+            self.sealed_run(first, records)
+            self.head = self.sealed
+
+    # -- checkpoint
+
+    def begin_spill(self) -> dict[int, bytes]:
+        """Turn `hot` into `spilling`; nothing is deleted from that any more."""
+        assert self.spilling is None
+        spilling, self.hot = self.hot, {}
+        self.spilling = spilling
+        self.spill_first, self.hot_first = self.hot_first, self.sealed
+        return spilling
+
+    def end_spill(self, extents: list[Extent], spilled_bytes: int) -> None:
+        """The spilled records are in `extents` now."""
+        self.extents = extents
+        self.spilling = None
+        self.hot_bytes -= spilled_bytes
+        self.store.hot_bytes -= spilled_bytes
+
+    def abort_spill(self) -> None:
+        """The records could not be written: they are hot again, without those settled meanwhile."""
+        spilling, self.spilling = self.spilling, None
+        if spilling is None:
+            return
+        if len(self.cursors) == 1:
+            cursor = self.cursors[0]
+            holes = cursor.holes()
+            spilling = {seq: record for seq, record in spilling.items() if seq >= cursor.next or seq in holes}
+        spilling.update(self.hot)
+        self.hot_first = self.spill_first
+        self._replace_hot(spilling)
+        self.touch()
+
+    def _replace_hot(self, keep: dict[int, bytes]) -> None:
+        spilling = sum(map(len, self.spilling.values())) + RECORD_OVERHEAD * len(self.spilling) if self.spilling else 0
+        size = sum(map(len, keep.values())) + RECORD_OVERHEAD * len(keep) + spilling
+        self.store.hot_bytes += size - self.hot_bytes
+        self.hot_bytes = size
+        self.hot = keep
+
+    def _begin_run(self) -> None:
+        self._run = Run(((self, self.head - 1),))
+        self.store.batch.runs.append(self._run)
+        self.store.open_logs.append(self)

@@ -1,15 +1,12 @@
 """What setup.cfg, .importlinter and .typing list is what is there."""
 
 import ast
-import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
 from fnmatch import fnmatch
 from pathlib import Path
 
-from tests.tidy.tree import ROOT, SOURCE_FOLDERS, Module, source_modules
-
-SANS_IO = {"destination", "escaping", "frames", "headers", "parser", "state"}
+from tests.tidy.tree import ROOT, SOURCE_FOLDERS, source_modules
 
 
 def test_every_folder_with_code_is_listed_as_a_package() -> None:
@@ -38,10 +35,6 @@ def test_the_type_checker_finds_every_source_folder() -> None:
 def test_every_front_end_is_kept_apart_from_the_others() -> None:
     front_ends = {f"segue.protocols.{path.parent.name}" for path in (ROOT / "protocols").glob("*/server.py")}
     assert front_ends <= set(config(".importlinter")["importlinter:contract:frontends"]["modules"].split())
-
-
-def test_codecs_import_only_the_standard_library_and_their_own_protocol() -> None:
-    assert [place for module in source_modules() for place in foreign_imports(module)] == []
 
 
 def config(name: str) -> ConfigParser:
@@ -88,20 +81,3 @@ def names_in(tree: ast.Module) -> Iterator[str]:
             yield node.name
         elif isinstance(node, ast.ImportFrom):
             yield from (alias.asname or alias.name for alias in node.names)
-
-
-def foreign_imports(module: Module) -> Iterator[str]:
-    if module.path.parts[0] != "protocols" or module.path.stem not in SANS_IO:
-        return
-    own = f"segue.{'.'.join(module.path.parent.parts)}"
-    for name in imported_modules(module):
-        if name.partition(".")[0] not in sys.stdlib_module_names and not f"{name}.".startswith(f"{own}."):
-            yield f"{module}: {name}"
-
-
-def imported_modules(module: Module) -> Iterator[str]:
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""

@@ -1,0 +1,66 @@
+"""Writing the settings that are in force: as TOML and as JSON, with where each value came from, and without secrets."""
+
+from __future__ import annotations
+
+from segue.broker.settings.faults import KeyPath
+from segue.broker.settings.keys import keys_of
+from segue.broker.settings.kinds import quote
+from segue.broker.settings.tree import Settings
+
+__all__ = ["render_json", "render_toml"]
+
+# Values are short; a long one just pushes its own comment to the right.
+_COMMENT_COLUMN = 60
+
+
+def render_toml(settings: Settings, with_origin: bool = True) -> str:
+    """Write all settings as a TOML document, each with a comment that says where it came from.
+
+    Hashes of passwords are not written, so a document with users can't be read back as it is.
+    """
+    lines: list[str] = []
+    for path, section in settings.tables():
+        lines.append(f"[{'.'.join(_toml_key(part) for part in path)}]")
+        for key in keys_of(path, type(section)):
+            line = f"{key.name} = {key.setting.kind.toml(getattr(section, key.name))}"
+            if with_origin:
+                line = f"{line:<{_COMMENT_COLUMN}}  # {_printable(str(settings.origin(key.path)))}"
+            lines.append(line)
+        lines.append("")
+    return "\n".join(lines)
+
+
+def render_json(settings: Settings, with_origin: bool = True) -> str:
+    """Write all settings as one JSON object: `{"log": {"level": {"value": "info", "origin": "default"}}}`.
+
+    Sizes are bytes and durations are seconds. Without origin a key has its bare value.
+    """
+    import json
+
+    tree: dict[str, object] = {"users": {}}
+    for path, section in settings.tables():
+        table: dict[str, object] = {}
+        for key in keys_of(path, type(section)):
+            value = key.setting.kind.plain(getattr(section, key.name))
+            table[key.name] = {"value": value, "origin": str(settings.origin(key.path))} if with_origin else value
+        _place(tree, path, table)
+    return json.dumps(tree, indent=2)
+
+
+def _place(tree: dict[str, object], path: KeyPath, table: dict[str, object]) -> None:
+    if len(path) == 1:
+        tree[path[0]] = table
+    else:
+        outer = tree[path[0]]
+        assert isinstance(outer, dict)
+        outer[path[1]] = table
+
+
+def _toml_key(part: str) -> str:
+    is_bare = part.isascii() and part.replace("_", "").replace("-", "").isalnum()
+    return part if is_bare else quote(part)
+
+
+def _printable(text: str) -> str:
+    """Keep a comment on its line: a file may have any name."""
+    return quote(text)[1:-1] if not text.isprintable() else text

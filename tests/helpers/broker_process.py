@@ -1,0 +1,309 @@
+"""A real daemon as a child process: started, stopped, killed and paused by tests.
+
+Readiness is the line that the daemon prints, never a wait: a thread reads its output, and `start` returns when the line
+has come. The daemon leads a process group of its own, so that `kill` takes everything that it may have started.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from tests.helpers.stomp_client import Address, StompClient
+
+__all__ = ["BrokerFactory", "BrokerProcess", "DaemonDied", "broker_factory", "module_broker"]
+
+# DESIGN: ready within 10 s after `kill -9` whatever the depth; the rest is for a machine that does other things too.
+_READY_SECONDS = 30.0
+_READY_LINE = re.compile(r"\bready\b.*\bstomp\b[^\n]*?(127\.0\.0\.1|\[::1\]):(\d+)")
+_SETTING = "SEGUE_{}"
+
+
+class DaemonDied(AssertionError):
+    """The daemon ended before it was ready."""
+
+    def __init__(self, exit_code: int, log: str) -> None:
+        super().__init__(f"the daemon ended with exit code {exit_code} before it was ready:\n{log}")
+        self.exit_code = exit_code
+        self.log = log
+
+
+class BrokerProcess:
+    """One data directory and, most of the time, a daemon on it.
+
+    Args:
+        data: The data directory; it survives a restart.
+        settings: `section.key` to value, handed over as environment variables.
+        arguments: More arguments for `segue serve`.
+        descriptors_max: The limit of open files for the daemon.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        settings: Mapping[str, object] | None = None,
+        arguments: Sequence[str] = (),
+        descriptors_max: int | None = None,
+    ) -> None:
+        self.data = data
+        self.settings = dict(settings or {})
+        self.arguments = list(arguments)
+        self.descriptors_max = descriptors_max
+        self.starts = 0
+        self.ready_seconds = 0.0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._output: _Output | None = None
+        self._log_of_earlier_starts = ""
+
+    # Life --------------------------------------------------------------------------------------------------------
+
+    def start(self, timeout_seconds: float = _READY_SECONDS) -> None:
+        """Start the daemon and return when it is ready.
+
+        Raises:
+            DaemonDied: It ended instead.
+        """
+        self.launch()
+        self.wait_ready(timeout_seconds)
+
+    def launch(self) -> None:
+        """Start the daemon and return at once: for tests of what happens during recovery."""
+        assert self._process is None, "the daemon runs already"
+        self._launched = time.monotonic()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "segue.broker", "serve", "--data", str(self.data), *self._listen(), *self.arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=self._environment(),
+            start_new_session=True,
+            preexec_fn=self._limit_descriptors if self.descriptors_max is not None else None,
+        )
+        assert self._process.stdout is not None
+        self._output = _Output(self._process.stdout)
+        self.starts += 1
+
+    def _listen(self) -> list[str]:
+        return [] if "--stomp" in self.arguments or "--config" in self.arguments else ["--stomp", "127.0.0.1:0"]
+
+    def _environment(self) -> dict[str, str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
+        for name, value in self.settings.items():
+            environment[_SETTING.format(name.upper().replace(".", "__"))] = str(value)
+        return environment
+
+    def _limit_descriptors(self) -> None:
+        if self.descriptors_max is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors_max, self.descriptors_max))
+
+    def wait_ready(self, timeout_seconds: float = _READY_SECONDS) -> None:
+        process, output = self._running()
+        if output.wait_for(_READY_LINE, timeout_seconds) is None:
+            if output.ended:
+                raise DaemonDied(self._reap(process), self.log)
+            self.kill()
+            raise AssertionError(f"not ready after {timeout_seconds} s:\n{self.log}")
+        self.ready_seconds = time.monotonic() - self._launched
+
+    def stop(self, timeout_seconds: float = 20.0) -> int:
+        """Ask the daemon to end (SIGTERM) and return its exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait(timeout_seconds)
+
+    def wait(self, timeout_seconds: float = 20.0) -> int:
+        """Return the exit code of a daemon that ends by itself."""
+        process, output = self._running()
+        try:
+            process.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"still running after {timeout_seconds} s:\n{self.log}") from None
+        assert output.wait_end(timeout_seconds), "something still holds the daemon's output open"
+        return self._reap(process)
+
+    def kill(self) -> None:
+        """`kill -9` of the whole process group; nothing when no daemon runs."""
+        process = self._process
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        self._reap(process)
+
+    def _reap(self, process: subprocess.Popen[bytes]) -> int:
+        exit_code = process.wait()
+        if self._output is not None:
+            self._output.wait_end(5.0)
+            self._log_of_earlier_starts += self._output.text
+            self._output.close()
+        self._process = None
+        self._output = None
+        return exit_code
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def pause(self) -> None:
+        """SIGSTOP: as a laptop that sleeps, a debugger, a hypervisor that takes its time."""
+        self.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.signal(signal.SIGCONT)
+
+    def _running(self) -> tuple[subprocess.Popen[bytes], _Output]:
+        assert self._process is not None, "no daemon runs"
+        assert self._output is not None
+        return self._process, self._output
+
+    # Facts -------------------------------------------------------------------------------------------------------
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        return self._running()[0].pid
+
+    @property
+    def address(self) -> Address:
+        """Where the daemon listens for STOMP: another port after each start, unless one was asked for."""
+        found = self._running()[1].wait_for(_READY_LINE, 0.0)
+        assert found is not None, "not ready yet"
+        return found[1], int(found[2])
+
+    @property
+    def log(self) -> str:
+        """What the daemon has written since the first start."""
+        return self._log_of_earlier_starts + (self._output.text if self._output is not None else "")
+
+    def wait_for_log(self, pattern: str, timeout_seconds: float = 20.0) -> re.Match[str]:
+        """Return the first match of `pattern` in what this start has written, as soon as it is there."""
+        found = self._running()[1].wait_for(re.compile(pattern), timeout_seconds)
+        assert found is not None, f"no {pattern!r} within {timeout_seconds} s:\n{self.log}"
+        return found
+
+    def resident_bytes(self) -> int:
+        """Resident memory of the daemon."""
+        fields = (Path("/proc") / str(self.pid) / "statm").read_text().split()
+        return int(fields[1]) * resource.getpagesize()
+
+    def open_descriptors(self) -> int:
+        return len(list((Path("/proc") / str(self.pid) / "fd").iterdir()))
+
+    def cpu_seconds(self) -> float:
+        """User and system time that the daemon has used."""
+        stat = (Path("/proc") / str(self.pid) / "stat").read_text()
+        fields = stat[stat.rindex(")") + 2 :].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    # Clients -----------------------------------------------------------------------------------------------------
+
+    def client(self, version: str | None = "1.2", **headers: str) -> StompClient:
+        """Return a client that is logged in."""
+        client = StompClient(self.address)
+        client.connect(version, **headers)
+        return client
+
+    def raw_client(self) -> StompClient:
+        """Return a client that has connected and said nothing."""
+        return StompClient(self.address)
+
+    def assert_no_traceback(self) -> None:
+        """A peer or a signal, whatever it does, is an event of one line and never a stack trace."""
+        assert "Traceback (most recent call last)" not in self.log, self.log
+
+
+class _Output:
+    """Collects a pipe in a thread, and tells when a pattern has come by."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+        self._parts: list[str] = []
+        self._changed = threading.Condition()
+        self.ended = False
+        self._thread = threading.Thread(target=self._collect, daemon=True)
+        self._thread.start()
+
+    @property
+    def text(self) -> str:
+        with self._changed:
+            return "".join(self._parts)
+
+    def _collect(self) -> None:
+        while line := self._pipe.readline():
+            with self._changed:
+                self._parts.append(line.decode("utf-8", "replace"))
+                self._changed.notify_all()
+        with self._changed:
+            self.ended = True
+            self._changed.notify_all()
+
+    def wait_for(self, pattern: re.Pattern[str], timeout_seconds: float) -> re.Match[str] | None:
+        found: list[re.Match[str]] = []
+
+        def matches() -> bool:
+            match = pattern.search("".join(self._parts))
+            if match is not None:
+                found.append(match)
+            return match is not None or self.ended
+
+        with self._changed:
+            self._changed.wait_for(matches, timeout_seconds)
+        return found[0] if found else None
+
+    def wait_end(self, timeout_seconds: float) -> bool:
+        self._thread.join(timeout_seconds)
+        return self.ended
+
+    def close(self) -> None:
+        if self.ended:
+            self._pipe.close()
+
+
+BrokerFactory = Callable[..., BrokerProcess]
+
+
+@pytest.fixture
+def broker_factory(tmp_path: Path) -> Iterator[BrokerFactory]:
+    """Start a daemon with the settings that are given; all end with the test, and none may leave a stack trace."""
+    brokers: list[BrokerProcess] = []
+
+    def start(*, started: bool = True, data: Path | None = None, **options: object) -> BrokerProcess:
+        broker = BrokerProcess(data or tmp_path / f"data-{len(brokers)}", **options)  # type: ignore[arg-type]
+        brokers.append(broker)
+        if started:
+            broker.start()
+        return broker
+
+    yield start
+    for broker in brokers:
+        broker.kill()
+    for broker in brokers:
+        broker.assert_no_traceback()
+
+
+@pytest.fixture(scope="module")
+def module_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
+    """A daemon with the default settings, shared by the tests of a module."""
+    broker = BrokerProcess(tmp_path_factory.mktemp("broker") / "data")
+    broker.start()
+    yield broker
+    broker.assert_no_traceback()
+    try:
+        assert broker.stop() == 0, broker.log
+    finally:
+        broker.kill()

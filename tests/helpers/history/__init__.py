@@ -1,0 +1,1 @@
+"""Histories: what clients have seen of the broker, and the proof of what it did wrong."""

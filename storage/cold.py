@@ -10,23 +10,20 @@ import trio
 
 from segue.storage.catalog import Catalog
 from segue.storage.checkpoint import read_extent
-from segue.storage.disk import Disk
 from segue.storage.log import Log
 from segue.storage.segment import READ_ERRORS, PackedBlock, unpack_block
 from segue.storage.window import Block
 
 if TYPE_CHECKING:
     from segue.storage.cursor import Cursor
+    from segue.storage.store import Store
 
-__all__ = ["ColdReader", "ReadFault"]
+__all__ = ["ColdReader"]
 
 _READERS: Final = 2
 """Reads at a time: each is a thread for a moment."""
 _RETRY_SECONDS: Final = 5.0
 """After a failed read, its queue tries again this much later."""
-
-ReadFault = Callable[["Log", str], None]
-
 
 class ColdReader:
     """Serves reads one after the other.
@@ -36,11 +33,11 @@ class ColdReader:
         bytes_read: record bytes that they brought.
     """
 
-    def __init__(self, disk: Disk, catalog: Catalog, read_bytes: int, report: ReadFault) -> None:
-        self._disk = disk
+    def __init__(self, store: Store, catalog: Catalog, read_bytes: int) -> None:
+        self._store = store
+        self._disk = store.disk
         self._catalog = catalog
         self._read_bytes = read_bytes
-        self._report = report
         self._send, self._receive = trio.open_memory_channel[Callable[[], Awaitable[None]]](math.inf)
         self._retries: trio.Nursery | None = None
         self.reads = 0
@@ -108,9 +105,9 @@ class ColdReader:
         if generation == cursor.window.generation:
             for damaged, reason in bad:
                 cursor.quarantine_unread(damaged, reason)
-                self._report(cursor.log, f"message {damaged}: {reason}")
+                self._store.on_fault(cursor.log, f"message {damaged}: {reason}")
             cursor.window.fill(generation, blocks, upto)
-        _tell(cursor)
+        self._tell(cursor)
 
     async def _fetch(self, cursor: Cursor, seq: int) -> None:
         try:
@@ -125,20 +122,25 @@ class ColdReader:
         if seq not in found and cursor.log.find(seq) is None and seq in cursor.returned:
             reason = reasons.get(seq, "it is in no segment")
             cursor.quarantine(seq, reason)
-            self._report(cursor.log, f"message {seq}: {reason}")
+            self._store.on_fault(cursor.log, f"message {seq}: {reason}")
         cursor.fetched = {s: record for s, record in found.items() if s in cursor.returned}
-        _tell(cursor)
+        self._tell(cursor)
 
     def _fault(self, cursor: Cursor, error: BaseException) -> None:
         cursor.fault = str(error)
-        self._report(cursor.log, f"can't be read: {error}")
+        self._store.on_fault(cursor.log, f"can't be read: {error}")
         assert self._retries is not None
         self._retries.start_soon(self._retry, cursor)
 
     async def _retry(self, cursor: Cursor) -> None:
         await trio.sleep(_RETRY_SECONDS)
         cursor.fault = ""
-        _tell(cursor)
+        self._tell(cursor)
+
+    def _tell(self, cursor: Cursor) -> None:
+        if cursor.listener is not None:
+            cursor.listener()
+            self._store.after_step()
 
 
 def _unpack(rows: list[PackedBlock], blocks: list[Block], bad: list[tuple[int, str]]) -> int:
@@ -149,8 +151,3 @@ def _unpack(rows: list[PackedBlock], blocks: list[Block], bad: list[tuple[int, s
         bad += damaged
         total += len(row[3])
     return total
-
-
-def _tell(cursor: Cursor) -> None:
-    if cursor.listener is not None:
-        cursor.listener()

@@ -31,6 +31,7 @@ from segue.storage.disk import Disk
 from segue.storage.journal import Journal
 from segue.storage.log import Log
 from segue.storage.recovery import Recovery, recover
+from segue.storage.volatile import VolatileLog
 
 __all__ = ["LAZY_SECONDS", "Store", "StoreOptions", "open_store"]
 
@@ -64,6 +65,7 @@ class Store:
         checkpoints: checkpoints done so far.
         checkpoint_fault: why the last one failed, empty when it did not.
         on_fault: called with a log and a text when something can't be read.
+        after_step: called at the end of each step that the store itself begins; must flush.
     """
 
     def __init__(self, disk: Disk, catalog: Catalog, options: StoreOptions, now_ms: Callable[[], int]) -> None:
@@ -79,11 +81,12 @@ class Store:
         self.checkpoints = 0
         self.checkpoint_fault = ""
         self.on_fault: Callable[[Log, str], None] = lambda log, text: None
+        self.after_step: Callable[[], None] = self.flush
         self._catalog = catalog
         self._now_ms = now_ms
         self._next_id = catalog.next_id
         self._under_way: Batch | None = None
-        self._reader = ColdReader(disk, catalog, options.cold_read_bytes, lambda log, text: self.on_fault(log, text))
+        self._reader = ColdReader(self, catalog, options.cold_read_bytes)
         self._dropped: list[Log] = []
         self._dropped_cursors: list[int] = []
         self._lazy = trio.Event()
@@ -104,7 +107,8 @@ class Store:
 
         Durability: with the batch that is open now. A log with `journaled=False` lives in memory only.
         """
-        log = Log(self, self._new_id(journaled), definition, journaled=journaled)
+        kind = Log if journaled else VolatileLog
+        log = kind(self, self._new_id(journaled), definition, journaled=journaled)
         self.logs[log.id] = log
         if journaled:
             self.batch.definitions.append({"do": "log", "id": log.id, "definition": definition})
@@ -273,8 +277,7 @@ class Store:
         for cursor in batch.settled:
             if len(cursor.log.cursors) > 1:
                 cursor.log.trim()
-        if self._under_way is None:
-            self.flush()
+        self.after_step()
 
     # -- checkpoints
 

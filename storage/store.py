@@ -209,12 +209,29 @@ class Store:
     @property
     def congested(self) -> bool:
         """True when publishers should wait: the open batch, the journal or memory is over its mark."""
+        options = self.options
         return (
-            self.batch.size > self.options.batch_bytes_max
-            or self.hot_bytes > self.options.hot_bytes_max
+            self.batch.size > options.batch_bytes_max
+            or self.hot_bytes > options.hot_bytes_max
             or self.journal.short_of_space
-            or self.journal.position - self._catalog.lsn > self.options.replay_bytes_max * 3 // 4
+            or self.journal.position - self._catalog.lsn > options.replay_bytes_max * 3 // 4
         )
+
+    @property
+    def congestion(self) -> str:
+        """Why it is congested, for an operator; empty when it is not."""
+        options = self.options
+        if self.journal.short_of_space:
+            return "the disk has no room for another journal file"
+        if self.journal.position - self._catalog.lsn > options.replay_bytes_max * 3 // 4:
+            return f"a checkpoint is late ({self.checkpoint_fault or 'it is under way'})"
+        if self.hot_bytes > options.hot_bytes_max:
+            return f"{self.hot_bytes} bytes of messages in memory wait for a checkpoint"
+        return "the disk is slower than the publishers" if self.congested else ""
+
+    def ask_checkpoint(self) -> None:
+        """The next batch takes a checkpoint with it."""
+        self._checkpoint_asked = True
 
     def flush(self) -> None:
         """Commit the batch now if somebody wants it and no other is under way; otherwise it goes later."""

@@ -1,0 +1,141 @@
+"""The dispatcher: hands the messages of one cursor to competing consumers.
+
+Theory of operation. Consumers that can take something stand in `_ready`, in turn. `dispatch` gives the one in front
+as many messages as its credit allows (a share of what there is when others wait too), returned messages first, lowest
+number first, then unread ones in order. It is called once for many messages: when a batch became durable, when
+acknowledgements of a whole read have brought credit back, when an output buffer has drained, when a read from disk is
+back. Nothing here is awaited, and nothing but the delivery itself is done per message.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from segue.broker.consumer import Consumer, Sink
+from segue.storage.api import Cursor
+
+__all__ = ["Dispatcher"]
+
+_SHARE_MAX = 64
+"""Most messages a consumer gets in one turn while others wait: fair, and still few turns."""
+
+
+class Dispatcher:
+    """One cursor and its consumers.
+
+    Attributes:
+        delivered, acknowledged, returned: counts since the start.
+        paused: nothing is delivered while True.
+        in_flight_max: most messages out at a time, over all consumers.
+    """
+
+    def __init__(self, cursor: Cursor, in_flight_max: int) -> None:
+        self.cursor = cursor
+        self.consumers: list[Consumer] = []
+        self.in_flight_max = in_flight_max
+        self.paused = False
+        self.delivered = 0
+        self.acknowledged = 0
+        self.returned = 0
+        self._ready: deque[Consumer] = deque()
+        cursor.listener = self.dispatch
+
+    @property
+    def in_flight(self) -> int:
+        """Messages that are out, in transactions included."""
+        return sum(map(len, self.cursor.out))
+
+    def add(self, sink: Sink, *, prefetch: int, settles: bool, session_id: int, window_bytes: int = 0) -> Consumer:
+        """A new consumer. Its first deliveries come with the next `dispatch`."""
+        consumer = Consumer(self, sink, prefetch=prefetch, settles=settles, session_id=session_id, window_bytes=window_bytes)
+        self.consumers.append(consumer)
+        self.cursor.out.append(consumer.unacknowledged)
+        return consumer
+
+    def remove(self, consumer: Consumer) -> None:
+        """A consumer leaves; what it holds goes back to its place."""
+        consumer.settle()
+        self.consumers.remove(consumer)
+        if consumer.waiting:
+            self._ready.remove(consumer)
+            consumer.waiting = False
+        remove_identical(self.cursor.out, consumer.unacknowledged)
+        held = dict(consumer.unacknowledged)
+        consumer.unacknowledged.clear()
+        self.give_back(held)
+
+    def settle(self, consumer: Consumer, seqs: list[int]) -> None:
+        """Messages that this consumer held are done."""
+        self.acknowledged += len(seqs)
+        self.cursor.settle(seqs)
+        consumer.grant(seqs)
+        self.resume(consumer)
+
+    def give_back(self, messages: dict[int, int], consumer: Consumer | None = None) -> None:
+        """Messages (sequence number → deliveries) go back to their places and out again."""
+        if messages:
+            self.returned += len(messages)
+            self.cursor.give_back(messages)
+            if consumer is not None:
+                consumer.grant(list(messages))
+                self.queue_up(consumer)
+            self.dispatch()
+
+    def queue_up(self, consumer: Consumer) -> None:
+        """A consumer may be able to take something: let it stand in line."""
+        if not consumer.waiting and consumer.able:
+            consumer.waiting = True
+            self._ready.append(consumer)
+
+    def resume(self, consumer: Consumer) -> None:
+        """A consumer has credit or room again."""
+        self.queue_up(consumer)
+        self.dispatch()
+
+    def dispatch(self) -> None:
+        """Deliver what can be delivered now."""
+        ready = self._ready
+        cursor = self.cursor
+        while ready and not self.paused:
+            consumer = ready[0]
+            if not consumer.able:
+                ready.popleft()
+                consumer.waiting = False
+                continue
+            if cursor.returned:
+                again = cursor.take_returned()
+                if again is None:
+                    return  # its bytes are on their way from disk; nothing newer may overtake it
+                self._deliver_again(consumer, *again)
+            else:
+                first, records = cursor.read(self._share(consumer))
+                if not records:
+                    return
+                self.delivered += len(records)
+                consumer.take(first, records, first < cursor.maybe)
+            if len(ready) > 1:
+                ready.rotate(-1)
+
+    def _share(self, consumer: Consumer) -> int:
+        room = consumer.credit
+        waiting = len(self._ready)
+        if waiting > 1:
+            room = min(room, max(1, min(_SHARE_MAX, -(-self.cursor.unread // waiting))))
+        cursor = self.cursor
+        if cursor.next < cursor.maybe:
+            room = min(room, cursor.maybe - cursor.next)
+        if room > _SHARE_MAX:  # the sum is not worth its price for small shares: the bound is a soft one
+            room = min(room, max(0, self.in_flight_max - self.in_flight))
+        return room
+
+    def _deliver_again(self, consumer: Consumer, seq: int, deliveries: int, record: bytes) -> None:
+        self.delivered += 1
+        consumer.take_again(seq, record, deliveries + 1)
+
+
+def remove_identical(items: list[dict[int, int]], item: dict[int, int]) -> None:
+    """Remove an object from a list by identity: equal dicts are not the same."""
+    for index, other in enumerate(items):
+        if other is item:
+            del items[index]
+            return

@@ -1,0 +1,58 @@
+"""The errors of the broker's model: what was asked and can't be had. A front-end says it in its protocol's words."""
+
+from __future__ import annotations
+
+__all__ = [
+    "BrokerError",
+    "InUseError",
+    "LimitReachedError",
+    "NotFoundError",
+    "NotHeldError",
+    "ShuttingDownError",
+    "TransactionError",
+]
+
+
+class BrokerError(Exception):
+    """Root of what the model raises because of what a peer asked. The text may be shown to that peer.
+
+    Each class has a stable `code`.
+    """
+
+    code = "broker"
+
+
+class NotFoundError(BrokerError):
+    """There is no such queue, topic, subscription or connection (or it is not for this peer to see)."""
+
+    code = "not-found"
+
+
+class InUseError(BrokerError):
+    """It has consumers or messages, or belongs to another connection, and may not be touched now."""
+
+    code = "in-use"
+
+
+class LimitReachedError(BrokerError):
+    """A limit of the configuration is reached; the text names it."""
+
+    code = "limit-reached"
+
+
+class NotHeldError(BrokerError):
+    """An acknowledgement of a message that this consumer does not hold. Nothing has changed."""
+
+    code = "not-held"
+
+
+class TransactionError(BrokerError):
+    """A transaction is used in a way that its state does not allow."""
+
+    code = "transaction"
+
+
+class ShuttingDownError(BrokerError):
+    """The broker stops; nothing new is begun."""
+
+    code = "shutting-down"

@@ -1,0 +1,152 @@
+"""A queue: a log with one cursor, and its dispatcher. Durable ones survive; temporary ones die with their connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from segue.broker.dispatcher import Dispatcher
+from segue.broker.errors import LimitReachedError
+from segue.storage.api import Cursor, Log, Record, decode
+
+if TYPE_CHECKING:
+    from segue.broker.node import Node
+
+__all__ = ["Queue", "QueueStatistics", "TemporaryQueue"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatistics:
+    """A queue at this moment. Counts are messages since the queue exists, unless said otherwise.
+
+    Attributes:
+        ready: waiting to be delivered (unread and returned ones).
+        returned: of these, delivered before.
+        in_flight: out with consumers.
+        published: ever accepted.
+        settled: done for good.
+        delivered, acknowledged: since the start of the broker.
+        bytes: size of the records that are on disk in segments or in memory; settled ones may be among them.
+        segments: segment files.
+        quarantined: damaged, set aside.
+        oldest_ms: when the oldest message that is still owed was accepted, 0 when unknown or empty.
+    """
+
+    name: str
+    kind: str
+    ready: int
+    returned: int
+    in_flight: int
+    consumers: int
+    published: int
+    settled: int
+    delivered: int
+    acknowledged: int
+    bytes: int
+    segments: int
+    quarantined: int
+    oldest_ms: int
+    paused: bool
+
+
+class Queue:
+    """A durable queue.
+
+    Attributes:
+        open: False once it is deleted: who has kept a reference must look it up again.
+        owner: session that alone may consume, 0 for none.
+        auto_delete: deleted when the last consumer leaves.
+    """
+
+    kind = "queue"
+
+    def __init__(self, node: Node, name: str, log: Log, cursor: Cursor, in_flight_max: int) -> None:
+        self.node = node
+        self.name = name
+        self.log = log
+        self.cursor = cursor
+        self.dispatcher = Dispatcher(cursor, in_flight_max)
+        self.open = True
+        self.owner = 0
+        self.auto_delete = False
+        self.append = log.append
+        log.listener = self.dispatcher.dispatch
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """As it stands in the catalog."""
+        return self.log.definition
+
+    def publish(self, record: bytes) -> None:
+        """Accept a message; it is visible when its batch is durable."""
+        self.append(record)
+
+    def purge(self) -> int:
+        """Settle everything that is ready; what is out with consumers stays. Returns how many that were."""
+        cursor = self.cursor
+        waiting = list(cursor.returned)
+        cursor.drop_returned(waiting)
+        return len(waiting) + cursor.skip_to(self.log.durable)
+
+    def statistics(self) -> QueueStatistics:
+        """See `QueueStatistics`."""
+        log, cursor, dispatcher = self.log, self.cursor, self.dispatcher
+        in_flight = dispatcher.in_flight
+        ready = cursor.ready
+        return QueueStatistics(
+            name=self.name,
+            kind=self.kind,
+            ready=ready,
+            returned=len(cursor.returned),
+            in_flight=in_flight,
+            consumers=len(dispatcher.consumers),
+            published=log.head - 1,
+            settled=max(0, log.durable - 1 - ready - in_flight - len(cursor.quarantined)),
+            delivered=dispatcher.delivered,
+            acknowledged=dispatcher.acknowledged,
+            bytes=sum(extent.bytes for extent in log.extents) + log.hot_bytes,
+            segments=sum(1 for extent in log.extents if extent.path),
+            quarantined=len(cursor.quarantined),
+            oldest_ms=self._oldest_ms(),
+            paused=dispatcher.paused,
+        )
+
+    def _oldest_ms(self) -> int:
+        low = self.cursor.low()
+        if low >= self.log.durable:
+            return 0
+        record = self.log.find(low)
+        if record is not None:
+            return decode_head(record).accepted_ms
+        index = self.log.extent_at(low)
+        return self.log.extents[index].written_ms if index < len(self.log.extents) else 0
+
+
+class TemporaryQueue(Queue):
+    """A queue in memory that belongs to a connection and dies with it; bounded, as nothing of it is on disk."""
+
+    kind = "temporary-queue"
+
+    def __init__(
+        self, node: Node, name: str, log: Log, cursor: Cursor, in_flight_max: int, messages_max: int, bytes_max: int
+    ) -> None:
+        super().__init__(node, name, log, cursor, in_flight_max)
+        self._messages_max = messages_max
+        self._bytes_max = bytes_max
+
+    def publish(self, record: bytes) -> None:
+        """Accept a message; consumers get it at the end of this step.
+
+        Raises:
+            LimitReachedError: its consumer has fallen too far behind.
+        """
+        log = self.log
+        if len(log.hot) >= self._messages_max or log.hot_bytes + len(record) > self._bytes_max:
+            raise LimitReachedError(f"temporary queue {self.name} is full: its consumer does not keep up")
+        self.append(record)
+        self.node.touched(self.dispatcher)
+
+
+def decode_head(record: bytes) -> Record:
+    """The fixed part of a record, without copying its body."""
+    return decode(record)

@@ -1,0 +1,234 @@
+"""A session: one authenticated peer, what it has subscribed to, its open transactions, its temporary queues.
+
+Whatever ends a session ends all of it: transactions abort, messages go back to their places, temporary queues die.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from segue.broker.consumer import Consumer, Sink
+from segue.broker.dispatcher import Dispatcher
+from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, TransactionError
+from segue.broker.queue import Queue, TemporaryQueue
+from segue.broker.topic import DurableSubscription, TopicSubscription
+from segue.broker.transaction import Transaction
+
+if TYPE_CHECKING:
+    from segue.broker.node import Node, Output
+
+__all__ = ["Session", "Subscription"]
+
+
+class Subscription:
+    """One consumer of a session, and what is to be done when it ends."""
+
+    __slots__ = ("consumer", "ended", "source")
+
+    def __init__(self, consumer: Consumer, source: Queue | TopicSubscription | DurableSubscription, ended: Callable[[], None] | None) -> None:
+        self.consumer = consumer
+        self.source = source
+        self.ended = ended
+
+
+class Session:
+    """See the module.
+
+    Attributes:
+        id: never used again in this process.
+        user, peer, protocol: for operators.
+        publishes: True once it has published, so that it is held when publishers are.
+    """
+
+    def __init__(self, node: Node, session_id: int, user: str, peer: str, protocol: str, output: Output) -> None:
+        self.node = node
+        self.id = session_id
+        self.user = user
+        self.peer = peer
+        self.protocol = protocol
+        self.output = output
+        self.opened_ms = node.clock.now_ms()
+        self.client_id = ""
+        self.published = 0
+        self.delivered = 0
+        self.subscriptions: list[Subscription] = []
+        self._transactions: dict[str, Transaction] = {}
+        self._temporary: dict[str, TemporaryQueue] = {}
+
+    # -- subscriptions
+
+    def subscribe_queue(self, queue: Queue, sink: Sink, *, prefetch: int, settles: bool, exclusive: bool = False, window_bytes: int = 0) -> Subscription:
+        """Consume from a queue.
+
+        Raises:
+            InUseError: another session owns it, or `exclusive` is asked for and it has consumers.
+            LimitReachedError: limits.subscriptions_per_connection_max.
+        """
+        self._check_subscriptions()
+        if queue.owner not in (0, self.id):
+            raise InUseError(f"queue '{queue.name}' belongs to another connection")
+        if exclusive and queue.dispatcher.consumers:
+            raise InUseError(f"queue '{queue.name}' has other consumers")
+        if exclusive:
+            queue.owner = self.id
+        consumer = queue.dispatcher.add(sink, prefetch=prefetch, settles=settles, session_id=self.id, window_bytes=window_bytes)
+        return self._begin(consumer, queue, lambda: self._left_queue(queue))
+
+    def subscribe_topic(self, pattern: str, sink: Sink, *, prefetch: int, settles: bool, no_local: bool = False, window_bytes: int = 0) -> Subscription:
+        """A non-durable subscription: what is published from now on.
+
+        Raises:
+            LimitReachedError: limits.subscriptions_per_connection_max.
+        """
+        self._check_subscriptions()
+        buffer = self.node.buffer_topic(pattern)
+        buffer.no_local = self.id if no_local else 0
+        consumer = buffer.dispatcher.add(sink, prefetch=prefetch, settles=settles, session_id=self.id, window_bytes=window_bytes)
+        return self._begin(consumer, buffer, lambda: self.node.unbuffer_topic(buffer))
+
+    def subscribe_durable(self, name: str, pattern: str, sink: Sink, *, prefetch: int, settles: bool, window_bytes: int = 0) -> Subscription:
+        """A durable subscription, created when there is none of that name; with another pattern it begins anew.
+
+        Raises:
+            InUseError: it has a consumer already.
+            LimitReachedError: limits.subscriptions_per_connection_max.
+        """
+        self._check_subscriptions()
+        topics = self.node.topics
+        subscription = topics.durable(name)
+        if subscription is not None and subscription.dispatcher.consumers:
+            raise InUseError(f"durable subscription '{name}' has a consumer already")
+        if subscription is not None and subscription.pattern != pattern:
+            topics.delete_durable(subscription)
+            subscription = None
+        if subscription is None:
+            subscription = topics.create_durable(name, pattern, self.node.settings.limits.queue_in_flight_max)
+        consumer = subscription.dispatcher.add(sink, prefetch=prefetch, settles=settles, session_id=self.id, window_bytes=window_bytes)
+        return self._begin(consumer, subscription, None)
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """End a subscription; what is out with it goes back to its place."""
+        self.subscriptions.remove(subscription)
+        consumer = subscription.consumer
+        if consumer in consumer.dispatcher.consumers:
+            consumer.dispatcher.remove(consumer)
+            if subscription.ended is not None:
+                subscription.ended()
+
+    def delete_durable(self, name: str) -> None:
+        """Delete a durable subscription with what it still owes.
+
+        Raises:
+            NotFoundError: there is none.
+            InUseError: another session consumes from it.
+        """
+        subscription = self.node.topics.durable(name)
+        if subscription is None:
+            raise NotFoundError(f"no durable subscription '{name}'")
+        if subscription.dispatcher.consumers:
+            raise InUseError(f"durable subscription '{name}' has a consumer")
+        self.node.topics.delete_durable(subscription)
+        self.node.store.want()
+
+    # -- temporary queues
+
+    def temporary_queue(self, name: str) -> TemporaryQueue:
+        """This session's private queue of a name; made when there is none."""
+        queue = self._temporary.get(name)
+        if queue is None:
+            maximum = self.node.settings.limits.temporary_queues_per_connection_max
+            if len(self._temporary) >= maximum:
+                raise LimitReachedError(f"limits.temporary_queues_per_connection_max ({maximum}) is reached")
+            queue = self._temporary[name] = self.node.create_temporary(f"{self.id}-{name}", self.id)
+        return queue
+
+    # -- transactions
+
+    def begin(self, name: str) -> None:
+        """Open a transaction.
+
+        Raises:
+            TransactionError: one of that name is open.
+            LimitReachedError: limits.transactions_per_connection_max.
+        """
+        limits = self.node.settings.limits
+        if name in self._transactions:
+            raise TransactionError(f"transaction '{name}' is open already")
+        if len(self._transactions) >= limits.transactions_per_connection_max:
+            raise LimitReachedError(f"limits.transactions_per_connection_max ({limits.transactions_per_connection_max}) is reached")
+        self._transactions[name] = Transaction(limits.transaction_messages_max, limits.transaction_bytes_max)
+
+    def transaction(self, name: str) -> Transaction:
+        """An open transaction.
+
+        Raises:
+            TransactionError: there is none of that name.
+        """
+        transaction = self._transactions.get(name)
+        if transaction is None:
+            raise TransactionError(f"no transaction '{name}' is open")
+        return transaction
+
+    def commit(self, name: str) -> Transaction:
+        """Carry out a transaction in this step. Raises as `transaction`."""
+        transaction = self.transaction(name)
+        del self._transactions[name]
+        transaction.commit()
+        return transaction
+
+    def abort(self, name: str) -> None:
+        """Give a transaction up. Raises as `transaction`."""
+        self.transaction(name).abort(consumers_live=True)
+        del self._transactions[name]
+
+    @property
+    def open_transactions(self) -> int:
+        """How many there are."""
+        return len(self._transactions)
+
+    # -- the end
+
+    def close(self) -> None:
+        """End everything that belongs to this session."""
+        self.node.sessions.pop(self.id, None)
+        for transaction in self._transactions.values():
+            transaction.abort(consumers_live=False)
+        self._transactions.clear()
+        for subscription in list(self.subscriptions):
+            self.unsubscribe(subscription)
+        for queue in self._temporary.values():
+            self.node.delete_temporary(queue)
+        self._temporary.clear()
+
+    def statistics(self) -> dict[str, Any]:
+        """This session for operators."""
+        return {
+            "id": self.id,
+            "user": self.user,
+            "peer": self.peer,
+            "protocol": self.protocol,
+            "opened_ms": self.opened_ms,
+            "subscriptions": len(self.subscriptions),
+            "in_flight": sum(len(s.consumer.unacknowledged) for s in self.subscriptions),
+            "transactions": len(self._transactions),
+        }
+
+    def _check_subscriptions(self) -> None:
+        maximum = self.node.settings.limits.subscriptions_per_connection_max
+        if len(self.subscriptions) >= maximum:
+            raise LimitReachedError(f"limits.subscriptions_per_connection_max ({maximum}) is reached")
+
+    def _begin(self, consumer: Consumer, source: Queue | TopicSubscription | DurableSubscription, ended: Callable[[], None] | None) -> Subscription:
+        subscription = Subscription(consumer, source, ended)
+        self.subscriptions.append(subscription)
+        dispatcher: Dispatcher = consumer.dispatcher
+        dispatcher.queue_up(consumer)
+        self.node.touched(dispatcher)
+        return subscription
+
+    def _left_queue(self, queue: Queue) -> None:
+        if queue.owner == self.id and not isinstance(queue, TemporaryQueue):
+            queue.owner = 0
+        if queue.auto_delete and queue.open and not queue.dispatcher.consumers and queue.name in self.node.queues:
+            self.node.delete_queue(queue.name)

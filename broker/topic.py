@@ -1,0 +1,209 @@
+"""Topics: which subscriptions a published name reaches, and the two kinds of subscription.
+
+Names are words separated by `.`; in a subscription `*` stands for one word and `#` (or `>`) at any place for any
+number of words, none included. A non-durable subscription is a bounded buffer in memory. A durable one is a cursor on
+the log of its pattern: all durable subscriptions with the same pattern share one log, so that a message for a thousand
+of them is stored once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from segue.broker.dispatcher import Dispatcher
+from segue.broker.queue import Queue
+from segue.storage.api import Cursor, Log
+
+if TYPE_CHECKING:
+    from segue.broker.node import Node
+
+__all__ = ["DurableSubscription", "Topic", "TopicRoutes", "TopicSubscription", "matches"]
+
+_MATCHES_CACHED_MAX = 10_000
+
+
+def matches(pattern: str, name: str) -> bool:
+    """True when a published `name` falls under a subscription's `pattern`."""
+    return _match(pattern.split("."), name.split("."))
+
+
+def _match(pattern: list[str], words: list[str]) -> bool:
+    # Rows of the classic table: `reached` are the positions in `words` that the pattern so far can end at.
+    reached = {0}
+    for part in pattern:
+        if part in ("#", ">"):
+            reached = set(range(min(reached), len(words) + 1)) if reached else set()
+        elif part == "*":
+            reached = {at + 1 for at in reached if at < len(words)}
+        else:
+            reached = {at + 1 for at in reached if at < len(words) and words[at] == part}
+        if not reached:
+            return False
+    return len(words) in reached
+
+
+class TopicSubscription(Queue):
+    """A non-durable subscription: in memory, bounded; the oldest message goes when it is full.
+
+    Attributes:
+        dropped: messages that went because the subscriber was too slow.
+        no_local: the session whose own messages are not wanted, 0 for none.
+    """
+
+    kind = "topic-subscription"
+
+    def __init__(self, node: Node, pattern: str, log: Log, cursor: Cursor, in_flight_max: int, messages_max: int, bytes_max: int) -> None:
+        super().__init__(node, pattern, log, cursor, in_flight_max)
+        self._messages_max = messages_max
+        self._bytes_max = bytes_max
+        self.dropped = 0
+        self.no_local = 0
+
+    def publish(self, record: bytes) -> None:
+        """Accept a message; the subscriber gets it at the end of this step."""
+        log, cursor = self.log, self.cursor
+        self.append(record)
+        while cursor.next < log.head - 1 and (log.head - cursor.next > self._messages_max or log.hot_bytes > self._bytes_max):
+            self.dropped += cursor.skip_to(cursor.next + 1)
+        self.node.touched(self.dispatcher)
+
+
+class DurableSubscription:
+    """A named place in the log of a pattern."""
+
+    def __init__(self, topic_log: TopicLog, name: str, cursor: Cursor, in_flight_max: int) -> None:
+        self.topic_log = topic_log
+        self.name = name
+        self.cursor = cursor
+        self.dispatcher = Dispatcher(cursor, in_flight_max)
+
+    @property
+    def pattern(self) -> str:
+        """What it subscribes to."""
+        return self.topic_log.pattern
+
+
+class TopicLog:
+    """The log that all durable subscriptions with one pattern share."""
+
+    def __init__(self, pattern: str, log: Log) -> None:
+        self.pattern = pattern
+        self.log = log
+        self.subscriptions: dict[str, DurableSubscription] = {}
+        log.listener = self._dispatch
+
+    def _dispatch(self) -> None:
+        for subscription in self.subscriptions.values():
+            if subscription.dispatcher.consumers:
+                subscription.dispatcher.dispatch()
+
+
+class Topic:
+    """What a publisher to one topic name holds: a route that finds its subscriptions anew when they change."""
+
+    def __init__(self, routes: TopicRoutes, name: str) -> None:
+        self._routes = routes
+        self.name = name
+        self.open = True
+
+    def publish(self, record: bytes) -> None:
+        """Give a message to every subscription that matches."""
+        self.publish_from(record, 0)
+
+    def publish_from(self, record: bytes, session_id: int) -> None:
+        """As `publish`, but not to subscriptions that don't want messages of this session."""
+        buffers, logs = self._routes.find(self.name)
+        if logs:
+            if len(logs) == 1:
+                logs[0].append(record)
+            else:
+                self._routes.node.store.append_to(logs, record)
+        for buffer in buffers:
+            if not buffer.no_local or buffer.no_local != session_id:
+                buffer.publish(record)
+
+
+class TopicRoutes:
+    """All topic subscriptions of a node, by pattern."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._buffers: dict[str, list[TopicSubscription]] = {}
+        self._logs: dict[str, TopicLog] = {}
+        self._durable: dict[str, DurableSubscription] = {}
+        self._found: dict[str, tuple[tuple[TopicSubscription, ...], tuple[Log, ...]]] = {}
+
+    def find(self, name: str) -> tuple[tuple[TopicSubscription, ...], tuple[Log, ...]]:
+        """The subscriptions that a message to `name` goes to."""
+        found = self._found.get(name)
+        if found is None:
+            words = name.split(".")
+            buffers = tuple(b for pattern, subs in self._buffers.items() if _match(pattern.split("."), words) for b in subs)
+            logs = tuple(t.log for pattern, t in self._logs.items() if _match(pattern.split("."), words))
+            if len(self._found) >= _MATCHES_CACHED_MAX:
+                self._found.clear()
+            found = self._found[name] = buffers, logs
+        return found
+
+    def topics(self) -> Iterator[tuple[str, int, int]]:
+        """(pattern, non-durable subscriptions, durable ones) of every pattern."""
+        for pattern in sorted(self._buffers.keys() | self._logs.keys()):
+            durable = self._logs[pattern].subscriptions if pattern in self._logs else ()
+            yield pattern, len(self._buffers.get(pattern, ())), len(durable)
+
+    def add_buffer(self, pattern: str, subscription: TopicSubscription) -> None:
+        """A non-durable subscription begins."""
+        self._buffers.setdefault(pattern, []).append(subscription)
+        self._found.clear()
+
+    def remove_buffer(self, pattern: str, subscription: TopicSubscription) -> None:
+        """A non-durable subscription ends."""
+        subscriptions = self._buffers[pattern]
+        subscriptions.remove(subscription)
+        if not subscriptions:
+            del self._buffers[pattern]
+        self._found.clear()
+
+    def durable(self, name: str) -> DurableSubscription | None:
+        """The durable subscription of a name."""
+        return self._durable.get(name)
+
+    def durables(self) -> list[DurableSubscription]:
+        """All durable subscriptions."""
+        return list(self._durable.values())
+
+    def create_durable(self, name: str, pattern: str, in_flight_max: int) -> DurableSubscription:
+        """A new durable subscription; it gets what is published from now on."""
+        store = self.node.store
+        topic_log = self._logs.get(pattern)
+        if topic_log is None:
+            topic_log = self._logs[pattern] = TopicLog(pattern, store.create_log({"kind": "topic", "pattern": pattern}))
+        cursor = store.create_cursor(topic_log.log, {"kind": "subscription", "name": name}, at_head=True)
+        return self._keep(topic_log, name, cursor, in_flight_max)
+
+    def delete_durable(self, subscription: DurableSubscription) -> None:
+        """It is gone, with what it still owed; the log goes with the last one."""
+        store = self.node.store
+        topic_log = subscription.topic_log
+        del self._durable[subscription.name]
+        del topic_log.subscriptions[subscription.name]
+        if topic_log.subscriptions:
+            store.drop_cursor(subscription.cursor)
+        else:
+            store.drop_log(topic_log.log)
+            del self._logs[topic_log.pattern]
+        self._found.clear()
+
+    def recovered(self, log: Log, definition: dict[str, Any], in_flight_max: int) -> None:
+        """Take up a log that the store has recovered."""
+        pattern = str(definition["pattern"])
+        topic_log = self._logs[pattern] = TopicLog(pattern, log)
+        for cursor in log.cursors:
+            self._keep(topic_log, str(cursor.definition["name"]), cursor, in_flight_max)
+
+    def _keep(self, topic_log: TopicLog, name: str, cursor: Cursor, in_flight_max: int) -> DurableSubscription:
+        subscription = DurableSubscription(topic_log, name, cursor, in_flight_max)
+        topic_log.subscriptions[name] = self._durable[name] = subscription
+        self._found.clear()
+        return subscription

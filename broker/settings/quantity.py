@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
 __all__ = ["GIB", "KIB", "MIB", "parse_seconds", "parse_size", "show_seconds", "show_size"]
 
@@ -12,16 +11,11 @@ MIB = 1024 * KIB
 GIB = 1024 * MIB
 
 _SIZE_UNITS = {"B": 1, "KiB": KIB, "MiB": MIB, "GiB": GIB, "TiB": 1024 * GIB}
-_SECONDS_UNITS = {
-    "ms": Fraction(1, 1000),
-    "s": Fraction(1),
-    "min": Fraction(60),
-    "h": Fraction(3600),
-    "d": Fraction(86400),
-}
+# In milliseconds, so that all are integers.
+_DURATION_UNITS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
 # At most 18 digits: what does not fit into 64 bits is a slip of the finger, and an integer of a million digits costs
 # quadratic time to read (CVE-2020-10735).
-_QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*([A-Za-z]*)", re.ASCII)
+_QUANTITY = re.compile(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?\s*([A-Za-z]*)", re.ASCII)
 
 
 def parse_size(text: str) -> int:
@@ -33,11 +27,10 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: it is not a size; the text goes on after `is "3 MB", `.
     """
-    number, factor = _split(text, {unit: Fraction(count) for unit, count in _SIZE_UNITS.items()}, "B")
-    size = number * factor
-    if size.denominator != 1:
+    numerator, denominator = _read(text, _SIZE_UNITS, "B")
+    if numerator % denominator:
         raise ValueError("not a whole number of bytes")
-    return int(size)
+    return numerator // denominator
 
 
 def parse_seconds(text: str) -> float:
@@ -46,8 +39,8 @@ def parse_seconds(text: str) -> float:
     Raises:
         ValueError: it is not a duration; the text goes on after `is "3 weeks", `.
     """
-    number, factor = _split(text, _SECONDS_UNITS, "s")
-    return float(number * factor)
+    numerator, denominator = _read(text, _DURATION_UNITS, "s")
+    return numerator / (denominator * 1000)
 
 
 def show_size(count: int) -> str:
@@ -62,11 +55,13 @@ def show_seconds(seconds: float) -> str:
     return str(int(seconds)) if seconds == int(seconds) else repr(seconds)
 
 
-def _split(text: str, units: dict[str, Fraction], bare: str) -> tuple[Fraction, Fraction]:
+def _read(text: str, units: dict[str, int], bare: str) -> tuple[int, int]:
+    """Read a decimal number with a unit, as a fraction."""
     match = _QUANTITY.fullmatch(text.strip())
     if match is None:
         raise ValueError("not a number with a unit")
-    unit = match[2] or bare
+    decimals = match[2] or ""
+    unit = match[3] or bare
     if unit not in units:
         raise ValueError(f"of a unit that is none of {', '.join(units)}")
-    return Fraction(match[1]), units[unit]
+    return int(match[1] + decimals) * units[unit], 10 ** len(decimals)

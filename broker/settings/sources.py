@@ -6,7 +6,6 @@ Nothing is interpreted here but syntax: whether a key exists and what its value 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +135,8 @@ def from_flags(flags: Mapping[str, object], flag_names: Mapping[KeyPath, str]) -
 
 
 def _parse(name: str, text: str) -> TomlFile:
+    import tomllib  # 4 ms, and not needed without a file
+
     try:
         tables = tomllib.loads(text)
     except RecursionError:
@@ -155,6 +156,8 @@ def _cut_at_fault(name: str, text: str, message: str) -> TomlFile:
     shown = f"{name}:{line}" if line else name
     fault = Fault(shown, "", f"is not valid TOML: {problem[:1].lower()}{problem[1:]}", _syntax_remedy(problem))
     above = "\n".join(lines[: (line or 1) - 1])
+    import tomllib
+
     try:
         return TomlFile(name, tomllib.loads(above), scan_lines(above), (fault,))
     except ValueError:

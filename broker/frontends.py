@@ -7,8 +7,10 @@ Any installed distribution may offer some, as entry points of the group `segue.f
     segue.frontends =
         lines = lines_for_segue:LinesFrontend
 
-The daemon makes one object of each class, with no arguments, and runs its `serve` in a task of its own. Nothing in the
-broker imports a front-end by name, so one that comes in the box has no way in that a stranger's has not.
+One that has settings brings their section too, as an entry point of the group `segue.settings`
+(segue.broker.settings.plug_ins). The daemon makes one object of each class, with no arguments, and runs its `serve` in
+a task of its own. Nothing in the broker imports a front-end by name, so one that comes in the box has no way in that a
+stranger's has not.
 """
 
 from __future__ import annotations

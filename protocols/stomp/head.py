@@ -180,7 +180,7 @@ def _read_send(head: Head, limits: Limits) -> None:
     """Complete the head of a SEND: the one client's frame whose body counts, and may have a length."""
     headers = head.headers
     if "destination" not in headers:
-        raise StompProtocolError(ErrorCode.MISSING_DESTINATION, "SEND needs a 'destination' header")
+        raise StompProtocolError(ErrorCode.MISSING_DESTINATION, "\"SEND\" must include a 'destination' header")
     head.body_bytes_max = limits.body_bytes_max
     if "content-length" in headers:
         head.length = _read_length(headers.pop("content-length"), limits)

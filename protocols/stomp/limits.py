@@ -32,12 +32,12 @@ class Limits:
     """
 
     command_bytes_max: int = 32
-    header_count_max: int = 256
+    header_count_max: int = 1000
     header_line_bytes_max: int = 16 * 1024
     header_block_bytes_max: int = 64 * 1024
     body_bytes_max: int = 16 * 1024 * 1024
     other_body_bytes_max: int = 64 * 1024
-    login_frame_bytes_max: int = 64 * 1024
+    login_frame_bytes_max: int = 16 * 1024
     held_bytes_max: int = 256 * 1024
     cached_heads_max: int = 512
     cached_bytes_max: int = 128 * 1024

@@ -94,7 +94,7 @@ class Frame:
 class SendHead:
     """The head of a SEND frame, shared by all SENDs of a connection that differ only in receipt and body.
 
-    Never changed once made, but for `route`.
+    Never changed once made, but for `route` and `prefixes`.
 
     Attributes:
         destination: decoded.
@@ -104,7 +104,7 @@ class SendHead:
         transaction: the transaction's name, decoded.
         plain: the block reads the same in every version of STOMP.
         route: free for the session, to remember what it found for the destination.
-        prefixes: payload prefixes by body length; see message_payload_prefix.
+        prefixes: payload prefixes by body length; kept by message_payload_prefix.
     """
 
     __slots__ = ("block", "destination", "headers", "plain", "prefixes", "route", "transaction")
@@ -117,7 +117,7 @@ class SendHead:
         # In 1.2's escaping a raw CR or a second colon can't stand in a line, so only a backslash makes versions differ.
         self.plain: Final = b"\\" not in block
         self.route: object | None = None
-        self.prefixes: Final[dict[int, bytes]] = {}
+        self.prefixes: dict[int, bytes] | None = None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SendHead):
@@ -133,6 +133,8 @@ class SendHead:
 def message_payload_prefix(head: SendHead, body_length: int) -> bytes:
     """Return what stands before the body in a message's payload; remembered for the lengths used of late."""
     prefixes = head.prefixes
+    if prefixes is None:
+        prefixes = head.prefixes = {}
     prefix = prefixes.get(body_length)
     if prefix is None:
         if len(prefixes) >= _PREFIXES_MAX:
@@ -287,6 +289,7 @@ def recode_payload(payload: bytes, version: Version) -> bytes:
 def _lines(headers: Sequence[tuple[str, str]], version: Version) -> bytes:
     text = "".join([f"{name}:{value}\n" for name, value in headers])
     # Nothing to escape, as nearly always, if every line has one colon and there is none of the other octets.
-    if not text.count(":") == text.count("\n") == len(headers) or any(octet in text for octet in "\\\r\0"):
+    plain = text.count(":") == text.count("\n") == len(headers)
+    if not plain or "\\" in text or "\r" in text or "\0" in text:
         text = "".join([f"{escape_name(name, version)}:{escape_value(value, version)}\n" for name, value in headers])
     return text.encode(errors="replace")

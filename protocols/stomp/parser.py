@@ -184,16 +184,21 @@ class Parser:
                 if head_end > 0:
                     key, cut, rest = data[pos:head_end].partition(b"\nreceipt:")
                     # A receipt of letters and digits holds no LF, so it is the last line; most are like this.
-                    receipt = rest if rest.isalnum() else None
-                    if cut and receipt is None:
-                        key, receipt = cut_receipt(key, rest)
+                    receipt: bytes | None = rest
+                    if not rest.isalnum():
+                        key, receipt = cut_receipt(key, rest) if cut else (key, None)
                     hit = known(key) or by_shape(key)
                     if hit is not None:
                         head, length = hit
                         start = head_end + 2
-                        stop = start + length if length >= 0 else find(b"\0", start)
+                        if length >= 0:
+                            stop = start + length
+                        else:
+                            stop = find(b"\0", start)
+                            if stop < 0 or stop - start > body_max:
+                                stop = end
                         # A body that is not complete, too long or without its NUL is the full reader's business.
-                        if start <= stop < end and not data[stop] and stop - start <= body_max:
+                        if stop < end and not data[stop]:
                             append((SEND, head, receipt, data[start:stop]))
                             pos = stop + 1
                             continue

@@ -51,7 +51,11 @@ def _open(target: Target, queue: int) -> Link:
     link = Link(target)
     destination = target.queue(queue)
     request = frames.subscribe(0, destination, "client-individual", _PREFETCH, target.subscribe_headers)
-    link.request(request, b"RECEIPT")
+    try:
+        link.request(request, b"RECEIPT")
+    except BrokerError:
+        link.close()
+        raise
     return link
 
 

@@ -30,8 +30,8 @@ class Block:
 class Blocks:
     """Cuts a run into blocks of so many messages, to show whether the last is as fast as the first.
 
-    A read that ends a block may hold the beginning of the next: it is booked on the block that it ends, and the block
-    keeps its true count.
+    A read that ends a block may hold the beginning of the next: it is booked on the block that it ends, which keeps its
+    true count, and the next block is so much shorter.
 
     Args:
         size: messages a block, 0 for no blocks.
@@ -40,6 +40,8 @@ class Blocks:
     def __init__(self, size: int) -> None:
         self._size = size
         self._count = 0
+        self._total = 0
+        self._boundary = size
         self._since = 0
         self._latencies = Histogram()
         self.done: list[Block] = []
@@ -53,8 +55,10 @@ class Blocks:
         if not self._size:
             return
         self._count += count
+        self._total += count
         self._latencies.record_all(ages)
-        if self._count >= self._size:
+        if self._total >= self._boundary:
+            self._boundary = (self._total // self._size + 1) * self._size
             seconds = (now - self._since) / _NANOSECONDS_PER_SECOND
             self.done.append(Block(self._count, seconds, self._latencies.percentiles()))
             self._count, self._since, self._latencies = 0, now, Histogram()

@@ -32,7 +32,11 @@ class Link:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._cutter = FrameCutter()
         self._out = bytearray()
-        self.request(frames.connect(target.login, target.passcode, target.virtual_host), b"CONNECTED")
+        try:
+            self.request(frames.connect(target.login, target.passcode, target.virtual_host), b"CONNECTED")
+        except BrokerError:
+            self.close()
+            raise
 
     def request(self, frame: bytes, answer: bytes) -> bytes:
         """Send a frame and wait for a read that holds the answer; return all whole frames up to then.

@@ -24,7 +24,7 @@ class End(Protocol):
 
 
 class Loop:
-    """Reads and flushes what is ready. Links are closed with `close`."""
+    """Reads and flushes what is ready. The links stay their owner's to close."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
@@ -69,9 +69,7 @@ class Loop:
         self._epoll.modify(descriptor, select.EPOLLIN | (select.EPOLLOUT if end.link.backed_up else 0))
 
     def close(self) -> None:
-        """Close all links."""
-        for end in self._ends.values():
-            end.link.close()
+        """Watch nothing any more."""
         self._ends.clear()
         self._epoll.close()
 

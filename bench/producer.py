@@ -31,16 +31,23 @@ class Allowance:
         self._ledger = ledger
         self._backlog_max = backlog_max
         self.open = True
-        self.exhausted = False
+        self._refused = False
+
+    def take_refused(self) -> bool:
+        """Whether a producer was told 0 since the last call, and would be told more now: all have to ask again."""
+        again = self._refused and self.messages() > 0
+        self._refused = self._refused and not again
+        return again
 
     def messages(self) -> int:
-        """How many messages may be sent now. Who is told 0 has to ask again when `exhausted` and consumers moved."""
+        """How many messages may be sent now."""
         if not self.open:
             return 0
         if self._backlog_max is None:
             return _BLOCK_MESSAGES_MAX
         left = self._backlog_max - (self._ledger.sent - self._ledger.returned)
-        self.exhausted = left <= 0
+        # Stays so when another producer asks after this one and gets some: this one has no receipt to wake it.
+        self._refused = self._refused or left <= 0
         return left
 
 

@@ -11,7 +11,7 @@ from segue.bench import frames
 from segue.bench.consumer import Consumer
 from segue.bench.ledger import Blocks, Ledger
 from segue.bench.link import Link
-from segue.bench.loop import End, Loop
+from segue.bench.loop import Loop
 from segue.bench.order import Run as MessageRun
 from segue.bench.producer import Allowance, Producer
 from segue.bench.replies import BrokerError
@@ -60,6 +60,7 @@ class _Run:
         self._allowance = Allowance(self._ledger, workload.backlog_max)
         self._loop = Loop()
         self._number = random.randrange(10**frames.RUN_DIGITS)  # noqa: S311 - tells runs apart, guards nothing
+        self._links: list[Link] = []
         self._producers: list[Producer] = []
         self._consumers: list[Consumer] = []
 
@@ -83,6 +84,8 @@ class _Run:
 
     def close(self) -> None:
         self._loop.close()
+        for link in self._links:
+            link.close()
 
     # Setting up. Consumers first: queues exist, and credit is given, before anything is published.
 
@@ -97,7 +100,7 @@ class _Run:
 
     def _open_consumer(self, queues: list[int]) -> Consumer:
         target, load = self._target, self._workload
-        link = Link(target)
+        link = self._open_link()
         limit = None if load.producers else load.messages
         consumer = Consumer(link, load.ack, self._ledger, self._ages, limit)
         for number, queue in enumerate(queues):
@@ -109,6 +112,11 @@ class _Run:
         self._loop.add(consumer)
         return consumer
 
+    def _open_link(self) -> Link:
+        link = Link(self._target)
+        self._links.append(link)
+        return link
+
     def _open_producer(self, number: int, streams: list[tuple[int, int]]) -> Producer:
         target, load = self._target, self._workload
         encoder = frames.SendFrames(
@@ -118,7 +126,7 @@ class _Run:
             load.body_bytes,
             (("persistent", "true"), *target.send_headers),
         )
-        quota, link = load.quota(number), Link(target)
+        quota, link = load.quota(number), self._open_link()
         producer = Producer(link, encoder, load.window, quota, self._allowance, self._ledger, load.body_bytes)
         self._loop.add(producer)
         return producer
@@ -185,7 +193,7 @@ class _Run:
 
     def _pump_those_who_wait(self) -> None:
         """Receipts make a producer send on by itself; time and consumers do not."""
-        if self._workload.rate is None and not (self._allowance.exhausted and self._allowance.messages() > 0):
+        if self._workload.rate is None and not self._allowance.take_refused():
             return
         now = time.monotonic_ns()
         for producer in self._producers:
@@ -206,11 +214,9 @@ class _Run:
 
     def _say_goodbye(self) -> None:
         """Leave in order: the receipt of DISCONNECT says that every ACK has been processed."""
-        ends: list[End] = [*self._consumers, *self._producers]
-        links = [end.link for end in ends]
-        for link in links:
+        for link in self._links:
             link.send(frames.disconnect())
-        for link in links:
+        for link in self._links:
             link.leave(_GOODBYE_SECONDS)
 
     def _standing(self) -> str:

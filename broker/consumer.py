@@ -53,7 +53,16 @@ class Consumer:
         "settles", "sink", "unacknowledged", "waiting",
     )  # fmt: skip
 
-    def __init__(self, dispatcher: Dispatcher, sink: Sink, *, prefetch: int, settles: bool, session_id: int, window_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        sink: Sink,
+        *,
+        prefetch: int,
+        settles: bool,
+        session_id: int,
+        window_bytes: int = 0,
+    ) -> None:
         """`window_bytes`: most octets that may be out, 0 for no such bound."""
         self.dispatcher = dispatcher
         self.sink = sink
@@ -71,7 +80,11 @@ class Consumer:
     @property
     def able(self) -> bool:
         """True when something may be delivered."""
-        return self.credit > 0 and not self.sink.blocked and (not self._window_bytes or self._window_out < self._window_bytes)
+        return (
+            self.credit > 0
+            and not self.sink.blocked
+            and (not self._window_bytes or self._window_out < self._window_bytes)
+        )
 
     # -- deliveries (called by the dispatcher)
 

@@ -47,7 +47,9 @@ class Dispatcher:
 
     def add(self, sink: Sink, *, prefetch: int, settles: bool, session_id: int, window_bytes: int = 0) -> Consumer:
         """A new consumer. Its first deliveries come with the next `dispatch`."""
-        consumer = Consumer(self, sink, prefetch=prefetch, settles=settles, session_id=session_id, window_bytes=window_bytes)
+        consumer = Consumer(
+            self, sink, prefetch=prefetch, settles=settles, session_id=session_id, window_bytes=window_bytes
+        )
         self.consumers.append(consumer)
         self.cursor.out.append(consumer.unacknowledged)
         return consumer

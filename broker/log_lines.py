@@ -171,8 +171,10 @@ class LogLines(_Levels):
         """Write what waits, for at most so long, and take no more. Calling it again does nothing."""
         with self._lock:
             if not self._is_closing:
+                # At most one line an event and one more: the queue may be that much too long now.
+                self._tell_of_dropped()
                 for event, count in self._limit.untold():
-                    self._put("warning", "log.suppressed", {"of": event, "lines": count})
+                    self._append("warning", "log.suppressed", {"of": event, "lines": count})
                 self._is_closing = True
                 self._changed.notify()
         self._writer.join(flush_seconds)
@@ -196,6 +198,16 @@ class LogLines(_Levels):
             self._dropped += 1
             self._dropped_untold += 1
             return
+        self._tell_of_dropped()
+        self._append(level, event, fields)
+
+    def _tell_of_dropped(self) -> None:
+        """Say how many lines are missing, at the place where they are."""
+        if self._dropped_untold:
+            self._append("warning", "log.dropped", {"lines": self._dropped_untold})
+            self._dropped_untold = 0
+
+    def _append(self, level: str, event: str, fields: Mapping[str, object]) -> None:
         self._lines.append(_cut(self._format(self._clock(), level, event, fields)))
         self._changed.notify()
 
@@ -216,11 +228,6 @@ class LogLines(_Levels):
                 self._changed.wait()
             chunk: list[bytes] = []
             room = LINE_BYTES_MAX
-            if self._dropped_untold and self._lines:
-                fields = {"lines": self._dropped_untold}
-                chunk.append(_cut(self._format(self._clock(), "warning", "log.dropped", fields)))
-                self._dropped_untold = 0
-                room -= len(chunk[0])
             while self._lines and len(self._lines[0]) <= room:
                 chunk.append(self._lines.popleft())
                 room -= len(chunk[-1])

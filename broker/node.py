@@ -14,11 +14,14 @@ import trio
 from segue.broker.clock import Clock
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, ShuttingDownError
+from segue.broker.log_lines import Log
 from segue.broker.pressure import Pressure
 from segue.broker.queue import Queue, TemporaryQueue
 from segue.broker.session import Session
 from segue.broker.settings import Settings
 from segue.broker.topic import Topic, TopicRoutes, TopicSubscription
+from segue.broker.users import Users
+from segue.storage.api import Log as StorageLog
 from segue.storage.api import Store
 
 __all__ = ["Node", "Output"]
@@ -47,10 +50,12 @@ class Node:
         stopping: True once a stop has begun.
     """
 
-    def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: Clock, log: Log, users: Users) -> None:
         self.store = store
         self.settings = settings
         self.clock = clock
+        self.log = log
+        self.users = users
         self.queues: dict[str, Queue] = {}
         self.temporary: dict[str, TemporaryQueue] = {}
         self.topics = TopicRoutes(self)
@@ -59,14 +64,15 @@ class Node:
         self.held = False
         self.stopping = False
         self.started_ms = clock.now_ms()
-        self.published = 0
         self._last_session = 0
+        self._told = False
         self._touched: list[Dispatcher] = []
         self._outbox: list[Output] = []
         self._waiting: list[Output] = []
         self._topics_by_name: dict[str, Topic] = {}
         self._take_up()
         store.after_step = self.end_step
+        store.on_fault = self._report_fault
 
     # -- sessions
 
@@ -105,7 +111,12 @@ class Node:
             return queue
         if len(self.queues) >= self.settings.limits.queues_max:
             raise LimitReachedError(f"limits.queues_max ({self.settings.limits.queues_max}) is reached")
-        definition: dict[str, Any] = {"kind": "queue", "name": name, "auto_delete": auto_delete, "created_ms": self.clock.now_ms()}
+        definition: dict[str, Any] = {
+            "kind": "queue",
+            "name": name,
+            "auto_delete": auto_delete,
+            "created_ms": self.clock.now_ms(),
+        }
         log = self.store.create_log(definition)
         cursor = self.store.create_cursor(log, {"kind": "queue"})
         queue = self.queues[name] = Queue(self, name, log, cursor, self.settings.limits.queue_in_flight_max)
@@ -152,7 +163,13 @@ class Node:
         log = self.store.create_log({}, journaled=False)
         cursor = self.store.create_cursor(log, {})
         subscription = TopicSubscription(
-            self, pattern, log, cursor, limits.queue_in_flight_max, limits.topic_buffer_messages_max, limits.topic_buffer_bytes_max
+            self,
+            pattern,
+            log,
+            cursor,
+            limits.queue_in_flight_max,
+            limits.topic_buffer_messages_max,
+            limits.topic_buffer_bytes_max,
         )
         self.topics.add_buffer(pattern, subscription)
         return subscription
@@ -170,7 +187,13 @@ class Node:
         log = self.store.create_log({}, journaled=False)
         cursor = self.store.create_cursor(log, {})
         queue = TemporaryQueue(
-            self, name, log, cursor, limits.queue_in_flight_max, limits.temporary_queue_messages_max, limits.temporary_queue_bytes_max
+            self,
+            name,
+            log,
+            cursor,
+            limits.queue_in_flight_max,
+            limits.temporary_queue_messages_max,
+            limits.temporary_queue_bytes_max,
         )
         queue.owner = owner
         self.temporary[name] = queue
@@ -216,11 +239,15 @@ class Node:
             outbox, self._outbox = self._outbox, []
             for output in outbox:
                 output.flush_output()
-        self.held = self.pressure.check()
-        if self._waiting and not self.held:
+        held = self.pressure.check()
+        if held != self.held:
+            self.held = held
+            self._report_pressure()
+        if self._waiting and not held:
             waiting, self._waiting = self._waiting, []
             for output in waiting:
                 output.let_go()
+            self.end_step()
 
     async def watch(self) -> None:
         """Look at disk and memory every second, for as long as the broker runs."""
@@ -228,6 +255,19 @@ class Node:
             await self.pressure.look_at_disk()
             self.end_step()
             await trio.sleep(1)
+
+    def _report_pressure(self) -> None:
+        # Waiting a moment for the disk or for a checkpoint is daily life; memory and disk marks are news.
+        if self.held and self.pressure.alarm:
+            self.log.warning("publishers.held", reason="; ".join(self.pressure.reasons))
+            self._told = True
+        elif not self.held and self._told:
+            self.log.info("publishers.released")
+            self._told = False
+
+    def _report_fault(self, log: StorageLog, text: str) -> None:
+        definition = log.definition
+        self.log.error("storage.unreadable", queue=definition.get("name") or definition.get("pattern"), reason=text)
 
     def _take_up(self) -> None:
         """Make queues and topics of what the store has recovered."""

@@ -41,6 +41,16 @@ class Pressure:
         """Messages in memory and output that waits."""
         return self._store.hot_bytes + self.output_bytes
 
+    @property
+    def alarm(self) -> bool:
+        """True when memory or disk is past its mark."""
+        return self._memory_high or self._disk_low
+
+    @property
+    def output_high(self) -> bool:
+        """True when output that clients don't read takes a quarter of the memory there is for messages."""
+        return self.output_bytes > self._settings.memory.high_water_bytes // 4
+
     def check(self) -> bool:
         """True when publishers have to wait. Cheap: called at the end of each step."""
         memory = self._settings.memory
@@ -71,9 +81,13 @@ class Pressure:
         storage, memory = self._settings.storage, self._settings.memory
         reasons = []
         if self._memory_high:
-            reasons.append(f"memory: {self.memory_bytes} bytes of messages, memory.high_water_bytes is {memory.high_water_bytes}")
+            reasons.append(
+                f"memory: {self.memory_bytes} bytes of messages, memory.high_water_bytes is {memory.high_water_bytes}"
+            )
         if self._disk_low:
-            reasons.append(f"disk: {self.free_bytes} bytes free, storage.disk_free_bytes_min is {storage.disk_free_bytes_min}")
+            reasons.append(
+                f"disk: {self.free_bytes} bytes free, storage.disk_free_bytes_min is {storage.disk_free_bytes_min}"
+            )
         if self._store.congested:
             reasons.append(f"storage: {self._store.congestion}")
         self.reasons = tuple(reasons)

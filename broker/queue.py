@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from segue.broker.deduplication import DeduplicationWindow
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import LimitReachedError
 from segue.storage.api import Cursor, Log, Record, decode
@@ -70,6 +71,7 @@ class Queue:
         self.owner = 0
         self.auto_delete = False
         self.append = log.append
+        self._seen = DeduplicationWindow()
         log.listener = self.dispatcher.dispatch
 
     @property
@@ -80,6 +82,10 @@ class Queue:
     def publish(self, record: bytes) -> None:
         """Accept a message; it is visible when its batch is durable."""
         self.append(record)
+
+    def is_duplicate(self, deduplication_id: str) -> bool:
+        """True when a message with this id was accepted within the window; otherwise it is remembered now."""
+        return self._seen.is_repeat(deduplication_id, self.node.clock.monotonic())
 
     def purge(self) -> int:
         """Settle everything that is ready; what is out with consumers stays. Returns how many that were."""

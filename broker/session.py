@@ -26,7 +26,12 @@ class Subscription:
 
     __slots__ = ("consumer", "ended", "source")
 
-    def __init__(self, consumer: Consumer, source: Queue | TopicSubscription | DurableSubscription, ended: Callable[[], None] | None) -> None:
+    def __init__(
+        self,
+        consumer: Consumer,
+        source: Queue | TopicSubscription | DurableSubscription,
+        ended: Callable[[], None] | None,
+    ) -> None:
         self.consumer = consumer
         self.source = source
         self.ended = ended
@@ -38,7 +43,6 @@ class Session:
     Attributes:
         id: never used again in this process.
         user, peer, protocol: for operators.
-        publishes: True once it has published, so that it is held when publishers are.
     """
 
     def __init__(self, node: Node, session_id: int, user: str, peer: str, protocol: str, output: Output) -> None:
@@ -50,15 +54,15 @@ class Session:
         self.output = output
         self.opened_ms = node.clock.now_ms()
         self.client_id = ""
-        self.published = 0
-        self.delivered = 0
         self.subscriptions: list[Subscription] = []
         self._transactions: dict[str, Transaction] = {}
         self._temporary: dict[str, TemporaryQueue] = {}
 
     # -- subscriptions
 
-    def subscribe_queue(self, queue: Queue, sink: Sink, *, prefetch: int, settles: bool, exclusive: bool = False, window_bytes: int = 0) -> Subscription:
+    def subscribe_queue(
+        self, queue: Queue, sink: Sink, *, prefetch: int, settles: bool, exclusive: bool = False, window_bytes: int = 0
+    ) -> Subscription:
         """Consume from a queue.
 
         Raises:
@@ -72,10 +76,14 @@ class Session:
             raise InUseError(f"queue '{queue.name}' has other consumers")
         if exclusive:
             queue.owner = self.id
-        consumer = queue.dispatcher.add(sink, prefetch=prefetch, settles=settles, session_id=self.id, window_bytes=window_bytes)
+        consumer = queue.dispatcher.add(
+            sink, prefetch=prefetch, settles=settles, session_id=self.id, window_bytes=window_bytes
+        )
         return self._begin(consumer, queue, lambda: self._left_queue(queue))
 
-    def subscribe_topic(self, pattern: str, sink: Sink, *, prefetch: int, settles: bool, no_local: bool = False, window_bytes: int = 0) -> Subscription:
+    def subscribe_topic(
+        self, pattern: str, sink: Sink, *, prefetch: int, settles: bool, no_local: bool = False, window_bytes: int = 0
+    ) -> Subscription:
         """A non-durable subscription: what is published from now on.
 
         Raises:
@@ -84,10 +92,14 @@ class Session:
         self._check_subscriptions()
         buffer = self.node.buffer_topic(pattern)
         buffer.no_local = self.id if no_local else 0
-        consumer = buffer.dispatcher.add(sink, prefetch=prefetch, settles=settles, session_id=self.id, window_bytes=window_bytes)
+        consumer = buffer.dispatcher.add(
+            sink, prefetch=prefetch, settles=settles, session_id=self.id, window_bytes=window_bytes
+        )
         return self._begin(consumer, buffer, lambda: self.node.unbuffer_topic(buffer))
 
-    def subscribe_durable(self, name: str, pattern: str, sink: Sink, *, prefetch: int, settles: bool, window_bytes: int = 0) -> Subscription:
+    def subscribe_durable(
+        self, name: str, pattern: str, sink: Sink, *, prefetch: int, settles: bool, window_bytes: int = 0
+    ) -> Subscription:
         """A durable subscription, created when there is none of that name; with another pattern it begins anew.
 
         Raises:
@@ -104,7 +116,9 @@ class Session:
             subscription = None
         if subscription is None:
             subscription = topics.create_durable(name, pattern, self.node.settings.limits.queue_in_flight_max)
-        consumer = subscription.dispatcher.add(sink, prefetch=prefetch, settles=settles, session_id=self.id, window_bytes=window_bytes)
+        consumer = subscription.dispatcher.add(
+            sink, prefetch=prefetch, settles=settles, session_id=self.id, window_bytes=window_bytes
+        )
         return self._begin(consumer, subscription, None)
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -156,8 +170,14 @@ class Session:
         if name in self._transactions:
             raise TransactionError(f"transaction '{name}' is open already")
         if len(self._transactions) >= limits.transactions_per_connection_max:
-            raise LimitReachedError(f"limits.transactions_per_connection_max ({limits.transactions_per_connection_max}) is reached")
+            raise LimitReachedError(
+                f"limits.transactions_per_connection_max ({limits.transactions_per_connection_max}) is reached"
+            )
         self._transactions[name] = Transaction(limits.transaction_messages_max, limits.transaction_bytes_max)
+
+    def has_transaction(self, name: str) -> bool:
+        """True when one of that name is open."""
+        return name in self._transactions
 
     def transaction(self, name: str) -> Transaction:
         """An open transaction.
@@ -219,7 +239,12 @@ class Session:
         if len(self.subscriptions) >= maximum:
             raise LimitReachedError(f"limits.subscriptions_per_connection_max ({maximum}) is reached")
 
-    def _begin(self, consumer: Consumer, source: Queue | TopicSubscription | DurableSubscription, ended: Callable[[], None] | None) -> Subscription:
+    def _begin(
+        self,
+        consumer: Consumer,
+        source: Queue | TopicSubscription | DurableSubscription,
+        ended: Callable[[], None] | None,
+    ) -> Subscription:
         subscription = Subscription(consumer, source, ended)
         self.subscriptions.append(subscription)
         dispatcher: Dispatcher = consumer.dispatcher

@@ -53,7 +53,9 @@ class TopicSubscription(Queue):
 
     kind = "topic-subscription"
 
-    def __init__(self, node: Node, pattern: str, log: Log, cursor: Cursor, in_flight_max: int, messages_max: int, bytes_max: int) -> None:
+    def __init__(
+        self, node: Node, pattern: str, log: Log, cursor: Cursor, in_flight_max: int, messages_max: int, bytes_max: int
+    ) -> None:
         super().__init__(node, pattern, log, cursor, in_flight_max)
         self._messages_max = messages_max
         self._bytes_max = bytes_max
@@ -64,7 +66,9 @@ class TopicSubscription(Queue):
         """Accept a message; the subscriber gets it at the end of this step."""
         log, cursor = self.log, self.cursor
         self.append(record)
-        while cursor.next < log.head - 1 and (log.head - cursor.next > self._messages_max or log.hot_bytes > self._bytes_max):
+        while cursor.next < log.head - 1 and (
+            log.head - cursor.next > self._messages_max or log.hot_bytes > self._bytes_max
+        ):
             self.dropped += cursor.skip_to(cursor.next + 1)
         self.node.touched(self.dispatcher)
 
@@ -139,7 +143,9 @@ class TopicRoutes:
         found = self._found.get(name)
         if found is None:
             words = name.split(".")
-            buffers = tuple(b for pattern, subs in self._buffers.items() if _match(pattern.split("."), words) for b in subs)
+            buffers = tuple(
+                b for pattern, subs in self._buffers.items() if _match(pattern.split("."), words) for b in subs
+            )
             logs = tuple(t.log for pattern, t in self._logs.items() if _match(pattern.split("."), words))
             if len(self._found) >= _MATCHES_CACHED_MAX:
                 self._found.clear()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from segue.broker.settings.faults import KeyPath, show_key
+from segue.broker.settings.faults import KeyPath
 from segue.broker.settings.quantity import KIB, show_size
 from segue.broker.settings.tree import Settings
 
@@ -25,7 +25,7 @@ class Broken:
     """How a rule is broken.
 
     Attributes:
-        problem: the rest of a sentence that begins with the first of the rule's keys.
+        problem: a sentence, or the rest of one that begins with the key where a rule has only one.
         remedy: what to do.
     """
 
@@ -56,7 +56,7 @@ def _at_most(lesser: str, greater: str, why: str) -> Rule:
             return None
         shown = [_shown(path, values[path]) for path in (lesser_path, greater_path)]
         return Broken(
-            f"{show_key(lesser_path)} ({shown[0]}) is more than {show_key(greater_path)} ({shown[1]}): {why}",
+            f"{lesser} ({shown[0]}) is more than {greater} ({shown[1]}): {why}",
             "lower the one or raise the other",
         )
 
@@ -80,9 +80,10 @@ def _check_largest_batch(settings: Settings) -> Broken | None:
     if largest <= settings.storage.journal_file_bytes:
         return None
     return Broken(
-        f"is {show_size(settings.storage.journal_file_bytes)}, less than storage.batch_bytes_max and "
-        f"limits.transaction_bytes_max together ({show_size(largest)}): a batch lies in one journal file",
-        "raise it, or lower one of the two",
+        f"storage.journal_file_bytes ({show_size(settings.storage.journal_file_bytes)}) is less than "
+        f"storage.batch_bytes_max and limits.transaction_bytes_max together ({show_size(largest)}): "
+        "a batch lies in one journal file",
+        "raise journal_file_bytes, or lower one of the two",
     )
 
 
@@ -92,9 +93,10 @@ def _check_replay(settings: Settings) -> Broken | None:
     if storage.journal_bytes_max >= least:
         return None
     return Broken(
-        f"is {show_size(storage.journal_bytes_max)}, less than checkpoint_journal_bytes and journal_file_bytes "
-        "together: publishers would stand still at every checkpoint",
-        f'raise it to "{show_size(least)}" or more',
+        f"storage.journal_bytes_max ({show_size(storage.journal_bytes_max)}) is less than "
+        "storage.checkpoint_journal_bytes and storage.journal_file_bytes together "
+        f"({show_size(least)}): publishers would stand still at every checkpoint",
+        f'raise journal_bytes_max to "{show_size(least)}" or more',
     )
 
 

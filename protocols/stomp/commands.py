@@ -1,0 +1,437 @@
+"""What a STOMP frame other than a plain SEND or ACK does: login, subscriptions, transactions, the rarer acknowledgements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote as percent_encode
+
+import trio
+
+from segue.broker.errors import (
+    BrokerError,
+    InUseError,
+    LimitReachedError,
+    NotFoundError,
+    NotHeldError,
+    ShuttingDownError,
+)
+from segue.broker.queue import Queue
+from segue.broker.topic import Topic
+from segue.broker.users import AuthenticationFailed
+from segue.protocols.stomp.browse import browse
+from segue.protocols.stomp.destination import Destination, DestinationKind, Dialect, Use, parse_destination
+from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
+from segue.protocols.stomp.frames import Frame, SendHead, connected, replace_header
+from segue.protocols.stomp.headers import (
+    AckMode,
+    AckOptions,
+    ConnectOptions,
+    SubscribeOptions,
+    name_durable_subscription,
+    read_ack,
+    read_connect,
+    read_send,
+    read_subscribe,
+    read_unsubscribe,
+    required,
+)
+from segue.protocols.stomp.heart_beat import negotiate_heart_beat
+from segue.protocols.stomp.route import Route
+from segue.protocols.stomp.state import Action, Signal
+from segue.protocols.stomp.subscription import StompSubscription
+
+if TYPE_CHECKING:
+    from segue.broker.session import Session, Subscription
+    from segue.broker.transaction import Transaction
+    from segue.protocols.stomp.session import StompSession
+
+__all__ = ["Commands", "as_protocol_error"]
+
+_CODES: Final[dict[type[BrokerError], ErrorCode]] = {
+    NotFoundError: ErrorCode.NOT_FOUND,
+    InUseError: ErrorCode.PRECONDITION_FAILED,
+    LimitReachedError: ErrorCode.LIMIT_REACHED,
+    NotHeldError: ErrorCode.UNKNOWN_ACK,
+    ShuttingDownError: ErrorCode.SHUTTING_DOWN,
+}
+_DUPLICATE: Final = b"\nduplicate:true"
+
+
+def as_protocol_error(failure: BrokerError) -> StompProtocolError:
+    """Say in STOMP what the node refused."""
+    return StompProtocolError(_CODES.get(type(failure), ErrorCode.PRECONDITION_FAILED), str(failure))
+
+
+class Commands:
+    """The commands of one connection."""
+
+    def __init__(self, stomp: StompSession) -> None:
+        self._stomp = stomp
+        self._node = stomp.node
+        self._dialect = stomp.frontend.dialect
+        self._client_id: str | None = None
+        self._user = ""
+        self._next_number = 0
+        self._by_id: dict[str, StompSubscription] = {}
+        self._reply_queues: dict[str, str] = {}
+        self._actions: Final[dict[Action, Callable[[Frame], None]]] = {
+            Action.LOG_IN: self._log_in,
+            Action.SUBSCRIBE: self._subscribe,
+            Action.UNSUBSCRIBE: self._unsubscribe,
+            Action.BEGIN: self._begin,
+            Action.ABORT: self._abort,
+            Action.SAY_GOODBYE: self._say_goodbye,
+            Action.IGNORE: lambda frame: None,
+        }
+
+    def carry_out(self, action: Action, frame: Frame, receipts: list[bytes]) -> bytes | None:
+        """Do what a frame asks; returns the receipt that is due for it now, if any.
+
+        Raises:
+            StompProtocolError, BrokerError: it can't be done.
+        """
+        if action in (Action.ACKNOWLEDGE, Action.RETURN):
+            return self._acknowledge(frame, returning=action is Action.RETURN)
+        if action is Action.COMMIT:
+            receipts += self._session.commit(self._transaction_name(frame)).receipts
+        else:
+            self._actions[action](frame)
+        return frame.receipt
+
+    @property
+    def _session(self) -> Session:
+        session = self._stomp.session
+        assert session is not None
+        return session
+
+    # -- login
+
+    def _log_in(self, frame: Frame) -> None:
+        options = read_connect(frame.headers)
+        if options.host is not None and options.host.startswith("/") and options.host != "/":
+            raise StompProtocolError(ErrorCode.BAD_CONNECT, f"Virtual host '{quote(options.host)}' access denied")
+        stomp = self._stomp
+        stomp.version = options.version
+        login, passcode = options.login or "", options.passcode or ""
+        user = stomp.frontend.users.recall(login, passcode, peer_is_loopback=stomp.connection.peer_is_loopback)
+        if user is None:
+            stomp.login = partial(self._authenticate, options, login, passcode)
+        else:
+            self._accept(options, user.name)
+
+    async def _authenticate(self, options: ConnectOptions, login: str, passcode: str) -> None:
+        stomp = self._stomp
+        check = partial(
+            stomp.frontend.users.authenticate, login, passcode, peer_is_loopback=stomp.connection.peer_is_loopback
+        )
+        try:
+            user = await trio.to_thread.run_sync(check, limiter=stomp.frontend.login_limiter)
+        except AuthenticationFailed:
+            stomp.fail(StompProtocolError(ErrorCode.BAD_CONNECT, f"Access refused for user '{quote(login)}'"))
+            return
+        try:
+            self._accept(options, user.name)
+        except BrokerError as failure:
+            stomp.fail(as_protocol_error(failure))
+
+    def _accept(self, options: ConnectOptions, user: str) -> None:
+        stomp = self._stomp
+        if stomp.finished:
+            return
+        session = self._node.open_session(user, stomp.connection.peer, "stomp", stomp.connection)
+        session.client_id = options.client_id or ""
+        self._client_id = options.client_id
+        stomp.session, stomp.session_id = session, session.id
+        stomp.state.signal(Signal.ACCEPTED)
+        stomp.frontend.logged_in(stomp)
+        minimum, maximum = stomp.frontend.heart_beat_bounds
+        stomp.beat = negotiate_heart_beat(options.heart_beat, minimum, maximum)
+        stomp.put(
+            connected(
+                options.version,
+                session=f"{session.id}",
+                server=stomp.frontend.server_name,
+                heart_beat=(minimum, minimum) if options.heart_beat != (0, 0) else (0, 0),
+                response_id=options.request_id,
+            )
+        )
+        stomp.deadline_changed()
+        stomp.resume_input()
+
+    # -- publishing
+
+    def find_route(self, head: SendHead) -> Route:
+        """Where messages with this head go.
+
+        Raises:
+            StompProtocolError, BrokerError: nowhere.
+        """
+        options = read_send(head.headers, self._dialect)
+        destination = parse_destination(
+            head.destination, Use.SEND, routing_type=options.routing_type, dialect=self._dialect
+        )
+        target = self._target(destination, head.destination)
+        publish: Callable[[bytes], object] = target.append if type(target) is Queue else target.publish
+        if isinstance(target, Topic):
+            publish = partial(self._publish_to_topic, target)
+        block = head.block
+        if options.reply_to is not None and options.reply_to.startswith("/temp-queue/"):
+            block = replace_header(block, "reply-to", self._reply_queue(options.reply_to))
+        route = Route(target, publish, block, persistent=options.persistent)
+        route.deduplication_id = options.deduplication_id
+        route.special = head.transaction is not None or (
+            options.deduplication_id is not None and isinstance(target, Queue)
+        )
+        return route
+
+    def send_specially(self, route: Route, head: SendHead, record: bytes, receipt: bytes | None) -> bytes | None:
+        """A message in a transaction, or with a deduplication id. Returns the receipt that is due now."""
+        if route.deduplication_id is not None and isinstance(route.target, Queue):
+            if route.target.is_duplicate(route.deduplication_id):
+                return None if receipt is None else receipt + _DUPLICATE
+        if head.transaction is None:
+            route.publish(record)
+            return receipt
+        transaction = self._transaction(head.transaction)
+        transaction.send(route.publish, record)
+        if receipt is not None:
+            transaction.receipts.append(receipt)
+        return None
+
+    def _publish_to_topic(self, topic: Topic, record: bytes) -> None:
+        topic.publish_from(record, self._stomp.session_id)
+
+    def _target(self, destination: Destination, text: str) -> Queue | Topic:
+        kind, name = destination.kind, destination.name
+        if kind is DestinationKind.QUEUE:
+            return self._node.queue(name)
+        if kind is DestinationKind.TOPIC:
+            return self._node.topic(name)
+        if kind is DestinationKind.EXISTING_QUEUE:
+            return self._node.existing_queue(name)
+        if kind is DestinationKind.TEMP_QUEUE:
+            return self._session.temporary_queue(name)
+        if kind is DestinationKind.REPLY_QUEUE and (queue := self._node.temporary.get(name)) is not None:
+            return queue
+        raise NotFoundError(f"'{quote(text)}': there is no such {kind.value}")
+
+    def _reply_queue(self, reply_to: str) -> str:
+        """RabbitMQ's way: a private queue, an auto subscription to it that nobody has to make, and a name for others."""
+        name = parse_destination(reply_to, Use.SUBSCRIBE, dialect=self._dialect).name
+        queue = self._session.temporary_queue(name)
+        if not queue.dispatcher.consumers and reply_to not in self._by_id:
+            self._add(
+                reply_to,
+                reply_to,
+                AckMode.AUTO,
+                queue.log.id,
+                lambda sink: self._session.subscribe_queue(queue, sink, prefetch=1, settles=False),
+            )
+        return f"/reply-queue/{queue.name}"
+
+    # -- subscriptions
+
+    def _subscribe(self, frame: Frame) -> None:
+        stomp = self._stomp
+        limits = self._node.settings.limits
+        text = required(frame.headers, "destination", "SUBSCRIBE")
+        options = read_subscribe(
+            frame.headers, stomp.version, prefetch_default=limits.prefetch_default, prefetch_max=limits.prefetch_max
+        )
+        destination = parse_destination(text, Use.SUBSCRIBE, routing_type=options.routing_type, dialect=self._dialect)
+        key = options.id if options.id is not None else text
+        if key in self._by_id:
+            problem = f"A subscription identified by '{quote(key)}' already exists."
+            raise StompProtocolError(ErrorCode.DUPLICATE_SUBSCRIPTION, problem)
+        if destination.kind is DestinationKind.TOPIC:
+            self._subscribe_topic(options, destination, text, key)
+        else:
+            self._subscribe_queue(options, destination, text, key)
+
+    def _subscribe_queue(self, options: SubscribeOptions, destination: Destination, text: str, key: str) -> None:
+        queue = self._queue_to_read(options, destination, text)
+        if options.browser:
+            self._add(key, text, AckMode.AUTO, queue.log.id, None, options.id)
+            self._stomp.connection.start(partial(browse, self._stomp, queue, self._by_id[key]))
+            return
+
+        def begin(sink: StompSubscription) -> Subscription:
+            return self._session.subscribe_queue(
+                queue,
+                sink,
+                prefetch=options.prefetch,
+                settles=sink.settles,
+                exclusive=bool(options.queue.exclusive),
+                window_bytes=options.window_bytes or 0,
+            )
+
+        self._add(key, text, options.ack, queue.log.id, begin, options.id)
+
+    def _queue_to_read(self, options: SubscribeOptions, destination: Destination, text: str) -> Queue:
+        if destination.kind is DestinationKind.QUEUE:
+            return self._node.declare_queue(destination.name, auto_delete=bool(options.queue.auto_delete))
+        if destination.kind is DestinationKind.REPLY_QUEUE:
+            raise NotFoundError(f"'{quote(text)}': a reply queue belongs to its own connection")
+        target = self._target(destination, text)
+        assert isinstance(target, Queue)
+        return target
+
+    def _subscribe_topic(self, options: SubscribeOptions, destination: Destination, text: str, key: str) -> None:
+        pattern = destination.name
+        durable = name_durable_subscription(options, pattern, self._client_id)
+        window = options.window_bytes or 0
+        if durable is None:
+
+            def begin(sink: StompSubscription) -> Subscription:
+                return self._session.subscribe_topic(
+                    pattern,
+                    sink,
+                    prefetch=options.prefetch,
+                    settles=sink.settles,
+                    no_local=options.no_local,
+                    window_bytes=window,
+                )
+
+            self._add(key, text, options.ack, -1, begin, options.id)
+            return
+        name = options.queue_name or _durable_key(durable.client_id or durable.topic or "", durable.name)
+
+        def begin_durable(sink: StompSubscription) -> Subscription:
+            return self._session.subscribe_durable(
+                name, pattern, sink, prefetch=options.prefetch, settles=sink.settles, window_bytes=window
+            )
+
+        self._add(key, text, options.ack, 0, begin_durable, options.id)
+
+    def _add(
+        self,
+        key: str,
+        text: str,
+        mode: AckMode,
+        log_id: int,
+        begin: Callable[[StompSubscription], Subscription] | None,
+        visible_id: str | None = "",
+    ) -> None:
+        """Keep a subscription that `begin` starts; `log_id` 0: it is known once it has begun; negative: in memory."""
+        self._next_number += 1
+        sink = StompSubscription(self._stomp, self._next_number, key if visible_id == "" else visible_id, text, mode)
+        if begin is not None:
+            sink.of_node = begin(sink)
+            log_id = sink.of_node.consumer.dispatcher.cursor.log.id
+        sink.number_messages(log_id)
+        self._by_id[key] = sink
+        self._stomp.subscriptions[sink.number] = sink
+
+    def _unsubscribe(self, frame: Frame) -> None:
+        options = read_unsubscribe(frame.headers, self._stomp.version)
+        key = options.id if options.id is not None else options.destination
+        sink = self._by_id.pop(key, None) if key is not None else None
+        if sink is None and options.durable_name is None and not options.durable:
+            raise StompProtocolError(ErrorCode.UNKNOWN_SUBSCRIPTION, f"There is no subscription '{quote(key or '')}'")
+        if sink is not None:
+            self._end(sink)
+        if options.durable_name is not None:
+            self._session.delete_durable(_durable_key(self._client_id or "", options.durable_name))
+        elif options.durable:
+            text = options.destination or (sink.destination if sink is not None else None)
+            if text is None or options.id is None:
+                raise StompProtocolError(
+                    ErrorCode.MISSING_HEADER, 'A durable UNSUBSCRIBE must include "id" and "destination"'
+                )
+            pattern = parse_destination(text, Use.SUBSCRIBE, dialect=self._dialect).name
+            self._session.delete_durable(_durable_key(pattern, options.id))
+
+    def _end(self, sink: StompSubscription) -> None:
+        del self._stomp.subscriptions[sink.number]
+        of_node, sink.of_node = sink.of_node, None
+        if of_node is not None:
+            self._session.unsubscribe(of_node)
+
+    def cancelled(self, sink: StompSubscription, reason: str) -> None:
+        """The queue of a subscription is gone: RabbitMQ's answer is an ERROR, and so is ours."""
+        sink.of_node = None
+        problem = f"Subscription '{quote(sink.id or sink.destination)}' was cancelled by the broker: {reason}"
+        self._stomp.fail(StompProtocolError(ErrorCode.NOT_FOUND, problem, message="Server cancelled subscription"))
+
+    # -- acknowledgements
+
+    def _acknowledge(self, frame: Frame, *, returning: bool) -> bytes | None:
+        options = read_ack(frame.headers, self._stomp.version, frame.command)
+        sink, seq = self._find_message(options)
+        of_node = sink.of_node
+        if of_node is None or sink.mode is AckMode.AUTO:
+            return frame.receipt  # harmless: nothing waits for it
+        consumer = of_node.consumer
+        seqs = consumer.up_to(seq) if sink.mode is AckMode.CLIENT else [seq]
+        if options.transaction is not None:
+            transaction = self._transaction(options.transaction)
+            if returning and options.requeue:
+                transaction.reject(consumer, seqs)
+            else:
+                transaction.acknowledge(consumer, seqs)
+            if frame.receipt is not None:
+                transaction.receipts.append(frame.receipt)
+            return None
+        if returning and options.requeue:
+            consumer.dispatcher.give_back(consumer.take_out(seqs), consumer)
+        else:
+            for one in seqs:
+                consumer.acknowledge(one)
+            consumer.settle()
+        return frame.receipt
+
+    def _find_message(self, options: AckOptions) -> tuple[StompSubscription, int]:
+        if options.ack_id is not None:
+            number, _, seq = options.ack_id.partition("-")
+            sink = self._stomp.subscriptions.get(number.encode())
+            if sink is not None and seq.isascii() and seq.isdigit():
+                return sink, int(seq)
+        elif options.message_id is not None:
+            prefix, dash, seq = options.message_id.rpartition("-")
+            if seq.isascii() and seq.isdigit():
+                for sink in self._candidates(options):
+                    if sink.message_prefix == prefix + dash and sink.holds(int(seq)):
+                        return sink, int(seq)
+        what = options.ack_id if options.ack_id is not None else options.message_id
+        raise StompProtocolError(ErrorCode.UNKNOWN_ACK, f"Message '{quote(what or '')}' is not out on this connection")
+
+    def _candidates(self, options: AckOptions) -> list[StompSubscription]:
+        if options.subscription is None:
+            return list(self._stomp.subscriptions.values())
+        sink = self._by_id.get(options.subscription)
+        return [] if sink is None else [sink]
+
+    # -- transactions
+
+    def _begin(self, frame: Frame) -> None:
+        name = self._transaction_name(frame)
+        if self._session.has_transaction(name):
+            raise StompProtocolError(ErrorCode.DUPLICATE_TRANSACTION, f"Transaction '{quote(name)}' is open already")
+        self._session.begin(name)
+
+    def _abort(self, frame: Frame) -> None:
+        self._session.abort(self._transaction_name(frame))
+
+    def _transaction_name(self, frame: Frame) -> str:
+        name = required(frame.headers, "transaction", frame.command)
+        if frame.command != "BEGIN":
+            self._transaction(name)
+        return name
+
+    def _transaction(self, name: str) -> Transaction:
+        if not self._session.has_transaction(name):
+            raise StompProtocolError(ErrorCode.UNKNOWN_TRANSACTION, f"No transaction '{quote(name)}' is open")
+        return self._session.transaction(name)
+
+    # -- the end
+
+    def _say_goodbye(self, frame: Frame) -> None:
+        self._stomp.connection.reason = "disconnected"
+        self._stomp.finish()
+
+
+def _durable_key(owner: str, name: str) -> str:
+    """One text for the two parts of a durable subscription's name, without ambiguity."""
+    return f"{percent_encode(owner, safe='.*#')}/{name}"

@@ -1,0 +1,66 @@
+"""What a session remembers of a SEND head: where such messages go, and how their records begin.
+
+A producer sends thousands of messages with the same head. The first one finds the destination and builds the bytes
+that all have in common; the rest cost a lookup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from segue.broker.message import PERSISTENT, prefix
+
+__all__ = ["Route", "Target"]
+
+_COMMONS_MAX = 256
+
+
+class Target(Protocol):
+    """A queue or a topic."""
+
+    open: bool
+
+    def publish(self, record: bytes) -> None:
+        """Accept a message."""
+
+
+class Route:
+    """For one head on one connection.
+
+    Attributes:
+        step: the read that it was last looked at in: a target may be deleted between two reads, not within one.
+        publish: takes a record.
+        special: it is not enough to publish: a transaction, or a deduplication id.
+        commons: for each length of body, what `segue.broker.message.encode` wants; valid for one `now_ms`.
+    """
+
+    __slots__ = ("_block", "_flags", "_now_ms", "commons", "deduplication_id", "publish", "special", "step", "target")
+
+    def __init__(
+        self, target: Target, publish: Callable[[bytes], object], block: bytes, *, persistent: bool = True
+    ) -> None:
+        self.target = target
+        self.publish = publish
+        self.special = False
+        self.deduplication_id: str | None = None
+        self.step = 0
+        self.commons: dict[int, tuple[bytes, int]] = {}
+        self._block = block
+        self._flags = PERSISTENT if persistent else 0
+        self._now_ms = 0
+
+    def refresh(self, step: int, now_ms: int) -> None:
+        """A new read has begun."""
+        self.step = step
+        if now_ms != self._now_ms:
+            self._now_ms = now_ms
+            self.commons.clear()
+
+    def common(self, body_length: int) -> tuple[bytes, int]:
+        """The bytes that messages with this head and length of body have in common, and the checksum over them."""
+        if len(self.commons) >= _COMMONS_MAX:
+            self.commons.clear()
+        headers = b"%bcontent-length:%d\n\n" % (self._block, body_length)
+        common = self.commons[body_length] = prefix(self._now_ms, headers, self._flags)
+        return common

@@ -1,0 +1,93 @@
+"""The STOMP front-end: its listeners, and what all its connections share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from segue import broker
+from segue.protocols.stomp.destination import Dialect
+from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
+from segue.protocols.stomp.frames import error
+from segue.protocols.stomp.limits import Limits
+from segue.protocols.stomp.session import StompSession
+from segue.protocols.tcp import Listener
+
+if TYPE_CHECKING:
+    from segue.broker.node import Node
+    from segue.broker.settings import Stomp
+
+__all__ = ["StompFrontend"]
+
+_LOGINS_AT_A_TIME: Final = 2
+"""Threads that check passwords; one hash is computed at a time anyway, the second may find it remembered."""
+
+
+class StompFrontend:
+    """A `segue.broker.frontends.FrontEnd`."""
+
+    name = "stomp"
+    settings_section = "stomp"
+
+    async def serve(self, node: Node, settings: Stomp, *, task_status: trio.TaskStatus[Sequence[str]]) -> None:
+        """See `FrontEnd`."""
+        self.node = node
+        self.log = node.log
+        self.users = node.users
+        self.dialect = Dialect(settings.dialect)
+        self.server_name = f"Segue/{broker.__version__}"
+        self.login_limiter = trio.CapacityLimiter(_LOGINS_AT_A_TIME)
+        self.heart_beat_bounds = int(settings.heartbeat_min_seconds * 1000), int(settings.heartbeat_max_seconds * 1000)
+        self.limits = Limits(
+            command_bytes_max=settings.command_bytes_max,
+            header_count_max=settings.header_count_max,
+            header_line_bytes_max=settings.header_line_bytes_max,
+            header_block_bytes_max=settings.header_block_bytes_max,
+            body_bytes_max=node.settings.limits.body_bytes_max,
+            login_frame_bytes_max=settings.login_frame_bytes_max,
+        )
+        self._output_bytes_max = node.settings.limits.output_buffer_bytes_max
+        self._listener = Listener(
+            node, self.name, settings.listen, lambda connection: StompSession(self, connection), _refusal
+        )
+        await self._listener.serve(task_status, node.settings.limits.drain_seconds)
+
+    @property
+    def output_bytes_max(self) -> int:
+        """How much may wait for one connection; less when very many wait at the same time."""
+        if self.node.pressure.output_high:
+            return self._output_bytes_max // 16
+        return self._output_bytes_max
+
+    def logged_in(self, stomp: StompSession) -> None:
+        """A connection is somebody's."""
+        self._listener.authenticated(stomp.connection)
+        self.log.debug("connection.opened", protocol="stomp", peer=stomp.connection.peer, session=stomp.session_id)
+
+    def failed(self, stomp: StompSession, failure: StompProtocolError) -> None:
+        """A connection gets an ERROR: the one line about it."""
+        stomp.connection.reason = stomp.connection.reason or failure.code.code
+        if failure.code in (ErrorCode.SHUTTING_DOWN, ErrorCode.CLOSED_BY_OPERATOR):
+            return
+        self.log.warning(
+            "connection.refused",
+            protocol="stomp",
+            peer=stomp.connection.peer,
+            session=stomp.session_id,
+            code=failure.code.code,
+            reason=str(failure),
+        )
+
+    def connection_closed(self, stomp: StompSession, reason: str) -> None:
+        """A connection is gone."""
+        if not stomp.session_id:
+            self._listener.stranger_left(stomp.connection)
+        self.log.debug(
+            "connection.closed", protocol="stomp", peer=stomp.connection.peer, session=stomp.session_id, reason=reason
+        )
+
+
+def _refusal(reason: str) -> bytes:
+    return error(StompProtocolError(ErrorCode.LIMIT_REACHED, f"Connection refused: {reason}"), None)

@@ -1,0 +1,380 @@
+"""A STOMP connection's session: frames in, calls on the node, frames out. No I/O: a `segue.protocols.tcp.Conversation`.
+
+The loop in `_work` is the way in of every message. Within one read nothing is awaited; receipts of the whole read are
+confirmed by one callback, acknowledgements are handed over once, and the step ends behind it all. What is not SEND or a
+plain ACK is carried out by `Commands`.
+
+Order of what the peer sees: receipts and the ERROR come in the order of their frames, when everything before them is
+on disk; MESSAGEs come as they come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final, cast
+
+from segue.broker.errors import BrokerError
+from segue.broker.message import encode
+from segue.protocols.stomp.commands import Commands, as_protocol_error
+from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
+from segue.protocols.stomp.frames import SendHead, Version, error
+from segue.protocols.stomp.headers import AckMode
+from segue.protocols.stomp.heart_beat import RECEIVE_GRACE, HeartBeat
+from segue.protocols.stomp.parser import ACK, FRAME, SEND, Event, Parser
+from segue.protocols.stomp.route import Route
+from segue.protocols.stomp.state import ConnectionState, Signal, State
+from segue.protocols.stomp.subscription import StompSubscription
+
+if TYPE_CHECKING:
+    from segue.broker.session import Session
+    from segue.protocols.stomp.server import StompFrontend
+    from segue.protocols.tcp import TcpConnection
+
+__all__ = ["StompSession"]
+
+_RECEIPT: Final = b"RECEIPT\nreceipt-id:%b\n\n\0"
+_BEAT: Final = b"\n"
+_BEAT_EARLY: Final = 0.8
+"""We beat after this part of the interval, so that a late timer is still in time."""
+
+
+class StompSession:
+    """One connection.
+
+    Attributes:
+        finished, login, thirsty: see `segue.protocols.tcp.Conversation`.
+        session: the node's session, None before login and after the end.
+        version: what was negotiated; 1.2 before that.
+        subscriptions: by the number in their ack ids.
+        blocked: the output buffer is full; nothing is delivered.
+    """
+
+    def __init__(self, frontend: StompFrontend, connection: TcpConnection) -> None:
+        self.frontend = frontend
+        self.connection = connection
+        self.node = frontend.node
+        self.finished = False
+        self.login: Callable[[], Awaitable[None]] | None = None
+        self.session: Session | None = None
+        self.session_id = 0
+        self.version = Version.V1_2
+        self.state = ConnectionState()
+        self.beat = HeartBeat(0, 0)
+        self.subscriptions: dict[bytes, StompSubscription] = {}
+        self._limits = frontend.node.settings.limits
+        self._parser = Parser(frontend.limits)
+        self._commands = Commands(self)
+        self._login_until = connection.last_received + self._limits.login_seconds
+        self._step = 0
+        self._failed_receipt: bytes | None = None
+        # Confirmations that wait for the disk.
+        self._owed = 0
+        # Output that waits for the end of the step, its size, and the size of what the kernel has not taken.
+        self._out: list[bytes] = []
+        self._out_bytes = 0
+        self._stuck_bytes = 0
+        # Deliveries that nobody will acknowledge: settled when they are with the kernel.
+        self._unasked: dict[StompSubscription, int] = {}
+        self._unasked_sending: dict[StompSubscription, int] = {}
+        # Events put aside while publishers are held.
+        self._aside: list[Event] = []
+        self._aside_bytes = 0
+
+    # -- what the connection asks (Conversation)
+
+    @property
+    def thirsty(self) -> bool:
+        return self._aside_bytes <= self._limits.held_bytes_max
+
+    def receive(self, data: bytes) -> None:
+        self._process(self._parser.receive_data(data))
+
+    def end_of_input(self) -> None:
+        self._process(self._parser.receive_data(b""))
+        self.finished = True
+
+    def go_on(self) -> None:
+        aside, self._aside = self._aside, []
+        self._aside_bytes = 0
+        self._process(aside)
+
+    def take_output(self) -> bytes:
+        data = b"".join(self._out)
+        self._out = []
+        self._stuck_bytes = self._out_bytes
+        self._out_bytes = 0
+        if self._unasked:
+            for subscription, count in self._unasked.items():
+                self._unasked_sending[subscription] = self._unasked_sending.get(subscription, 0) + count
+            self._unasked.clear()
+        return data
+
+    def output_sent(self) -> None:
+        was_full = self._stuck_bytes + self._out_bytes >= self._limits.output_buffer_bytes_max
+        self._stuck_bytes = 0
+        if self._unasked_sending:
+            sending, self._unasked_sending = self._unasked_sending, {}
+            for subscription, count in sending.items():
+                if subscription.of_node is not None:
+                    subscription.of_node.consumer.sent(count)
+        if was_full:
+            self._resume()
+
+    def output_stuck(self, size: int) -> None:
+        self._stuck_bytes = size
+
+    def quiet(self) -> bool:
+        return not self._owed and not self._out and not self._aside
+
+    def next_deadline(self, now: float) -> float:
+        if self.state.state in (State.CONNECTING, State.LOGIN):
+            return self._login_until
+        connection = self.connection
+        moments = [connection.stalled_since + self._limits.write_stall_seconds]
+        if self.beat.send_milliseconds:
+            moments.append(connection.last_sent + self.beat.send_milliseconds * _BEAT_EARLY / 1000)
+        if self.beat.receive_milliseconds:
+            moments.append(connection.last_received + self.beat.receive_milliseconds * RECEIVE_GRACE / 1000)
+        return min(moments)
+
+    def deadline(self, now: float) -> str:
+        if self.state.state in (State.CONNECTING, State.LOGIN):
+            if now < self._login_until:
+                return ""
+            self.fail(StompProtocolError(ErrorCode.TIMED_OUT, "No CONNECT frame came in time"))
+            return "no CONNECT in time"
+        connection, beat = self.connection, self.beat
+        if now >= connection.stalled_since + self._limits.write_stall_seconds:
+            return "the client does not read"
+        if (
+            beat.receive_milliseconds
+            and now >= connection.last_received + beat.receive_milliseconds * RECEIVE_GRACE / 1000
+        ):
+            self.fail(StompProtocolError(ErrorCode.HEART_BEAT_MISSED, "Nothing came for twice the agreed time"))
+            return "heart-beat missed"
+        late = now >= connection.last_sent + beat.send_milliseconds * _BEAT_EARLY / 1000
+        if beat.send_milliseconds and late and not self._out and not self._stuck_bytes:
+            self.put(_BEAT)
+        return ""
+
+    def closed_by_node(self, reason: str) -> None:
+        code = ErrorCode.SHUTTING_DOWN if self.node.stopping else ErrorCode.CLOSED_BY_OPERATOR
+        self.fail(StompProtocolError(code, reason))
+
+    def closed(self, reason: str) -> None:
+        self.finished = True
+        self._aside.clear()
+        if self.state.state is not State.CLOSED:
+            self.state.signal(Signal.ENDED)
+        self.end_session()
+        self.frontend.connection_closed(self, reason)
+
+    # -- output
+
+    @property
+    def blocked(self) -> bool:
+        return self.finished or self._out_bytes + self._stuck_bytes >= self.frontend.output_bytes_max
+
+    def put(self, data: bytes) -> None:
+        """Write this at the end of the step."""
+        if not self._out:
+            self.node.wrote(self.connection)
+        self._out.append(data)
+        self._out_bytes += len(data)
+
+    def put_frames(self, frames: list[bytes]) -> None:
+        """Write frames at the end of the step."""
+        if not self._out:
+            self.node.wrote(self.connection)
+        self._out += frames
+        self._out_bytes += sum(map(len, frames))
+
+    def sent_unasked(self, subscription: StompSubscription, count: int) -> None:
+        """Deliveries of an auto subscription were put out."""
+        self._unasked[subscription] = self._unasked.get(subscription, 0) + count
+
+    def fail(self, failure: StompProtocolError) -> None:
+        """ERROR, and the end of the connection: nothing that comes behind it is processed."""
+        if self.state.state is State.CLOSED:
+            return
+        self.state.signal(Signal.FAILED)
+        self.frontend.failed(self, failure)
+        self._owed += 1
+        self.node.on_durable(partial(self._say_last, error(failure, self.version if self.session_id else None)))
+        self.finish()
+
+    def finish(self) -> None:
+        """No more is read; what is owed is written, and the connection closes."""
+        self.finished = True
+        self._aside.clear()
+        self._aside_bytes = 0
+        self.end_session()
+
+    def end_session(self) -> None:
+        """What belongs to the connection ends: messages go back, transactions abort."""
+        session, self.session = self.session, None
+        for subscription in self.subscriptions.values():
+            subscription.of_node = None
+        self.subscriptions.clear()
+        if session is not None:
+            session.close()
+
+    def subscription_cancelled(self, subscription: StompSubscription, reason: str) -> None:
+        """The queue of a subscription is gone."""
+        self._commands.cancelled(subscription, reason)
+
+    def deadline_changed(self) -> None:
+        """Heart-beats were agreed."""
+        self.connection.deadline_changed()
+
+    def resume_input(self) -> None:
+        """The login is through: take what came behind CONNECT."""
+        self._process(self._parser.resume(self.version))
+
+    def _say_last(self, data: bytes) -> None:
+        self._owed -= 1
+        self.put(data)
+
+    def _confirm(self, receipts: list[bytes]) -> None:
+        self._owed -= 1
+        self.put(b"".join([_RECEIPT % receipt for receipt in receipts]))
+
+    def _resume(self) -> None:
+        for subscription in self.subscriptions.values():
+            if subscription.of_node is not None:
+                consumer = subscription.of_node.consumer
+                consumer.dispatcher.queue_up(consumer)
+                self.node.touched(consumer.dispatcher)
+
+    # -- input
+
+    def _process(self, events: list[Event]) -> None:
+        """Take the events of one read."""
+        if self._aside:
+            events = self._keep_aside(events)
+        if not events or self.state.state is State.CLOSED:
+            return
+        self._step += 1
+        self._failed_receipt = None
+        receipts: list[bytes] = []
+        settled: dict[StompSubscription, None] = {}
+        stopped_at = len(events)
+        failure: StompProtocolError | None = None
+        try:
+            stopped_at = self._work(events, receipts, settled)
+        except StompProtocolError as error_:
+            failure = error_
+        except BrokerError as error_:
+            failure = as_protocol_error(error_)
+        self._settle(settled)
+        if receipts:
+            self._owed += 1
+            self.node.on_durable(partial(self._confirm, receipts))
+        if failure is not None:
+            if failure.receipt_id is None:
+                failure.receipt_id = self._failed_receipt
+            self.fail(failure)
+        elif stopped_at < len(events):
+            self._put_aside(events[stopped_at:])
+
+    def _work(self, events: list[Event], receipts: list[bytes], settled: dict[StompSubscription, None]) -> int:
+        """The path of every message. Returns the index of the first event that has to wait, or how many there are."""
+        now_ms = self.node.clock.now_ms()
+        step = self._step
+        held = self.node.held
+        subscriptions = self.subscriptions
+        ready = self.state.state is State.CONNECTED
+        for index, event in enumerate(events):
+            if event[0] == SEND:
+                _, head, receipt, body = event
+                self._failed_receipt = receipt
+                if held:
+                    return index
+                if not ready:
+                    self.state.receive("SEND")
+                route = cast("Route | None", head.route)
+                if route is None or route.step != step:
+                    route = self._route(head, now_ms)
+                common = route.commons.get(len(body)) or route.common(len(body))
+                record = encode(common[0], common[1], body)
+                if route.special:
+                    receipt = self._commands.send_specially(route, head, record, receipt)
+                else:
+                    route.publish(record)
+                if receipt is not None:
+                    receipts.append(receipt)
+            elif event[0] == ACK:
+                _, ack_id, receipt = event
+                self._failed_receipt = receipt
+                number, _, seq = ack_id.partition(b"-")
+                subscription = subscriptions.get(number)
+                if subscription is None or subscription.of_node is None or not seq.isdigit():
+                    raise StompProtocolError(
+                        ErrorCode.UNKNOWN_ACK, "No message with this ack id is out on this connection"
+                    )
+                consumer = subscription.of_node.consumer
+                if subscription.mode is AckMode.CLIENT_INDIVIDUAL:
+                    consumer.acknowledge(int(seq))
+                elif subscription.mode is AckMode.CLIENT:
+                    for covered in consumer.up_to(int(seq)):
+                        consumer.acknowledge(covered)
+                settled[subscription] = None
+                if receipt is not None:
+                    receipts.append(receipt)
+            elif event[0] == FRAME:
+                frame = event[1]
+                self._failed_receipt = frame.receipt
+                if held and frame.command == "COMMIT":
+                    return index
+                self._settle(settled)  # what came before in this read has happened before
+                settled.clear()
+                receipt = self._commands.carry_out(self.state.receive(frame.command), frame, receipts)
+                if receipt is not None:
+                    receipts.append(receipt)
+                ready = self.state.state is State.CONNECTED
+                if self.finished and self.state.state is State.CLOSED:
+                    break
+            else:
+                raise event[1]
+        return len(events)
+
+    def _route(self, head: SendHead, now_ms: int) -> Route:
+        route = cast("Route | None", head.route)
+        if route is None or not route.target.open:
+            route = head.route = self._commands.find_route(head)
+        route.refresh(self._step, now_ms)
+        return route
+
+    def _settle(self, settled: dict[StompSubscription, None]) -> None:
+        for subscription in settled:
+            if subscription.of_node is not None:
+                subscription.of_node.consumer.settle()
+
+    # -- while publishers are held
+
+    def _put_aside(self, events: list[Event]) -> None:
+        """The first of these has to wait, and so has all that could depend on it; acknowledgements go on."""
+        self.node.wait_for_room(self.connection)
+        self._aside.append(events[0])
+        self._aside_bytes += _size_of(events[0])
+        self._process(events[1:])
+
+    def _keep_aside(self, events: list[Event]) -> list[Event]:
+        """Add to what waits; returns the acknowledgements among these."""
+        going = []
+        for event in events:
+            if event[0] == ACK or (
+                event[0] == FRAME and event[1].command in ("ACK", "NACK") and "transaction" not in event[1].headers
+            ):
+                going.append(event)
+            else:
+                self._aside.append(event)
+                self._aside_bytes += _size_of(event)
+        return going
+
+
+def _size_of(event: Event) -> int:
+    if event[0] == SEND:
+        return len(event[3]) + 256
+    return 256

@@ -1,0 +1,120 @@
+"""A STOMP subscription: turns deliveries into MESSAGE frames, and ack ids back into messages.
+
+The ack id is `<number of the subscription>-<sequence number>`, the message id `<log>-<sequence number>`: both can be
+read back without a table, so a delivery costs one formatting and one dict entry, which its acknowledgement removes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from segue.broker.message import HEADERS_AT
+from segue.protocols.stomp.frames import MessageHead, Version, encode_block, recode_block, recode_payload
+from segue.protocols.stomp.headers import AckMode
+
+if TYPE_CHECKING:
+    from segue.broker.session import Subscription
+    from segue.protocols.stomp.session import StompSession
+
+__all__ = ["StompSubscription"]
+
+_SEQ: Final = b"\x00"
+"""Stands for the sequence number while a template is made; no octet of a head."""
+
+
+class StompSubscription:
+    """A `segue.broker.consumer.Sink`.
+
+    Attributes:
+        number: bytes before the `-` in its ack ids.
+        of_node: the subscription in the node's session; None once it has ended.
+    """
+
+    __slots__ = (
+        "_first", "_head", "_maybe", "_message_prefix", "_session", "_two", "_version", "destination", "id",
+        "mode", "number", "of_node",
+    )  # fmt: skip
+
+    def __init__(self, session: StompSession, number: int, sub_id: str | None, destination: str, mode: AckMode) -> None:
+        self._session = session
+        self.number = b"%d" % number
+        self.id = sub_id
+        self.destination = destination
+        self.mode = mode
+        version = session.version
+        self._version = version
+        self._two = version is Version.V1_2 and mode is not AckMode.AUTO
+        self._head = MessageHead(version, sub_id, mode is not AckMode.AUTO)
+        self.of_node: Subscription | None = None
+
+    def number_messages(self, log_id: int) -> None:
+        """Fix the ids of its messages. A negative `log_id` means a log in memory: such an id says nothing beyond this
+        process, so the session's stands in front of it."""
+        prefix = b"%d-" % log_id if log_id > 0 else b"%d-%d-" % (self._session.session_id, -log_id)
+        self._message_prefix = prefix
+        ids = prefix + _SEQ, self.number + b"-" + _SEQ
+        self._first = _template(self._head.encode(*ids, 1, False))
+        self._maybe = _template(self._head.encode(*ids, 1, True))
+
+    @property
+    def message_prefix(self) -> str:
+        """What its message ids begin with."""
+        return self._message_prefix.decode()
+
+    def holds(self, seq: int) -> bool:
+        """True when this message is out with it, or when nothing is ever out for long (auto)."""
+        return self.of_node is not None and (not self.settles or seq in self.of_node.consumer.unacknowledged)
+
+    @property
+    def settles(self) -> bool:
+        """True when the client acknowledges."""
+        return self.mode is not AckMode.AUTO
+
+    @property
+    def blocked(self) -> bool:
+        """See `Sink`."""
+        return self._session.blocked
+
+    def deliver(self, first: int, records: list[bytes], redelivered: bool) -> None:
+        """See `Sink`."""
+        template = self._maybe if redelivered else self._first
+        at = HEADERS_AT
+        version = self._version
+        # One formatting a message does it all: head, numbers, payload, NUL.
+        if self._two:
+            frames = [template % (seq, seq, record[at:]) for seq, record in enumerate(records, first)]
+        elif version is Version.V1_2:
+            frames = [template % (seq, record[at:]) for seq, record in enumerate(records, first)]
+        else:
+            frames = [
+                template % (seq, recode_payload(record[at:], version)) for seq, record in enumerate(records, first)
+            ]
+        self._session.put_frames(frames)
+        if not self.settles:
+            self._session.sent_unasked(self, len(frames))
+
+    def deliver_again(self, seq: int, record: bytes, deliveries: int) -> None:
+        """See `Sink`."""
+        number = b"%d" % seq
+        start = self._head.encode(self._message_prefix + number, self.number + b"-" + number, deliveries, True)
+        self._session.put_frames([start + recode_payload(record[HEADERS_AT:], self._version) + b"\0"])
+        if not self.settles:
+            self._session.sent_unasked(self, 1)
+
+    def frame(self, seq: int, record: bytes) -> bytes:
+        """A MESSAGE that is only looked at."""
+        return self._first % (seq, recode_payload(record[HEADERS_AT:], self._version))
+
+    def end_of_browse(self) -> bytes:
+        """The MESSAGE that ends a browse: no body, and a header that says so (ActiveMQ)."""
+        head = self._head.encode(self._message_prefix + b"end", b"", 1, False)
+        destination = encode_block([("destination", self.destination)])
+        return head + recode_block(destination, self._version) + b"browser:end\ncontent-length:0\n\n\0"
+
+    def cancelled(self, reason: str) -> None:
+        """See `Sink`."""
+        self._session.subscription_cancelled(self, reason)
+
+
+def _template(head: bytes) -> bytes:
+    return head.replace(b"%", b"%%").replace(_SEQ, b"%d") + b"%b\0"

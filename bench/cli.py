@@ -31,6 +31,7 @@ Command = Callable[[argparse.Namespace], int]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the scenarios of `segue bench` to its parser, as sub-commands."""
+    parser.set_defaults(run=run)
     scenarios = parser.add_subparsers(dest="scenario", required=True, metavar="SCENARIO")
     for name, text, command, options in _SCENARIOS:
         scenario = scenarios.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")

@@ -1,0 +1,1 @@
+"""The comparison with other brokers on one machine: `make -C bench compare`."""

@@ -1,0 +1,112 @@
+"""The report: a campaign's records as Markdown, put into a page between two markers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from segue.bench.comparison.goals import verdicts
+from segue.bench.comparison.records import Records
+from segue.bench.comparison.scenarios import DEEP
+from segue.bench.comparison.tables import TABLES, Table, number
+
+__all__ = ["BEGIN", "END", "ReportError", "insert", "render"]
+
+BEGIN = "<!-- comparison: begin -->"
+END = "<!-- comparison: end -->"
+
+
+class ReportError(ValueError):
+    """The page has no place for the report."""
+
+
+def insert(page: str, report: str) -> str:
+    """The page with the report between its markers.
+
+    Raises:
+        ReportError: the markers are not there, once and in order.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ReportError(f"the page needs a line {BEGIN!r} and, below it, a line {END!r}")
+    return f"{before}{BEGIN}\n\n{report.strip()}\n\n{END}{after}"
+
+
+def render(records: Records) -> str:
+    """The whole report."""
+    return "\n\n".join(section for section in _sections(records) if section) + "\n"
+
+
+def _sections(records: Records) -> Iterator[str]:
+    yield _machine(records)
+    yield _goals(records)
+    for table in TABLES:
+        yield _table(records, table)
+    yield _blocks(records)
+    yield _failures(records)
+
+
+# The parts.
+
+
+def _machine(records: Records) -> str:
+    described = next(iter(records.of("campaign", "machine")), None)
+    if described is None:
+        return ""
+    values = described.values
+    bare = records.value("disk", "bare-write", "write", "p50"), records.value("disk", "bare-write", "write", "p99")
+    machine = (
+        f"{values['processor']}, {values['cores']} cores, {values['memory_gib']} GiB; {values['system']}, "
+        f"Linux {values['kernel']}, {values['file_system']}; Python {values['python']}. "
+        f"A bare 4 KiB synchronous write takes {number(bare[0])} ms (p99 {number(bare[1])} ms)."
+    )
+    peers = [_peer(values["peers"], name) for name in records.peers()]
+    return "\n".join(["### The machine", "", machine, "", *_grid([["broker", "version", "behind a receipt"], *peers])])
+
+
+def _peer(peers: dict[str, dict[str, str]], name: str) -> list[str]:
+    peer = peers.get(name, {})
+    return [peer.get("title", name), peer.get("version", "-"), peer.get("durability", "-")]
+
+
+def _goals(records: Records) -> str:
+    rows = [["goal", "wanted", "measured", "met"]]
+    for verdict in verdicts(records):
+        goal = verdict.goal
+        wanted = ("at most " if goal.at_most else "at least ") + goal.unit.format(goal.bound)
+        measured = "-" if verdict.value is None else goal.unit.format(verdict.value)
+        rows.append([goal.title, wanted, measured, {True: "yes", False: "**no**", None: "not measured"}[verdict.met]])
+    text = "Multiples are of RabbitMQ with quorum queues in the same campaign."
+    return "\n".join(["### Goals", "", text, "", *_grid(rows)])
+
+
+def _table(records: Records, table: Table) -> str:
+    rows = [[peer, *(cell(records, peer) for _, cell in table.columns)] for peer in records.peers()]
+    measured = [row for row in rows if set(row[1:]) != {"-"}]
+    if not measured:
+        return ""
+    heads = ["broker", *(head for head, _ in table.columns)]
+    return "\n".join([f"### {table.title}", "", table.text, "", *_grid([heads, *measured])])
+
+
+def _blocks(records: Records) -> str:
+    """Rates along the deep fill and drain: one line a broker."""
+    lines = []
+    for phase in ("fill", "drain"):
+        for peer in records.peers():
+            blocks = next((record.values.get("blocks") for record in records.of(peer, f"{DEEP}-{phase}")), None)
+            if blocks:
+                lines.append(f"- {peer}, {phase}: " + " ".join(f"{block['rate']:,.0f}" for block in blocks))
+    if not lines:
+        return ""
+    return "\n".join(["#### Messages a second, per block of the deep queue", "", *lines])
+
+
+def _failures(records: Records) -> str:
+    lines = [f"- {record.peer}, {record.scenario}, round {record.round}: {record.error}" for record in records.errors()]
+    return "\n".join(["### What did not go through", "", *lines]) if lines else ""
+
+
+def _grid(rows: Sequence[Sequence[str]]) -> list[str]:
+    head, *body = [f"| {' | '.join(row)} |" for row in rows]
+    return [head, "|" + "---|" * len(rows[0]), *body]

@@ -102,7 +102,7 @@ class Parser:
         """Whether the input stops in the middle of a frame at this moment."""
         return self._phase is _Phase.BODY or (self._phase is _Phase.HEAD and bool(self._pending))
 
-    def receive_data(self, data: bytes) -> list[Event]:
+    def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
         """Take the next octets from the peer.
 
         Args:

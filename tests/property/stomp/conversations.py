@@ -1,0 +1,142 @@
+"""Strategies: what clients say, right and wrong, and how it is cut into reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from hypothesis import strategies as st
+
+from segue.protocols.stomp.frames import Version
+from tests.helpers.stomp_frames import encode_frame
+
+__all__ = ["Said", "conversations", "cut", "headers_of", "mutations", "producers", "versions"]
+
+versions = st.sampled_from(Version)
+commands = st.sampled_from(
+    ["SEND", "SUBSCRIBE", "UNSUBSCRIBE", "ACK", "NACK", "BEGIN", "COMMIT", "ABORT", "DISCONNECT"]
+)
+# Names that mean something to the parser, and characters that have to be escaped.
+names = st.sampled_from(["destination", "receipt", "content-length", "id", "transaction", "message-id", "ack", "kind"])
+characters = st.one_of(
+    st.sampled_from("\\:\r\n cnr"), st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+)
+bodies = st.one_of(
+    st.binary(max_size=40), st.lists(st.sampled_from([b"\0", b"\n", b"\r\n", b"SEND\n", b"x"])).map(b"".join)
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A frame, what it is on the wire, and what stands behind it."""
+
+    command: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    wire: bytes
+
+
+def text_of(version: Version) -> st.SearchStrategy[str]:
+    """Text that the version has a way to say."""
+    beyond = {Version.V1_0: "\n\r", Version.V1_1: "\r", Version.V1_2: ""}[version]
+    return st.text(characters.filter(lambda character: character not in beyond), max_size=12)
+
+
+def headers_of(version: Version) -> st.SearchStrategy[list[tuple[str, str]]]:
+    """Headers without a length; a name of 1.0 has no colon, and a value no space in front."""
+    text = text_of(version)
+    name = st.one_of(names.filter(lambda name: name != "content-length"), text.filter(bool))
+    value = text
+    if version is Version.V1_0:
+        name = name.map(lambda text: text.replace(":", "")).filter(bool)
+        value = text.map(lambda text: text.lstrip(" "))
+    return st.lists(st.tuples(name.filter(lambda name: name != "content-length"), value), max_size=6)
+
+
+@st.composite
+def said(draw: st.DrawFn, version: Version) -> Said:
+    command = draw(commands)
+    headers = draw(headers_of(version))
+    body = draw(bodies) if command == "SEND" else b""
+    if command == "SEND":
+        headers.insert(0, ("destination", draw(st.sampled_from(["/queue/a", "/queue/b"]))))
+        if b"\0" in body or draw(st.booleans()):
+            headers.insert(draw(st.integers(0, len(headers))), ("content-length", str(len(body))))
+    wire = encode_frame(command, headers, body, version=version.text)
+    if draw(st.booleans()):
+        head, _, rest = wire.partition(b"\n\n")
+        wire = head.replace(b"\n", b"\r\n") + b"\r\n\r\n" + rest
+    wire += draw(st.sampled_from([b"", b"", b"\n", b"\r\n", b"\n\n"]))
+    return Said(command, tuple(headers), body, wire)
+
+
+def conversations(version: Version) -> st.SearchStrategy[list[Said]]:
+    return st.lists(said(version), max_size=8)
+
+
+@st.composite
+def producers(draw: st.DrawFn) -> bytes:
+    """What a producer or consumer sends: few heads, again and again, with other receipts and lengths."""
+    heads = draw(st.lists(st.lists(st.sampled_from(LINES), max_size=5), min_size=1, max_size=2))
+    frames = []
+    for _ in range(draw(st.integers(1, 12))):
+        lines = draw(st.sampled_from(heads))
+        body = draw(st.sampled_from([b"", b"x", b"hello", b"a\0b", b"\n\n"]))
+        receipt = draw(st.sampled_from([b"1", b"m-2", b"", b" 3", b"a\\cb", b"\xc3\xa9", b"4\r"]))
+        head = b"".join(line % {b"receipt": receipt, b"length": b"%d" % len(body)} for line in lines)
+        start = draw(
+            st.sampled_from([b"SEND\ndestination:/queue/a\n", b"SEND\ndestination:/queue/a\n", b"ACK\nid:7\n"])
+        )
+        frames.append(start + head + b"\n" + body + b"\0" + draw(st.sampled_from([b"", b"\n"])))
+    return b"".join(frames)
+
+
+LINES = [
+    b"receipt:%(receipt)b\n",
+    b"content-length:%(length)b\n",
+    b"content-length:%(length)b\n",
+    b"content-length:1\n",
+    b"kind:x\n",
+    b"kind:a\\nb\n",
+    b"transaction:t\n",
+    b"crlf:x\r\n",
+    b"a:b:c\n",
+]
+TOKENS = [
+    b"\0",
+    b"\n",
+    b"\r\n",
+    b"\n\n",
+    b"\r",
+    b"\\",
+    b":",
+    b"\xff",
+    b"receipt:",
+    b"content-length:",
+    b"SEND\n",
+    b"ACK\nid:",
+    b"-1",
+    b"9" * 20,
+]
+
+
+@st.composite
+def mutations(draw: st.DrawFn, original: bytes) -> bytes:
+    """`original` with a few octets changed, dropped, doubled or put in."""
+    data = bytearray(original)
+    for _ in range(draw(st.integers(0, 4))):
+        start = draw(st.integers(0, len(data)))
+        stop = min(start + draw(st.integers(0, 6)), len(data))
+        data[start:stop] = draw(
+            st.one_of(st.sampled_from(TOKENS), st.binary(max_size=3), st.just(bytes(data[start:stop]) * 2))
+        )
+    return bytes(data)
+
+
+@st.composite
+def cut(draw: st.DrawFn, data: bytes) -> list[bytes]:
+    """`data` as reads of any size."""
+    places = sorted(draw(st.lists(st.integers(0, len(data)), max_size=8)))
+    bounds = [0, *places, len(data)]
+    pieces = [data[start:stop] for start, stop in pairwise(bounds)]
+    return [piece for piece in pieces if piece]

@@ -1,0 +1,76 @@
+"""What is committed about the settings is what their declarations say, and every one is fit to be declared."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from segue.broker.settings import Account, Settings, load_settings
+from segue.broker.settings.keys import Key, keys_of
+from segue.broker.settings.kinds import Count, Seconds, Size
+from segue.broker.settings.reference import FILES
+from segue.broker.settings.tree import SECTIONS
+
+ROOT = Path(__file__).parents[2]
+KEYS = [key for name, section in SECTIONS.items() for key in keys_of((name,), section)]
+
+
+@pytest.mark.parametrize(("name", "write"), FILES.items(), ids=list(FILES))
+def test_a_committed_file_is_what_the_declarations_generate(name: str, write: Callable[[], str]) -> None:
+    committed = (ROOT / name).read_text(encoding="utf-8")
+    assert committed == write(), "run `python -m segue.broker.settings.reference` and commit what it changes"
+
+
+def test_the_committed_file_is_valid_as_it_is_and_with_every_comment_sign_taken_away(tmp_path: Path) -> None:
+    committed = ROOT / "conf/segue.toml"
+    assert load_settings(committed, {}, {}) == Settings()
+    every_key = re.sub(r"^#(?=[a-z_]+ = )", "", committed.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    every_key = every_key.partition("#[users.alice]")[0]
+    given = tmp_path / "segue.toml"
+    given.write_text(every_key)
+    loaded = load_settings(given, {}, {})
+    assert loaded == Settings()
+    assert {key.path for key in KEYS} == set(loaded.origins)
+    assert {(section, name) for section, table in tomllib.loads(every_key).items() for name in table} == set(
+        loaded.origins
+    )
+
+
+@pytest.mark.parametrize("key", KEYS, ids=[".".join(key.path) for key in KEYS])
+def test_a_setting_has_a_text_a_unit_in_its_name_and_a_default_within_its_bounds(key: Key) -> None:
+    setting = key.setting
+    assert setting.text.endswith(".")
+    assert len(setting.text) > 15
+    key.check_range(key.default)
+    match setting.kind:
+        case Size():
+            assert "bytes" in key.name.split("_")
+        case Seconds():
+            assert key.name.endswith("_seconds")
+        case Count():
+            assert key.name.endswith(("_max", "_default"))
+            assert setting.kind.unit
+        case _:
+            assert setting.minimum is None
+    if setting.minimum is not None:
+        assert setting.minimum < setting.maximum
+
+
+def test_every_user_has_the_keys_of_an_account_and_each_is_explained() -> None:
+    page = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
+    for key in keys_of(("users", "NAME"), Account):
+        assert f"### `{key.name}`" in page
+        assert key.setting.text in page
+
+
+def test_sections_are_frozen_and_hold_nothing_but_settings() -> None:
+    for section in SECTIONS.values():
+        made = section()
+        with pytest.raises(AttributeError):
+            setattr(made, fields(section)[0].name, None)
+        assert not hasattr(made, "__dict__")

@@ -56,11 +56,11 @@ def folder_of(package: str) -> str:
 
 
 def data_files() -> Iterator[Path]:
-    """Files in the packages that are neither code nor a page about the folder: relative to the root."""
+    """Files in the packages that are neither code nor for who works in the checkout: relative to the root."""
     for package in listed_packages():
         folder = Path(folder_of(package))
-        files = [path for path in (ROOT / folder).iterdir() if path.is_file() and path.suffix not in (".py", ".md")]
-        yield from (folder / path.name for path in files)
+        files = [path for path in (ROOT / folder).iterdir() if path.is_file() and path.name != "Makefile"]
+        yield from (folder / path.name for path in files if path.suffix not in (".py", ".md"))
 
 
 def is_package_data(path: Path) -> bool:

@@ -132,7 +132,7 @@ class Limits:
     prefetch_max: int = count(
         65_535,
         "messages",
-        "The largest prefetch that a subscription may ask for.",
+        "The largest prefetch. A subscription that asks for more, or for no limit, gets this.",
         minimum=1,
         maximum=65_535,
     )

@@ -32,12 +32,3 @@ class Memory:
         minimum=16 * MIB,
         maximum=256 * GIB,
     )
-
-    # Without a bound of its own, ten thousand held connections could put aside 1 MiB each.
-    held_total_bytes_max: int = size(
-        32 * MIB,
-        "The most that all connections together put aside of messages that were sent while publishers are held; see "
-        "limits.held_bytes_max.",
-        minimum=1 * MIB,
-        maximum=16 * GIB,
-    )

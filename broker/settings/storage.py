@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from segue.broker.settings.keys import count, path_name, seconds, size
+from segue.broker.settings.keys import path_name, seconds, size
 from segue.broker.settings.quantity import GIB, KIB, MIB
 
 __all__ = ["Storage"]
@@ -71,22 +71,6 @@ class Storage:
         "catalog.",
         minimum=64 * KIB,
         maximum=256 * MIB,
-    )
-
-    # CPython gives up the GIL at each step of SQLite, so a block is what one step is worth. A block of one message is
-    # always possible, whatever its size.
-    block_messages_max: int = count(
-        64,
-        "messages",
-        "The most messages that are packed into one block of a segment.",
-        minimum=1,
-        maximum=4096,
-    )
-    block_bytes_max: int = size(
-        64 * KIB,
-        "A block of a segment is closed at this size. A message that is larger has a block of its own.",
-        minimum=4 * KIB,
-        maximum=4 * MIB,
     )
 
     # One read ahead for each queue that is drained from disk: large enough for a disk to stream, small enough for a

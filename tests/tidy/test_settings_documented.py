@@ -61,6 +61,15 @@ def test_a_setting_has_a_text_a_unit_in_its_name_and_a_default_within_its_bounds
         assert setting.minimum < setting.maximum
 
 
+def test_every_setting_is_read_by_the_code_that_it_is_for() -> None:
+    sources = [path for folder in ("broker", "protocols", "storage") for path in (ROOT / folder).rglob("*.py")]
+    declared_in = ROOT / "broker/settings"
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sources if declared_in not in path.parents)
+    # Those of `Settings.control_socket` are read by way of it.
+    unread = [key.path for key in KEYS if f".{key.name}" not in code and key.path != ("control", "socket")]
+    assert unread == []
+
+
 def test_every_user_has_the_keys_of_an_account_and_each_is_explained() -> None:
     page = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
     for key in keys_of(("users", "NAME"), Account):

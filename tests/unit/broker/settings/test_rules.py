@@ -50,14 +50,7 @@ def test_a_journal_without_room_for_a_checkpoint_is_refused(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("section", "lines", "lesser", "greater"),
     [
-        (
-            "storage",
-            ['segment_bytes_min = "64 KiB"', 'block_bytes_max = "1 MiB"'],
-            "block_bytes_max",
-            "segment_bytes_min",
-        ),
         ("memory", ["", 'low_water_bytes = "1 GiB"'], "low_water_bytes", "high_water_bytes"),
-        ("memory", ["", 'held_total_bytes_max = "1 GiB"'], "held_total_bytes_max", "high_water_bytes"),
         ("limits", ["", 'body_bytes_max = "33 MiB"'], "body_bytes_max", "transaction_bytes_max"),
         ("limits", ["prefetch_max = 10", "prefetch_default = 11"], "prefetch_default", "prefetch_max"),
         ("stomp", ["", 'header_line_bytes_max = "65 KiB"'], "header_line_bytes_max", "header_block_bytes_max"),

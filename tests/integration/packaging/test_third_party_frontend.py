@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -41,18 +39,16 @@ class Daemon:
 
     def __enter__(self) -> Self:
         assert self.process.stdout is not None
-        log = list(itertools.takewhile(lambda line: " ready: " not in line, self._lines()))
-        assert self.ready, f"the daemon ended with exit code {self.process.wait(TIMEOUT_SECONDS)}:\n{''.join(log)}"
-        return self
+        log = []
+        for line in self.process.stdout:
+            log.append(line)
+            if " ready: " in line:
+                self.ready = line
+                return self
+        raise AssertionError(f"the daemon ended with exit code {self.process.wait(TIMEOUT_SECONDS)}:\n{''.join(log)}")
 
     def __exit__(self, *_: object) -> None:
         self.end(signal.SIGKILL)
-
-    def _lines(self) -> Iterator[str]:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.ready = line
-            yield line
 
     def address(self, front_end: str) -> tuple[str, int]:
         """Where a front-end listens, from the line that the daemon prints when it is ready."""

@@ -64,6 +64,7 @@ class BrokerProcess:
         self.descriptors_max = descriptors_max
         self.starts = 0
         self.ready_seconds = 0.0
+        self._launched = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._output: _Output | None = None
         self._log_of_earlier_starts = ""
@@ -152,6 +153,20 @@ class BrokerProcess:
         self._process = None
         self._output = None
         return exit_code
+
+    def kill_after(self, seconds: float) -> None:
+        """`kill -9` so long after the launch, wherever that finds the daemon."""
+        self._let_run_until(self._launched + seconds)
+        self.kill()
+
+    def signal_after(self, seconds: float, number: int) -> None:
+        self._let_run_until(self._launched + seconds)
+        self.signal(number)
+
+    def _let_run_until(self, at: float) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            exit_code = self._running()[0].wait(max(at - time.monotonic(), 0.0))
+            raise DaemonDied(exit_code, self.log)
 
     def signal(self, number: int) -> None:
         os.kill(self.pid, number)

@@ -337,6 +337,15 @@ class StompClient:
             return end
         raise UnexpectedFrame(f"expected the end of the connection, got {describe(frame)}")
 
+    def read_to_end(self, timeout_seconds: float | None = None) -> list[Frame]:
+        """Return every frame until the connection ends; each may take so long."""
+        frames: list[Frame] = []
+        while True:
+            try:
+                frames.append(self.receive(timeout_seconds))
+            except ConnectionEnded:
+                return frames
+
     # Ending ------------------------------------------------------------------------------------------------------
 
     def disconnect(self) -> None:

@@ -55,9 +55,16 @@ class Opened(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost(Event):
-    """The connection is over; `settled` when its end was confirmed (the RECEIPT of DISCONNECT)."""
+    """The connection is over.
+
+    Args:
+        by: Who ended it.
+        began: When DISCONNECT was about to leave, if it was sent.
+        settled: The RECEIPT of DISCONNECT has come, so everything is back in its queue.
+    """
 
     by: Literal["client", "broker"]
+    began: float | None = None
     settled: bool = False
 
 

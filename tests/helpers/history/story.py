@@ -67,14 +67,14 @@ class Story:
         self.events.append(Subscribed(at=self.now(), connection=name, queue=queue))
 
     def left(self, name: str, *, settled: bool = False) -> None:
-        self._end(name, "client", settled)
+        """The client closes, or sends DISCONNECT and waits for the receipt (`settled`)."""
+        began = self.now() if settled else None
+        self.alive.discard(name)
+        self.events.append(Lost(at=self.now(), connection=name, by="client", began=began, settled=settled))
 
     def lost(self, name: str) -> None:
-        self._end(name, "broker", False)
-
-    def _end(self, name: str, by: Literal["client", "broker"], settled: bool) -> None:
         self.alive.discard(name)
-        self.events.append(Lost(at=self.now(), connection=name, by=by, settled=settled))
+        self.events.append(Lost(at=self.now(), connection=name, by="broker"))
 
     def sent(self, name: str, message: str, *, queue: str = "q", transaction: str | None = None) -> None:
         self.events.append(

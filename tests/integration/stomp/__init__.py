@@ -1,0 +1,1 @@
+"""STOMP from outside: each rule of the wire against a running daemon."""

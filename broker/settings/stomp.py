@@ -39,8 +39,8 @@ class Stomp:
     )
     heartbeat_max_seconds: float = seconds(
         3600,
-        "The longest interval of heart-beats. A client that asks for a longer one gets this; from one that offers fewer "
-        "none are expected, because they could not tell a dead peer from a quiet one.",
+        "The longest interval of heart-beats. A client that asks for a longer one gets this; from one that offers "
+        "fewer, none are expected, because they could not tell a dead peer from a quiet one.",
         minimum=60,
         maximum=86_400,
     )

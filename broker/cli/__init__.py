@@ -1,22 +1,78 @@
-"""The command `segue`: one module a group of commands, imported only when it is used."""
+"""The command `segue`: one module a group of commands, imported only when it is used.
+
+What a control command costs is mostly imports: everything else here starts a process, asks one thing and ends. So this
+file imports nothing but the parser, and of the modules in `COMMANDS` only the one that was asked for.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Final, NamedTuple
 
 from segue import broker
-from segue.broker.cli import serve
+from segue.broker.cli.failure import CommandFailure, report
+from segue.broker.exit_codes import ExitCode
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "Command", "build_parser", "main"]
+
+
+class Command(NamedTuple):
+    """A word behind `segue`.
+
+    `module` has `add_arguments(parser)`, and `run(arguments)` unless its parsers set a `run` of their own.
+    """
+
+    name: str
+    help: str
+    module: str
+
+
+COMMANDS: Final = (
+    Command("serve", "run the broker", "segue.broker.cli.serve"),
+    Command("status", "how the running broker is", "segue.broker.cli.status"),
+    Command("queue", "look at queues, and work on them", "segue.broker.cli.queue"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    # A name in an error may have any character; the terminal may not.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    parser = build_parser(next((word for word in words if not word.startswith("-")), ""))
+    arguments = parser.parse_args(words)
+    try:
+        code = int(arguments.run(arguments))
+        sys.stdout.flush()
+    except CommandFailure as failure:
+        report(failure, as_json=getattr(arguments, "json", False))
+        return failure.exit_code
+    except BrokenPipeError:
+        # `segue queue list | head`: whoever reads has had enough. Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return code
+
+
+def build_parser(wanted: str | None) -> argparse.ArgumentParser:
+    """The parser of all commands, with the arguments of the one that is `wanted`; None: of all."""
     parser = argparse.ArgumentParser(prog="segue", description="A durable message broker whose queues have no bottom.")
     parser.add_argument("--version", action="version", version=f"segue {broker.__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    serve.add_arguments(commands.add_parser("serve", help="run the broker", description=serve.__doc__))
-    arguments = parser.parse_args(sys.argv[1:] if argv is None else argv)
-    return int(arguments.run(arguments))
+    names = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        own = names.add_parser(command.name, help=command.help)
+        if wanted is None or wanted == command.name:
+            module = import_module(command.module)
+            own.description = (module.__doc__ or "").partition("\n")[0].partition(": ")[2].capitalize()
+            module.add_arguments(own)
+            if hasattr(module, "run"):
+                own.set_defaults(run=module.run)
+    return parser

@@ -1,0 +1,160 @@
+"""What an operator sees of a node: plain values, for the control socket and whatever else shows them. Read-only.
+
+Every function looks at a node in one step of the event loop. The lists are generators, so that whoever sends ten
+thousand rows can let others have their turn between them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from segue import broker
+from segue.broker.queue import Queue
+
+if TYPE_CHECKING:
+    from segue.broker.consumer import Consumer
+    from segue.broker.node import Node
+    from segue.broker.rates import RateMeter
+    from segue.broker.topic import DurableSubscription
+
+__all__ = [
+    "connections",
+    "describe_queue",
+    "durable_subscriptions",
+    "queue_row",
+    "status",
+    "topics",
+]
+
+
+def status(node: Node, meter: RateMeter) -> dict[str, Any]:
+    """The whole broker at this moment."""
+    now_ms = node.clock.now_ms()
+    pressure = node.pressure
+    return {
+        "version": broker.__version__,
+        "pid": os.getpid(),
+        "started_ms": node.started_ms,
+        "uptime_seconds": max(0.0, (now_ms - node.started_ms) / 1000),
+        "stopping": node.stopping,
+        "data_directory": str(node.settings.storage.data_directory.absolute()),
+        "memory": {
+            "resident_bytes": _resident_bytes(),
+            "messages_bytes": node.store.hot_bytes,
+            "output_bytes": pressure.output_bytes,
+            "high_water_bytes": node.settings.memory.high_water_bytes,
+        },
+        "disk": {
+            "free_bytes": pressure.free_bytes,
+            "free_bytes_min": node.settings.storage.disk_free_bytes_min,
+        },
+        "pressure": {
+            "publishers_held": node.held,
+            "reasons": list(pressure.reasons),
+            "held_since_ms": pressure.held_since_ms,
+        },
+        "journal": _journal(node),
+        "checkpoints": {"done": node.store.checkpoints, "fault": node.store.checkpoint_fault},
+        "recovery": asdict(node.store.recovery),
+        "counts": {
+            "connections": len(node.sessions),
+            "queues": len(node.queues),
+            "temporary_queues": len(node.temporary),
+            "durable_subscriptions": len(node.topics.durables()),
+        },
+        "rates": meter.totals,
+    }
+
+
+def queue_row(node: Node, queue: Queue, meter: RateMeter) -> dict[str, Any]:
+    """A queue as `segue queue list` shows it: `QueueStatistics`, the age of its oldest message, and rates a second."""
+    row = asdict(queue.statistics())
+    oldest_ms = row["oldest_ms"]
+    row["oldest_age_seconds"] = max(0.0, (node.clock.now_ms() - oldest_ms) / 1000) if oldest_ms else None
+    row["rates"] = meter.of(queue)
+    return row
+
+
+def describe_queue(node: Node, queue: Queue, meter: RateMeter) -> dict[str, Any]:
+    """A queue with its consumers, and what was set aside."""
+    row = queue_row(node, queue, meter)
+    row["log"] = queue.log.id
+    row["created_ms"] = queue.definition.get("created_ms", 0)
+    row["auto_delete"] = queue.auto_delete
+    row["exclusive_to"] = queue.owner
+    row["fault"] = queue.cursor.fault
+    row["set_aside"] = [{"seq": seq, "reason": reason} for seq, reason in sorted(queue.cursor.quarantined.items())]
+    row["consumed_by"] = [_consumer(node, consumer) for consumer in queue.dispatcher.consumers]
+    return row
+
+
+def topics(node: Node) -> Iterator[dict[str, Any]]:
+    """Every pattern that somebody subscribes to."""
+    for pattern, subscribers, durable in node.topics.topics():
+        yield {"pattern": pattern, "subscribers": subscribers, "durable_subscriptions": durable}
+
+
+def durable_subscriptions(node: Node) -> Iterator[dict[str, Any]]:
+    """Every durable subscription, by name."""
+    for subscription in sorted(node.topics.durables(), key=lambda one: one.name):
+        yield _durable(subscription)
+
+
+def connections(node: Node) -> Iterator[dict[str, Any]]:
+    """Every connection that has logged in, in the order of their arrival."""
+    for session in list(node.sessions.values()):
+        row = session.statistics()
+        row["client_id"] = session.client_id
+        row["subscribed_to"] = [subscription.source.name for subscription in session.subscriptions]
+        yield row
+
+
+def _durable(subscription: DurableSubscription) -> dict[str, Any]:
+    cursor, dispatcher = subscription.cursor, subscription.dispatcher
+    return {
+        "name": subscription.name,
+        "pattern": subscription.pattern,
+        "log": cursor.log.id,
+        "ready": cursor.ready,
+        "returned": len(cursor.returned),
+        "in_flight": dispatcher.in_flight,
+        "consumers": len(dispatcher.consumers),
+        "delivered": dispatcher.delivered,
+        "acknowledged": dispatcher.acknowledged,
+        "quarantined": len(cursor.quarantined),
+    }
+
+
+def _consumer(node: Node, consumer: Consumer) -> dict[str, Any]:
+    session = node.sessions.get(consumer.session_id)
+    return {
+        "connection": consumer.session_id,
+        "user": session.user if session else "",
+        "peer": session.peer if session else "",
+        "prefetch": consumer.prefetch if consumer.settles else None,
+        "in_flight": len(consumer.unacknowledged),
+        "output_full": consumer.sink.blocked,
+    }
+
+
+def _journal(node: Node) -> dict[str, Any]:
+    journal = node.store.journal
+    return {
+        "position": journal.position,
+        "oldest": journal.oldest,
+        "syncs": journal.syncs,
+        "bytes_written": journal.bytes_written,
+        "short_of_space": journal.short_of_space,
+    }
+
+
+def _resident_bytes() -> int:
+    """What the kernel counts for this process; 0 where it does not say."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0

@@ -180,6 +180,15 @@ def test_a_body_of_a_crlf_client_may_begin_with_line_ends() -> None:
     assert event[3] == b"\n\n\r\n"
 
 
+def test_a_blank_line_in_a_body_is_not_taken_for_the_end_of_the_head() -> None:
+    parser = connect()
+    for head in (b"SEND\ndestination:/queue/a\n\r\n", b"SEND\r\ndestination:/queue/a\r\n\r\n"):
+        for _ in range(4):
+            (event,) = parser.receive_data(head + b"to\nreceipt:you\n\nbody\0")
+            assert event[0] == SEND
+            assert (event[2], event[3]) == (None, b"to\nreceipt:you\n\nbody")
+
+
 def test_another_carriage_return_is_wrong_in_1_2_and_an_octet_before() -> None:
     frame = b"SEND\ndestination:/queue/a\nk:a\rb\n\n\0"
     assert the_error(parse(frame)).code is ErrorCode.BAD_HEADER

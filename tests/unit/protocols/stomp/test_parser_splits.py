@@ -100,6 +100,29 @@ def test_a_body_of_many_reads_may_end_at_a_nul(limits: Limits) -> None:
     assert [event[3] for event in events if event[0] == SEND] == [body, b""]
 
 
+def test_a_cut_within_the_blank_line_does_not_turn_a_long_body_into_header_lines() -> None:
+    body = b"x" * 200_000
+    frame = frame_of("SEND", "destination:/queue/a", f"content-length:{len(body)}", body=body, line_end="\r\n")
+    body_start = len(frame) - len(body) - 1
+    for cut in range(body_start - 4, body_start + 1):
+        pieces = [
+            frame[:cut],
+            frame[cut:body_start],
+            *(frame[at : at + 1000] for at in range(body_start, len(frame), 1000)),
+        ]
+        (event,) = feed(connect(), [piece for piece in pieces if piece])
+        assert event[0] == SEND
+        assert event[3] == body
+
+
+def test_heads_that_are_cut_again_and_again_are_counted_one_by_one() -> None:
+    parser = connect(limits=Limits(header_count_max=20))
+    frame = frame_of("BEGIN", "transaction:t", "a:1", "b:2")
+    for _ in range(50):
+        assert feed(parser, [frame[:18], frame[18:25]]) == []
+        assert len(parser.receive_data(frame[25:])) == 1
+
+
 def test_a_body_is_collected_without_setting_its_length_aside() -> None:
     parser = connect()
     parser.receive_data(send("content-length:16000000")[:-1] + b"x" * 10)

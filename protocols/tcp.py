@@ -2,11 +2,10 @@
 
 This file alone touches sockets. A front-end brings a `Conversation` for each connection: octets in, octets out, no I/O.
 
-Theory of operation. A connection is one task that reads; it hands each read (up to 256 KiB) to its conversation and
-ends the node's step. Output gathers in the conversation and is sent by `flush_output` at the end of a step, straight
-from there in one non-blocking send: in the usual case no task has to be woken for it. Only when the kernel takes less
-than all, a task carries on until it is out. Deadlines (login, heart-beats, stalls) are kept in one heap for all
-connections, so an idle one costs one parked task and no timer.
+Theory of operation. One task polls all connections; each read (up to 256 KiB) is handed to the connection's
+conversation. Output gathers there and is sent by `flush_output` at the end of a step, in one non-blocking send; what
+the kernel does not take goes when the poller says so. Deadlines (login, heart-beats, stalls) stand in one heap for all
+connections. So an idle connection costs a few objects, no task and no timer.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import errno
 import heapq
 import math
 import os
+import select
 import socket
 import struct
 from collections import Counter
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["Conversation", "Listener", "TcpConnection"]
 
 _READ_BYTES: Final = 256 << 10
+_ROUND_MAX: Final = 64
+"""Connections handled before deliveries and receipts of others get their turn."""
+_NOTHING: Final = memoryview(b"")
 _BACKLOG: Final = 1024
 _LINGER_SECONDS: Final = 5.0
 """After the last word (an ERROR, the receipt of a DISCONNECT) the peer gets this long to read it and close."""
@@ -89,11 +92,21 @@ class Conversation(Protocol):
 
 
 class TcpConnection:
-    """A `segue.broker.node.Output` over one socket."""
+    """A `segue.broker.node.Output` over one socket. Driven by the poller and by deadlines; no task of its own.
+
+    Its way: reading, until the conversation is `finished`; finishing, until everything owed is said; lingering, with
+    our side shut down, until the peer has closed too or its time is over; closed.
+
+    Attributes:
+        peer: `host:port`.
+        last_received, last_sent: monotonic seconds of the last octet.
+        last_progress: of the last octet that the kernel took while output waited.
+        reason: why the connection ends; empty while it lives.
+    """
 
     __slots__ = (
-        "_closing", "_conversation", "_deadline_at", "_listener", "_node", "_released", "_rest", "_scope", "_sending", "_socket",
-        "last_received", "last_sent", "last_progress", "peer", "reason",
+        "_closed", "_conversation", "_finishing", "_linger_until", "_listener", "_login_running", "_mask", "_node", "_rest",
+        "_socket", "deadline_at", "last_progress", "last_received", "last_sent", "peer", "reason",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, sock: socket.socket, peer: str) -> None:
@@ -101,16 +114,17 @@ class TcpConnection:
         self._node = listener.node
         self._socket = sock
         self.peer = peer
-        self._scope = trio.CancelScope()
-        self._rest = memoryview(b"")
-        self._sending = False
-        self._closing = False
-        self._released: trio.Event | None = None
-        self._deadline_at = math.inf
-        now = listener.node.clock.monotonic()
-        self.last_received = self.last_sent = self.last_progress = now
+        self._rest = _NOTHING
+        self._mask = select.EPOLLIN
+        self._closed = False
+        self._finishing = False
+        self._login_running = False
+        self._linger_until = math.inf
+        self.deadline_at = math.inf
+        self.last_received = self.last_sent = self.last_progress = listener.node.clock.monotonic()
         self.reason = ""
         self._conversation = listener.make(self)
+        listener.poller.register(sock.fileno(), self)
 
     # -- called by conversations and the node
 
@@ -123,33 +137,141 @@ class TcpConnection:
         """True when the peer is on this machine."""
         return self.peer.startswith(("127.", "[::1]", "[::ffff:127."))
 
+    @property
+    def stalled_since(self) -> float:
+        """Since when output waits without any of it going out, monotonic seconds; infinity when none waits."""
+        return self.last_progress if self._rest else math.inf
+
     def deadline_changed(self) -> None:
         """The conversation's next deadline may be earlier than before."""
         self._listener.deadlines.put(self, self._conversation.next_deadline(self._node.clock.monotonic()))
 
     def let_go(self) -> None:
-        self._conversation.go_on()
-        if self._released is not None:
-            self._released.set()
+        if not self._closed:
+            self._conversation.go_on()
+            self._look_after_input()
 
     def close(self, reason: str) -> None:
         self.reason = self.reason or reason
         self._conversation.closed_by_node(reason)
         self._conversation.finished = True
-        self._scope.cancel()
+        self._look_after_input()
+
+    def flush_output(self) -> None:
+        if self._closed or self._rest:
+            return
+        data = self._conversation.take_output()
+        if data:
+            self._send(memoryview(data))
+        if self._conversation.finished and not self._closed:
+            self._finish()
+
+    # -- called by the poller and the deadlines
+
+    def ready(self, mask: int) -> None:
+        """The socket can be read or written."""
+        if mask & select.EPOLLOUT and self._rest:
+            self._send(self._rest)
+            self.flush_output()
+        if mask & ~select.EPOLLOUT and not self._closed:
+            self._read()
+
+    def look_at_deadline(self, now: float) -> float:
+        """A deadline may have come. Returns the moment of the next one."""
+        if self._closed:
+            return math.inf
+        if now >= self._linger_until:
+            self.abandon(self.reason)
+            return math.inf
+        reason = self._conversation.deadline(now)
+        if reason:
+            self.reason = self.reason or reason
+            if not self._conversation.finished:
+                self.abandon(reason)
+                return math.inf
+            self._look_after_input()
+        return min(self._linger_until, max(now + _DEADLINE_REST_SECONDS, self._conversation.next_deadline(now)))
 
     def abandon(self, reason: str) -> None:
         """Close without another word."""
+        if self._closed:
+            return
+        self._closed = True
         self.reason = self.reason or reason
-        self._closing = True
-        self._scope.cancel()
+        self._keep(_NOTHING)
+        self._listener.poller.unregister(self._socket.fileno())
+        self._socket.close()
+        self._listener.connections.discard(self)
+        self._conversation.closed(self.reason)
 
-    def flush_output(self) -> None:
-        if self._sending or self._closing:
+    # -- inside
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
             return
-        data = self._conversation.take_output()
-        if not data:
+        except OSError as error:
+            self.abandon(f"read failed: {error.strerror}")
             return
+        conversation = self._conversation
+        if self._finishing:
+            if not data:
+                self.abandon(self.reason)
+            return
+        if data:
+            self.last_received = self._node.clock.monotonic()
+            conversation.receive(data)
+        else:
+            self.reason = self.reason or "closed by the peer"
+            conversation.end_of_input()
+        self._look_after_input()
+
+    def _look_after_input(self) -> None:
+        """The conversation may have finished, want a login, or want no more input for now."""
+        conversation = self._conversation
+        if self._closed:
+            return
+        if conversation.login is not None and not self._login_running:
+            self._login_running = True
+            self._listener.start(self._log_in)
+        if conversation.finished:
+            self._finish()
+        else:
+            self._watch(reading=conversation.thirsty and not self._login_running)
+
+    async def _log_in(self) -> None:
+        conversation = self._conversation
+        login, conversation.login = conversation.login, None
+        assert login is not None
+        try:
+            await login()
+        except Exception as error:  # the boundary of this task
+            self._node.log.crash("internal.error", error, peer=self.peer)
+            self.abandon("internal error")
+        self._login_running = False
+        self._look_after_input()
+        self._node.end_step()
+
+    def _finish(self) -> None:
+        """Everything that is owed is said; then our side is shut, and the peer gets some time to read it."""
+        if self._finishing:
+            return
+        if self._rest or not self._conversation.quiet():
+            # Nothing more is read until then; who closes his side makes the socket readable for ever.
+            self._watch(reading=False)
+            return
+        self._finishing = True
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.abandon(self.reason)
+            return
+        self._linger_until = self._node.clock.monotonic() + _LINGER_SECONDS
+        self._listener.deadlines.put(self, self._linger_until)
+        self._watch(reading=True)
+
+    def _send(self, data: memoryview) -> None:
         try:
             sent = self._socket.send(data)
         except BlockingIOError:
@@ -157,137 +279,80 @@ class TcpConnection:
         except OSError as error:
             self.abandon(f"write failed: {error.strerror}")
             return
-        self.last_sent = self.last_progress = self._node.clock.monotonic()
-        if sent == len(data):
-            self._conversation.output_sent()
-        else:
-            self._sending = True
-            self._keep(memoryview(data)[sent:])
-            self.deadline_changed()
-            self._listener.start(self._drain)
-
-    # -- tasks
-
-    async def run(self) -> None:
-        """Converse until one side is done."""
-        try:
-            with self._scope:
-                try:
-                    await self._read()
-                except Exception as error:  # the boundary: a fault of ours costs this connection, not the broker
-                    self._node.log.crash("internal.error", error, peer=self.peer)
-                    self.abandon("internal error")
-            if not self._closing:
-                with trio.move_on_after(_LINGER_SECONDS) as linger:
-                    linger.shield = True
-                    await self._finish()
-        finally:
-            self._closing = True
-            self._socket.close()
-            self._conversation.closed(self.reason)
-            self._node.end_step()
-
-    async def _read(self) -> None:
-        sock, conversation, node = self._socket, self._conversation, self._node
-        wait_readable = trio.lowlevel.wait_readable
-        monotonic = node.clock.monotonic
-        more = False
-        while not conversation.finished:
-            if not more:
-                await wait_readable(sock)
-            try:
-                data = sock.recv(_READ_BYTES)
-            except BlockingIOError:
-                more = False
-                continue
-            except OSError as error:
-                self.abandon(f"read failed: {error.strerror}")
-                return
-            if not data:
-                self.reason = self.reason or "closed by the peer"
-                conversation.end_of_input()
-                node.end_step()
-                return
-            self.last_received = monotonic()
-            conversation.receive(data)
-            node.end_step()
-            while conversation.login is not None:
-                login, conversation.login = conversation.login, None
-                await login()
-                node.end_step()
-            while not conversation.thirsty and not conversation.finished:
-                self._released = trio.Event()
-                await self._released.wait()
-                node.end_step()
-            # A full read: there is more, most likely. But everybody else gets their turn first.
-            more = len(data) == _READ_BYTES
-            if more:
-                await trio.lowlevel.checkpoint()
-
-    async def _finish(self) -> None:
-        """Everything that is owed is said, then our side closes, and the peer gets the time to read it."""
-        while self._sending or not self._conversation.quiet():
-            if self._closing:
-                return
-            await trio.sleep(0.01)
-        self.flush_output()
-        while self._sending:
-            await trio.sleep(0.01)
-        try:
-            self._socket.shutdown(socket.SHUT_WR)
-            while True:
-                await trio.lowlevel.wait_readable(self._socket)
-                if not self._socket.recv(65536):
-                    return
-        except OSError:
-            return
-
-    async def _drain(self) -> None:
-        """Send what the kernel did not take at once, and what has come up meanwhile."""
-        conversation = self._conversation
-        while not self._closing:
-            try:
-                await trio.lowlevel.wait_writable(self._socket)
-                sent = self._socket.send(self._rest)
-            except BlockingIOError:
-                continue
-            except (OSError, trio.ClosedResourceError, ValueError):
-                self.abandon(self.reason or "write failed")
-                break
+        if sent:
             self.last_sent = self.last_progress = self._node.clock.monotonic()
-            self._keep(self._rest[sent:])
-            if self._rest:
-                continue
-            conversation.output_sent()
-            data = conversation.take_output()
-            if not data:
-                break
-            self._keep(memoryview(data))
-            self._node.end_step()
-        self._sending = False
-        self._keep(memoryview(b""))
-        self._node.end_step()
+        if sent < len(data):
+            first = not self._rest
+            if first:
+                self.last_progress = self._node.clock.monotonic()
+            self._keep(data[sent:])
+            if first:
+                self._watch(reading=bool(self._mask & select.EPOLLIN))
+                self.deadline_changed()
+            return
+        if self._rest:
+            self._keep(_NOTHING)
+            self._watch(reading=bool(self._mask & select.EPOLLIN))
+        self._conversation.output_sent()
 
     def _keep(self, rest: memoryview) -> None:
         self._node.pressure.output_bytes += len(rest) - len(self._rest)
         self._rest = rest
         self._conversation.output_stuck(len(rest))
 
-    @property
-    def stalled_since(self) -> float:
-        """Since when output waits without any of it going out, monotonic seconds; infinity when none waits."""
-        return self.last_progress if self._sending else math.inf
+    def _watch(self, *, reading: bool) -> None:
+        mask = (select.EPOLLIN if reading else 0) | (select.EPOLLOUT if self._rest else 0)
+        if mask != self._mask:
+            self._mask = mask
+            self._listener.poller.modify(self._socket.fileno(), mask)
 
-    def look_at_deadline(self, now: float) -> float:
-        """Called by `Deadlines`. Returns the next moment."""
-        reason = "" if self._closing else self._conversation.deadline(now)
-        if reason:
-            self.reason = self.reason or reason
-            if self._conversation.finished:
-                self._scope.cancel()  # it has something to say about it
-            else:
-                self.abandon(reason)
-        return math.inf if self._closing else max(now + _DEADLINE_REST_SECONDS, self._conversation.next_deadline(now))
+
+class Poller:
+    """Finds out which connections can be read or written, for all of them at once.
+
+    One epoll of our own, which trio watches like any other descriptor. A round handles all that is ready without going
+    through the scheduler: a task for each connection cost 35 µs a read, which is most of the work when many
+    connections send few messages each, and several KiB for each idle one (docs/adr/0004-one-poller.md).
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._epoll = select.epoll()
+        self._connections: dict[int, TcpConnection] = {}
+
+    def register(self, descriptor: int, connection: TcpConnection) -> None:
+        """Begin to read from a connection."""
+        self._connections[descriptor] = connection
+        self._epoll.register(descriptor, select.EPOLLIN)
+
+    def modify(self, descriptor: int, mask: int) -> None:
+        """What to look for."""
+        self._epoll.modify(descriptor, mask)
+
+    def unregister(self, descriptor: int) -> None:
+        """The connection is about to be closed."""
+        del self._connections[descriptor]
+        self._epoll.unregister(descriptor)
+
+    async def serve(self) -> None:
+        """Handle what is ready until cancelled."""
+        node, poll, connections = self._node, self._epoll.poll, self._connections
+        try:
+            while True:
+                await trio.lowlevel.wait_readable(self._epoll.fileno())
+                for descriptor, mask in poll(0, _ROUND_MAX):
+                    connection = connections.get(descriptor)
+                    if connection is None:
+                        continue
+                    try:
+                        connection.ready(mask)
+                    except Exception as error:  # a fault of ours costs this connection, not the broker
+                        node.log.crash("internal.error", error, peer=connection.peer)
+                        connection.abandon("internal error")
+                    node.store.flush()  # the disk starts on the first connection's messages
+                node.end_step()
+        finally:
+            self._epoll.close()
 
 
 class Deadlines:
@@ -301,9 +366,9 @@ class Deadlines:
 
     def put(self, connection: TcpConnection, at: float) -> None:
         """Look at a connection at this moment; a later one that stands already is ignored when it comes."""
-        if at >= connection._deadline_at or at == math.inf:
+        if at >= connection.deadline_at or at == math.inf:
             return
-        connection._deadline_at = at
+        connection.deadline_at = at
         self._number += 1
         heapq.heappush(self._heap, (at, self._number, connection))
         if self._heap[0][2] is connection:
@@ -323,9 +388,9 @@ class Deadlines:
     def _look(self, now: float) -> None:
         while self._heap and self._heap[0][0] <= now:
             at, _, connection = heapq.heappop(self._heap)
-            if at != connection._deadline_at or connection._closing:
+            if at != connection.deadline_at:
                 continue
-            connection._deadline_at = math.inf
+            connection.deadline_at = math.inf
             self.put(connection, connection.look_at_deadline(now))
         self._node.end_step()
 
@@ -346,6 +411,7 @@ class Listener:
         self.name = name
         self.make = make
         self.deadlines = Deadlines(node)
+        self.poller = Poller(node)
         self.connections: set[TcpConnection] = set()
         self._refusal = refusal
         self._addresses = addresses
@@ -375,10 +441,10 @@ class Listener:
         """
         sockets = [_listen(address.host, address.port) for address in self._addresses]
         try:
-            async with trio.open_nursery() as connections:
-                connections.cancel_scope.shield = True
-                self._nursery = connections
-                connections.start_soon(self.deadlines.serve)
+            async with trio.open_nursery() as nursery:
+                scope = await nursery.start(self._keep_connections)
+                self._nursery.start_soon(self.deadlines.serve)
+                self._nursery.start_soon(self.poller.serve)
                 try:
                     async with trio.open_nursery() as accepting:
                         for sock in sockets:
@@ -387,10 +453,17 @@ class Listener:
                 finally:
                     with trio.CancelScope(shield=True):
                         await self._say_goodbye(sockets, drain_seconds)
-                    connections.cancel_scope.cancel()
+                    scope.cancel()
         finally:
             for sock in sockets:
                 sock.close()
+
+    async def _keep_connections(self, task_status: trio.TaskStatus[trio.CancelScope]) -> None:
+        """The nursery of all connections: a stop of the listeners does not reach into it."""
+        with trio.CancelScope(shield=True) as scope:
+            async with trio.open_nursery() as self._nursery:
+                task_status.started(scope)
+                await trio.sleep_forever()
 
     async def _say_goodbye(self, sockets: list[socket.socket], drain_seconds: float) -> None:
         for sock in sockets:
@@ -401,6 +474,8 @@ class Listener:
         with trio.move_on_after(drain_seconds):
             while self.connections:
                 await trio.sleep(0.02)
+        for connection in list(self.connections):
+            connection.abandon("the broker is shutting down")
 
     async def _accept(self, listener: socket.socket) -> None:
         spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
@@ -443,15 +518,6 @@ class Listener:
         self._per_address[host] += 1
         self.connections.add(connection)
         connection.deadline_changed()
-        assert self._nursery is not None
-        self._nursery.start_soon(self._run, connection)
-
-    async def _run(self, connection: TcpConnection) -> None:
-        try:
-            await connection.run()
-        finally:
-            self.connections.discard(connection)
-
     def _refuse(self, sock: socket.socket, reason: str) -> None:
         try:
             sock.send(self._refusal(reason))

@@ -67,6 +67,7 @@ class BrokerProcess:
         self._launched = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._output: _Output | None = None
+        self._clients: list[StompClient] = []
         self._log_of_earlier_starts = ""
 
     # Life --------------------------------------------------------------------------------------------------------
@@ -152,6 +153,8 @@ class BrokerProcess:
             self._output.close()
         self._process = None
         self._output = None
+        while self._clients:
+            self._clients.pop().close()
         return exit_code
 
     def kill_after(self, seconds: float) -> None:
@@ -229,13 +232,15 @@ class BrokerProcess:
 
     def client(self, version: str | None = "1.2", **headers: str) -> StompClient:
         """Return a client that is logged in."""
-        client = StompClient(self.address)
+        client = self.raw_client()
         client.connect(version, **headers)
         return client
 
     def raw_client(self) -> StompClient:
-        """Return a client that has connected and said nothing."""
-        return StompClient(self.address)
+        """Return a client that has connected and said nothing; the end of the daemon closes it too."""
+        client = StompClient(self.address)
+        self._clients.append(client)
+        return client
 
     def assert_no_traceback(self) -> None:
         """A peer or a signal, whatever it does, is an event of one line and never a stack trace."""

@@ -20,7 +20,7 @@ def test_a_queue_is_made_by_its_first_use(connect: Connect, queue: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a", "with space", "a/b/c", "a.b.c", "%2F", "a%2Fb", "größe", "日本", "a:b", "A" * 200]
+    "name", ["a", "with space", "a/b/c", "a.b.c", "%2F", "a%2Fb", "größe", "日本", "a:b", "A" * 100]
 )
 def test_a_queue_may_have_a_name_that_clients_of_other_brokers_use(connect: Connect, name: str, queue: str) -> None:
     client = connect()
@@ -41,7 +41,6 @@ def test_names_are_case_sensitive(connect: Connect, queue: str) -> None:
 _REFUSED = {
     "empty": "",
     "two dots alone": "..",
-    "one dot alone": ".",
     "dots as a part": "a/../b",
     "two thousand octets": "x" * 2000,
     "NUL": "a\0b",

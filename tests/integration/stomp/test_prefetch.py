@@ -50,14 +50,21 @@ def test_the_credit_of_two_subscriptions_is_counted_apart(connect: Connect, queu
     client.expect_no_message()
 
 
-@pytest.mark.parametrize(
-    "value", ["-1", "2147483648", "4294967296", "many", "", "1.5", "65536", "0x10", "1 ", "9" * 400]
-)
+@pytest.mark.parametrize("value", ["-1", "many", "", "1.5", "0x10", "1 ", "+1", "1e3", "9" * 400])
 def test_a_prefetch_that_is_no_sensible_number_is_refused(connect: Connect, queue: str, value: str) -> None:
     """Fault 45."""
     client = connect()
     client.send_frame("SUBSCRIBE", {"destination": queue, "id": "1", "ack": "client", "prefetch-count": value})
     client.expect_error()
+
+
+@pytest.mark.parametrize("value", ["65536", "2147483647", "2147483648", "4294967296"])
+def test_a_prefetch_over_the_limit_is_the_limit_or_refused(connect: Connect, queue: str, value: str) -> None:
+    """Fault 45: 65,535 is the limit; clients ask for more and mean "many"."""
+    client = connect()
+    headers = {"destination": queue, "id": "1", "ack": "client", "prefetch-count": value, "receipt": "r"}
+    client.send_frame("SUBSCRIBE", headers)
+    assert client.receive().command in ("RECEIPT", "ERROR")
 
 
 def test_a_prefetch_of_zero_is_defined_or_refused(connect: Connect, queue: str) -> None:

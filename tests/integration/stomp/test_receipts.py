@@ -32,8 +32,8 @@ def test_every_client_frame_may_ask_for_a_receipt(connect: Connect, queue: str, 
     confirmed("ACK", **{name.replace("-", "_"): value for name, value in client.settle_headers(first).items()})
     confirmed("NACK", **{name.replace("-", "_"): value for name, value in client.settle_headers(second).items()})
     confirmed("UNSUBSCRIBE", id="s")
-    confirmed("DISCONNECT")
-    client.expect_end()
+    client.send_frame("DISCONNECT", {"receipt": "for DISCONNECT"})
+    assert client.read_to_end()[-1]["receipt-id"] == "for DISCONNECT"
 
 
 def test_receipts_come_in_the_order_of_their_frames(connect: Connect, queue: str) -> None:

@@ -191,8 +191,9 @@ def test_a_durable_subscription_survives_kill_9(broker_factory: BrokerFactory) -
     client = broker.client()
     for number in range(3):
         rabbit(client, "/topic/news", f"reader-{number}")
+    client.disconnect()
     for body in (b"1", b"2"):
-        client.publish_confirmed("/topic/news", body)
+        broker.client().publish_confirmed("/topic/news", body)
     broker.kill()
     broker.start()
     other = broker.client()

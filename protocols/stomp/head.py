@@ -28,6 +28,11 @@ _COMMANDS: Final = {command.encode(): command for command in CLIENT_COMMANDS | S
 _LENGTH_DIGITS_MAX: Final = 18
 # Hashes of heads seen once, 100 bytes each with their place in the set.
 _SEEN_ONCE_MAX: Final = 512
+# What CPython takes for what the cache keeps, measured: a key with its tuple and its place in the dict, and what a head
+# and each of its headers add to that.
+_KEY_BYTES: Final = 250
+_HEAD_BYTES: Final = 600
+_HEADER_BYTES: Final = 150
 
 
 class Head:
@@ -233,7 +238,7 @@ class HeadCache:
         head = self._shapes.get(shape)
         if head is None or not 0 <= length <= self._limits.body_bytes_max:
             return None
-        self._keep(key, head, length)
+        self._keep(key, head, length, 0)
         return head, length
 
     def remember(self, key: bytes, head: Head) -> None:
@@ -248,7 +253,7 @@ class HeadCache:
         repeats = b"\nreceipt:" in shape or b"\ncontent-length:" in shape
         too_many = key.count(b"\n") + 2 > self._limits.header_count_max
         if shape and not repeats and not too_many and self._is_seen_again(shape):
-            self._keep(key, head.send, head.length)
+            self._keep(key, head.send, head.length, _HEAD_BYTES + 2 * len(key) + _HEADER_BYTES * key.count(b"\n"))
             self._shapes[shape] = head.send
 
     def clear(self) -> None:
@@ -267,14 +272,16 @@ class HeadCache:
         self._seen_once.add(fingerprint)
         return False
 
-    def _keep(self, key: bytes, head: SendHead, length: int) -> None:
+    def _keep(self, key: bytes, head: SendHead, length: int, head_bytes: int) -> None:
+        """Add a key, and a head that takes `head_bytes` if it is a new one; make room by forgetting all."""
         limits = self._limits
-        if len(self.exact) >= limits.cached_heads_max or self._bytes + len(key) > limits.cached_bytes_max:
+        size = _KEY_BYTES + len(key) + head_bytes
+        if len(self.exact) >= limits.cached_heads_max or self._bytes + size > limits.cached_bytes_max:
             self.exact.clear()
             self._shapes.clear()
             self._bytes = 0
         self.exact[key] = head, length
-        self._bytes += len(key)
+        self._bytes += size
 
 
 def cut_receipt(start: bytes, rest: bytes) -> tuple[bytes, bytes | None]:

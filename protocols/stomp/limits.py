@@ -28,7 +28,7 @@ class Limits:
             always fits, since a client need not wait for CONNECTED.
         cached_heads_max: heads of SEND frames that the parser remembers; 0 turns all shortcuts off (the tests compare
             both ways).
-        cached_bytes_max: the bytes of those heads, together.
+        cached_bytes_max: what those heads may take in memory, roughly: about 300 of an ordinary producer's.
     """
 
     command_bytes_max: int = 32
@@ -40,7 +40,7 @@ class Limits:
     login_frame_bytes_max: int = 16 * 1024
     held_bytes_max: int = 256 * 1024
     cached_heads_max: int = 512
-    cached_bytes_max: int = 128 * 1024
+    cached_bytes_max: int = 512 * 1024
 
     def __post_init__(self) -> None:
         """Refuse limits below which the shortcut for small heads would let pass what the full parser refuses."""

@@ -77,6 +77,21 @@ class Parser:
         limits: what a frame may measure.
     """
 
+    __slots__ = (
+        "_body",
+        "_cache",
+        "_fast_acks",
+        "_fast_head_bytes",
+        "_head",
+        "_key",
+        "_limits",
+        "_line_count",
+        "_line_start",
+        "_pending",
+        "_phase",
+        "_version",
+    )
+
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._phase = _Phase.HEAD

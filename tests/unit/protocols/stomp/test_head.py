@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -89,12 +91,18 @@ def test_the_number_of_heads_is_limited() -> None:
         assert 1 <= len(cache.exact) <= 10
 
 
-def test_the_size_of_heads_is_limited() -> None:
-    limits = Limits(cached_bytes_max=2000)
-    cache = HeadCache(limits)
-    for number in range(100):
-        remember(cache, b"SEND\ndestination:/queue/%d\nkind:%b" % (number, b"x" * 500))
-        assert sum(map(len, cache.exact)) <= 2000
+def test_the_memory_of_heads_is_limited() -> None:
+    many_headers = b"".join(b"\nk%d:x" % number for number in range(120))
+    cache = HeadCache(Limits(cached_bytes_max=64 * 1024))
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            remember(cache, b"SEND\ndestination:/queue/%d%b" % (number, many_headers))
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 150_000
+    finally:
+        tracemalloc.stop()
+    assert 1 <= len(cache.exact) < 10
 
 
 def test_lengths_of_every_size_do_not_outgrow_the_limit() -> None:

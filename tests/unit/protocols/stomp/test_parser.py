@@ -98,7 +98,7 @@ def test_a_receipt_is_kept_as_it_came(limits: Limits) -> None:
 
 
 @EITHER_WAY
-def test_the_first_of_repeated_headers_wins(limits: Limits) -> None:
+def test_fault_65_the_first_of_repeated_headers_wins(limits: Limits) -> None:
     frame = send(
         "destination:/queue/b",
         "k:1",
@@ -189,7 +189,7 @@ def test_a_blank_line_in_a_body_is_not_taken_for_the_end_of_the_head() -> None:
             assert (event[2], event[3]) == (None, b"to\nreceipt:you\n\nbody")
 
 
-def test_another_carriage_return_is_wrong_in_1_2_and_an_octet_before() -> None:
+def test_fault_65_another_carriage_return_is_wrong_in_1_2_and_an_octet_before() -> None:
     frame = b"SEND\ndestination:/queue/a\nk:a\rb\n\n\0"
     assert the_error(parse(frame)).code is ErrorCode.BAD_HEADER
     for version in (Version.V1_0, Version.V1_1):
@@ -214,7 +214,7 @@ def test_line_ends_before_connect_are_skipped() -> None:
 
 @EITHER_WAY
 @pytest.mark.parametrize("length", ["3", "0003"])
-def test_a_body_of_known_length_may_hold_nuls(length: str, limits: Limits) -> None:
+def test_fault_64_a_body_of_known_length_may_hold_nuls(length: str, limits: Limits) -> None:
     parser = connect(limits=limits)
     for _ in range(3):
         (event,) = parser.receive_data(send(f"content-length:{length}", body=b"\0\0\n"))
@@ -224,7 +224,7 @@ def test_a_body_of_known_length_may_hold_nuls(length: str, limits: Limits) -> No
 
 @EITHER_WAY
 @pytest.mark.parametrize("length", ["-1", "+5", "5 ", " 5", "1e9", "0x5", "", "5.0", "٣", "five", "5\\c"])
-def test_a_length_that_is_no_number_is_refused_at_once(length: str, limits: Limits) -> None:
+def test_fault_64_a_length_that_is_no_number_is_refused_at_once(length: str, limits: Limits) -> None:
     events = parse(send(f"content-length:{length}", "receipt:r", body=b"hello")[:-6], limits=limits)
     assert the_error(events).code is ErrorCode.BAD_CONTENT_LENGTH
     assert the_error(events).receipt_id == b"r"
@@ -232,7 +232,7 @@ def test_a_length_that_is_no_number_is_refused_at_once(length: str, limits: Limi
 
 @EITHER_WAY
 @pytest.mark.parametrize("length", ["16777217", "1000000000", "9" * 18, "9" * 5000])
-def test_an_absurd_length_is_refused_at_once(length: str, limits: Limits) -> None:
+def test_fault_64_an_absurd_length_is_refused_at_once(length: str, limits: Limits) -> None:
     parser = connect(limits=limits)
     assert the_error(parser.receive_data(send(f"content-length:{length}")[:-1])).code is ErrorCode.FRAME_TOO_LARGE
     assert parser.bytes_held == 0
@@ -240,7 +240,7 @@ def test_an_absurd_length_is_refused_at_once(length: str, limits: Limits) -> Non
 
 @EITHER_WAY
 @pytest.mark.parametrize("body", [b"hello", b"hel\0lo"])
-def test_a_length_that_is_too_small_is_refused(body: bytes, limits: Limits) -> None:
+def test_fault_64_a_length_that_is_too_small_is_refused(body: bytes, limits: Limits) -> None:
     parser = connect(limits=limits)
     events = parser.receive_data(send("content-length:2", "receipt:r", body=body) + send())
     assert [event[0] for event in events] == [ERROR]
@@ -297,7 +297,7 @@ def test_the_id_of_an_ack_is_decoded(ack_id: str, limits: Limits) -> None:
 @pytest.mark.parametrize(
     "line", ["send", "Send", "SENDX", " SEND", "SEND ", "", "GET / HTTP/1.1", "\x16\x03\x01", "x" * 200]
 )
-def test_an_unknown_command_is_refused_as_soon_as_its_line_is_over(line: str) -> None:
+def test_fault_66_an_unknown_command_is_refused_as_soon_as_its_line_is_over(line: str) -> None:
     events = connect().receive_data(b"X"[: not line] + line.encode() + b"\n")
     failure = the_error(events)
     assert failure.code is ErrorCode.BAD_COMMAND

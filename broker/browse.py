@@ -8,8 +8,9 @@ __all__ = ["Browser"]
 
 
 class Browser:
-    """A walk over what was ready when it began: returned and unread messages, in order. What leaves the queue
-    meanwhile may or may not be seen; what comes is not.
+    """A walk over what was ready when it began: returned and unread messages, in order.
+
+    What leaves the queue meanwhile may or may not be seen; what comes is not.
     """
 
     def __init__(self, queue: Queue) -> None:

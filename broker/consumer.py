@@ -21,16 +21,14 @@ UNLIMITED = 1 << 30
 
 
 class Sink(Protocol):
-    """Where a front-end takes deliveries for one subscription. All calls are plain functions on the event loop.
+    """Where a front-end takes deliveries for one subscription. All calls are plain functions on the event loop."""
 
-    Attributes:
-        blocked: True while the connection's output buffer is full; nothing is delivered then.
-    """
-
-    blocked: bool
+    @property
+    def blocked(self) -> bool:
+        """True while the connection's output buffer is full; nothing is delivered then."""
 
     def deliver(self, first: int, records: list[bytes], redelivered: bool) -> None:
-        """First deliveries of consecutive sequence numbers from `first` on. `redelivered`: after a crash, they may be repeats."""
+        """First deliveries, numbered from `first` on; `redelivered`: after a crash, they may be repeats."""
 
     def deliver_again(self, seq: int, record: bytes, deliveries: int) -> None:
         """A returned message goes out again; `deliveries` counts this one."""
@@ -49,9 +47,20 @@ class Consumer:
     """
 
     __slots__ = (
-        "_acknowledged", "_window_bytes", "_window_out", "_window_sizes", "credit", "dispatcher", "prefetch", "session_id",
-        "settles", "sink", "unacknowledged", "waiting",
-    )  # fmt: skip
+        "_acknowledged",
+        "_window_bytes",
+        "_window_out",
+        "_window_sizes",
+        "credit",
+        "dispatcher",
+        "open",
+        "prefetch",
+        "session_id",
+        "settles",
+        "sink",
+        "unacknowledged",
+        "waiting",
+    )
 
     def __init__(
         self,
@@ -72,6 +81,7 @@ class Consumer:
         self.session_id = session_id
         self.unacknowledged: dict[int, int] = {}
         self.waiting = False
+        self.open = True
         self._acknowledged: list[int] = []
         self._window_bytes = window_bytes
         self._window_out = 0
@@ -82,6 +92,7 @@ class Consumer:
         """True when something may be delivered."""
         return (
             self.credit > 0
+            and self.open
             and not self.sink.blocked
             and (not self._window_bytes or self._window_out < self._window_bytes)
         )

@@ -23,6 +23,7 @@ class DeduplicationWindow:
         """True when this id was given before within the window; otherwise it is remembered.
 
         Args:
+            deduplication_id: as the publisher gave it.
             now: monotonic seconds.
         """
         accepted = self._accepted

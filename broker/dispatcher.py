@@ -57,6 +57,7 @@ class Dispatcher:
     def remove(self, consumer: Consumer) -> None:
         """A consumer leaves; what it holds goes back to its place."""
         consumer.settle()
+        consumer.open = False
         self.consumers.remove(consumer)
         if consumer.waiting:
             self._ready.remove(consumer)

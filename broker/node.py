@@ -138,10 +138,7 @@ class Node:
         if if_unused and statistics.consumers:
             raise InUseError(f"queue '{name}' has {statistics.consumers} consumers")
         del self.queues[name]
-        queue.open = False
-        for consumer in list(queue.dispatcher.consumers):
-            queue.dispatcher.remove(consumer)
-            consumer.sink.cancelled("queue deleted")
+        queue.close("queue deleted")
         self.store.drop_log(queue.log)
         self.store.want()
         return owed
@@ -202,9 +199,7 @@ class Node:
     def delete_temporary(self, queue: TemporaryQueue) -> None:
         """Its session has ended."""
         self.temporary.pop(queue.name, None)
-        queue.open = False
-        for consumer in list(queue.dispatcher.consumers):
-            queue.dispatcher.remove(consumer)
+        queue.close("")
         self.store.drop_log(queue.log)
 
     # -- steps

@@ -1,4 +1,4 @@
-"""A queue: a log with one cursor, and its dispatcher. Durable ones survive; temporary ones die with their connection."""
+"""A queue: a log with one cursor, and its dispatcher. Durable ones survive; temporary ones die with a connection."""
 
 from __future__ import annotations
 
@@ -83,9 +83,24 @@ class Queue:
         """Accept a message; it is visible when its batch is durable."""
         self.append(record)
 
-    def is_duplicate(self, deduplication_id: str) -> bool:
-        """True when a message with this id was accepted within the window; otherwise it is remembered now."""
-        return self._seen.is_repeat(deduplication_id, self.node.clock.monotonic())
+    def close(self, reason: str) -> None:
+        """It is being deleted: nobody consumes from it any more; consumers are told why, unless `reason` is empty."""
+        self.open = False
+        self.dispatcher.paused = True  # or what one consumer gives back would go to the next
+        for consumer in list(self.dispatcher.consumers):
+            self.dispatcher.remove(consumer)
+            if reason:
+                consumer.sink.cancelled(reason)
+
+    def check_room(self, messages: int, size: int) -> None:
+        """Raises LimitReachedError when so many messages of so many bytes can't be accepted now."""
+
+    def publish_once(self, deduplication_id: str, record: bytes) -> bool:
+        """Accept a message unless its id was accepted before. Returns False for a repeat."""
+        if self._seen.is_repeat(deduplication_id, self.node.clock.monotonic()):
+            return False
+        self.publish(record)
+        return True
 
     def purge(self) -> int:
         """Settle everything that is ready; what is out with consumers stays. Returns how many that were."""
@@ -140,15 +155,19 @@ class TemporaryQueue(Queue):
         self._messages_max = messages_max
         self._bytes_max = bytes_max
 
+    def check_room(self, messages: int, size: int) -> None:
+        """See `Queue`."""
+        log = self.log
+        if len(log.hot) + messages > self._messages_max or log.hot_bytes + size > self._bytes_max:
+            raise LimitReachedError(f"temporary queue {self.name} is full: its consumer does not keep up")
+
     def publish(self, record: bytes) -> None:
         """Accept a message; consumers get it at the end of this step.
 
         Raises:
             LimitReachedError: its consumer has fallen too far behind.
         """
-        log = self.log
-        if len(log.hot) >= self._messages_max or log.hot_bytes + len(record) > self._bytes_max:
-            raise LimitReachedError(f"temporary queue {self.name} is full: its consumer does not keep up")
+        self.check_room(1, len(record))
         self.append(record)
         self.node.touched(self.dispatcher)
 

@@ -193,8 +193,9 @@ class Session:
     def commit(self, name: str) -> Transaction:
         """Carry out a transaction in this step. Raises as `transaction`."""
         transaction = self.transaction(name)
-        del self._transactions[name]
         transaction.commit()
+        del self._transactions[name]
+        self.node.store.want()
         return transaction
 
     def abort(self, name: str) -> None:

@@ -48,14 +48,15 @@ class Conversation(Protocol):
 
     Attributes:
         finished: nothing more is to be read; what is in the output is sent, then the connection closes.
-        thirsty: False while reading has to wait (publishers are held and its buffer is full).
         login: set when a peer has to be authenticated: awaited by the connection before it reads on.
-        session: the node's session, None before login.
     """
 
     finished: bool
-    thirsty: bool
     login: Callable[[], Awaitable[None]] | None
+
+    @property
+    def thirsty(self) -> bool:
+        """False while reading has to wait (publishers are held and what was put aside is much)."""
 
     def receive(self, data: bytes) -> None:
         """One read."""
@@ -105,8 +106,8 @@ class TcpConnection:
     """
 
     __slots__ = (
-        "_closed", "_conversation", "_finishing", "_linger_until", "_listener", "_login_running", "_mask", "_node", "_rest",
-        "_socket", "deadline_at", "last_progress", "last_received", "last_sent", "peer", "reason",
+        "_closed", "_conversation", "_finishing", "_linger_until", "_listener", "_login_running", "_mask", "_node",
+        "_rest", "_socket", "deadline_at", "last_progress", "last_received", "last_sent", "peer", "reason",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, sock: socket.socket, peer: str) -> None:
@@ -201,7 +202,7 @@ class TcpConnection:
         self._keep(_NOTHING)
         self._listener.poller.unregister(self._socket.fileno())
         self._socket.close()
-        self._listener.connections.discard(self)
+        self._listener.forget(self)
         self._conversation.closed(self.reason)
 
     # -- inside
@@ -246,7 +247,7 @@ class TcpConnection:
         assert login is not None
         try:
             await login()
-        except Exception as error:  # the boundary of this task
+        except Exception as error:  # noqa: BLE001 - the boundary of this task
             self._node.log.crash("internal.error", error, peer=self.peer)
             self.abandon("internal error")
         self._login_running = False
@@ -346,7 +347,7 @@ class Poller:
                         continue
                     try:
                         connection.ready(mask)
-                    except Exception as error:  # a fault of ours costs this connection, not the broker
+                    except Exception as error:  # noqa: BLE001 - a fault of ours costs one connection
                         node.log.crash("internal.error", error, peer=connection.peer)
                         connection.abandon("internal error")
                     node.store.flush()  # the disk starts on the first connection's messages
@@ -415,13 +416,13 @@ class Listener:
         self.connections: set[TcpConnection] = set()
         self._refusal = refusal
         self._addresses = addresses
-        self._nursery: trio.Nursery | None = None
+        self._nursery: trio.Nursery
+        self._all_closed = trio.Event()
         self._per_address: Counter[str] = Counter()
         self._strangers = 0
 
     def start(self, task: Callable[[], Awaitable[None]]) -> None:
         """Run a task as long as the listener."""
-        assert self._nursery is not None
         self._nursery.start_soon(task)
 
     def authenticated(self, connection: TcpConnection) -> None:
@@ -468,12 +469,13 @@ class Listener:
     async def _say_goodbye(self, sockets: list[socket.socket], drain_seconds: float) -> None:
         for sock in sockets:
             sock.close()
+        self._all_closed = trio.Event()
         for connection in list(self.connections):
             connection.close("the broker is shutting down")
         self.node.end_step()
+        self._note_closed()
         with trio.move_on_after(drain_seconds):
-            while self.connections:
-                await trio.sleep(0.02)
+            await self._all_closed.wait()
         for connection in list(self.connections):
             connection.abandon("the broker is shutting down")
 
@@ -518,6 +520,16 @@ class Listener:
         self._per_address[host] += 1
         self.connections.add(connection)
         connection.deadline_changed()
+
+    def forget(self, connection: TcpConnection) -> None:
+        """A connection is closed."""
+        self.connections.discard(connection)
+        self._note_closed()
+
+    def _note_closed(self) -> None:
+        if not self.connections:
+            self._all_closed.set()
+
     def _refuse(self, sock: socket.socket, reason: str) -> None:
         try:
             sock.send(self._refusal(reason))

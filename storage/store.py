@@ -13,7 +13,6 @@ or not at all after a crash: that is all a transaction is.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,11 +22,12 @@ import trio
 import trio_asyncio
 
 from segue.storage.batch import Batch, Run
-from segue.storage.catalog import Catalog, CatalogChange
-from segue.storage.checkpoint import Checkpoint, snapshot_of
+from segue.storage.catalog import Catalog
+from segue.storage.checkpointer import Checkpointer
 from segue.storage.cold import ColdReader
 from segue.storage.cursor import Cursor
 from segue.storage.disk import Disk
+from segue.storage.errors import UnusableDirectoryError
 from segue.storage.journal import Journal
 from segue.storage.log import Log
 from segue.storage.recovery import Recovery, recover
@@ -236,7 +236,9 @@ class Store:
     def flush(self) -> None:
         """Commit the batch now if somebody wants it and no other is under way; otherwise it goes later."""
         if self._under_way is None:
-            if self.batch.wanted:
+            if self.batch.wanted and not self.batch:
+                self._call_back()  # nothing to write: everything that was waited for is durable
+            elif self.batch.wanted:
                 self._seal()
             elif not self._lazy_armed and self.batch:
                 self._lazy_armed = True
@@ -256,6 +258,12 @@ class Store:
         return self._reader
 
     # -- commit
+
+    def _call_back(self) -> None:
+        callbacks = self.batch.callbacks
+        self.batch = Batch()
+        for callback in callbacks:
+            callback()
 
     def _seal(self) -> None:
         batch, self.batch = self.batch, Batch()
@@ -281,7 +289,7 @@ class Store:
         for cursor, upto in batch.reads.items():
             cursor.promised = max(cursor.promised, upto)
         # The disk works on the next batch while this one's receipts and deliveries are written.
-        if self.batch.wanted:
+        if self.batch.wanted and self.batch:
             self._seal()
         for callback in batch.callbacks:
             callback()

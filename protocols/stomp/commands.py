@@ -1,4 +1,4 @@
-"""What a STOMP frame other than a plain SEND or ACK does: login, subscriptions, transactions, the rarer acknowledgements."""
+"""What STOMP frames other than plain SEND and ACK do: login, subscriptions, transactions, rarer acknowledgements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from segue.broker.queue import Queue
 from segue.broker.topic import Topic
 from segue.broker.users import AuthenticationFailed
 from segue.protocols.stomp.browse import browse
-from segue.protocols.stomp.destination import Destination, DestinationKind, Dialect, Use, parse_destination
+from segue.protocols.stomp.destination import Destination, DestinationKind, Use, parse_destination
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
 from segue.protocols.stomp.frames import Frame, SendHead, connected, replace_header
 from segue.protocols.stomp.headers import (
@@ -188,14 +188,15 @@ class Commands:
 
     def send_specially(self, route: Route, head: SendHead, record: bytes, receipt: bytes | None) -> bytes | None:
         """A message in a transaction, or with a deduplication id. Returns the receipt that is due now."""
+        publish = route.publish
         if route.deduplication_id is not None and isinstance(route.target, Queue):
-            if route.target.is_duplicate(route.deduplication_id):
-                return None if receipt is None else receipt + _DUPLICATE
+            publish = partial(route.target.publish_once, route.deduplication_id)
         if head.transaction is None:
-            route.publish(record)
+            if publish(record) is False and receipt is not None:
+                return receipt + _DUPLICATE
             return receipt
         transaction = self._transaction(head.transaction)
-        transaction.send(route.publish, record)
+        transaction.send(route.target, publish, record)
         if receipt is not None:
             transaction.receipts.append(receipt)
         return None
@@ -218,7 +219,7 @@ class Commands:
         raise NotFoundError(f"'{quote(text)}': there is no such {kind.value}")
 
     def _reply_queue(self, reply_to: str) -> str:
-        """RabbitMQ's way: a private queue, an auto subscription to it that nobody has to make, and a name for others."""
+        """RabbitMQ's way: a private queue, a subscription to it that nobody has to make, and a name for others."""
         name = parse_destination(reply_to, Use.SUBSCRIBE, dialect=self._dialect).name
         queue = self._session.temporary_queue(name)
         if not queue.dispatcher.consumers and reply_to not in self._by_id:

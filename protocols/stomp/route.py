@@ -19,7 +19,11 @@ _COMMONS_MAX = 256
 class Target(Protocol):
     """A queue or a topic."""
 
+    name: str
     open: bool
+
+    def check_room(self, messages: int, size: int) -> None:
+        """Raises LimitReachedError when so much can't be accepted now."""
 
     def publish(self, record: bytes) -> None:
         """Accept a message."""
@@ -35,7 +39,18 @@ class Route:
         commons: for each length of body, what `segue.broker.message.encode` wants; valid for one `now_ms`.
     """
 
-    __slots__ = ("_block", "_flags", "_now_ms", "commons", "deduplication_id", "publish", "special", "step", "target")
+    __slots__ = (
+        "_block",
+        "_flags",
+        "_now_ms",
+        "commons",
+        "deduplication_id",
+        "persistent",
+        "publish",
+        "special",
+        "step",
+        "target",
+    )
 
     def __init__(
         self, target: Target, publish: Callable[[bytes], object], block: bytes, *, persistent: bool = True
@@ -43,6 +58,7 @@ class Route:
         self.target = target
         self.publish = publish
         self.special = False
+        self.persistent = persistent
         self.deduplication_id: str | None = None
         self.step = 0
         self.commons: dict[int, tuple[bytes, int]] = {}
@@ -56,6 +72,11 @@ class Route:
         if now_ms != self._now_ms:
             self._now_ms = now_ms
             self.commons.clear()
+
+    def has_consumers(self) -> bool:
+        """True when somebody may wait for these messages."""
+        dispatcher = getattr(self.target, "dispatcher", None)
+        return dispatcher is None or bool(dispatcher.consumers)
 
     def common(self, body_length: int) -> tuple[bytes, int]:
         """The bytes that messages with this head and length of body have in common, and the checksum over them."""

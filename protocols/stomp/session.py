@@ -344,6 +344,8 @@ class StompSession:
         if route is None or not route.target.open:
             route = head.route = self._commands.find_route(head)
         route.refresh(self._step, now_ms)
+        if route.persistent or route.has_consumers():
+            self.node.store.want()  # once a read: a message that nobody waits for goes with the next batch
         return route
 
     def _settle(self, settled: dict[StompSubscription, None]) -> None:
@@ -362,7 +364,7 @@ class StompSession:
 
     def _keep_aside(self, events: list[Event]) -> list[Event]:
         """Add to what waits; returns the acknowledgements among these."""
-        going = []
+        going: list[Event] = []
         for event in events:
             if event[0] == ACK or (
                 event[0] == FRAME and event[1].command in ("ACK", "NACK") and "transaction" not in event[1].headers

@@ -48,8 +48,11 @@ class StompSubscription:
         self.of_node: Subscription | None = None
 
     def number_messages(self, log_id: int) -> None:
-        """Fix the ids of its messages. A negative `log_id` means a log in memory: such an id says nothing beyond this
-        process, so the session's stands in front of it."""
+        """Fix the ids of its messages.
+
+        A negative `log_id` means a log in memory: such an id says nothing beyond this process, so the session's stands
+        in front of it.
+        """
         prefix = b"%d-" % log_id if log_id > 0 else b"%d-%d-" % (self._session.session_id, -log_id)
         self._message_prefix = prefix
         ids = prefix + _SEQ, self.number + b"-" + _SEQ

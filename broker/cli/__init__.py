@@ -35,6 +35,11 @@ COMMANDS: Final = (
     Command("serve", "run the broker", "segue.broker.cli.serve"),
     Command("status", "how the running broker is", "segue.broker.cli.status"),
     Command("queue", "look at queues, and work on them", "segue.broker.cli.queue"),
+    Command("topic", "look at subscriptions to topics", "segue.broker.cli.topic"),
+    Command("connection", "who is connected, and closing connections", "segue.broker.cli.connection"),
+    Command("config", "check the settings, and show those in force", "segue.broker.cli.config"),
+    Command("user", "hash a password for the configuration", "segue.broker.cli.user"),
+    Command("bench", "measure any STOMP broker", "segue.broker.cli.bench"),
 )
 
 

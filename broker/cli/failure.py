@@ -33,4 +33,4 @@ def report(failure: CommandFailure, *, as_json: bool) -> None:
         error = {"code": failure.code, "message": str(failure), "next_step": failure.next_step}
         print(json.dumps({"error": error}))
     text = f"{failure}; {failure.next_step}" if failure.next_step else str(failure)
-    print(f"segue: {printable(text)}", file=sys.stderr)
+    print("\n".join(f"segue: {printable(line)}" for line in text.splitlines()), file=sys.stderr)

@@ -36,6 +36,7 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
     from segue.broker.settings import SettingsError, load_settings
 
     try:
-        return load_settings(arguments.config, os.environ, {"storage.data_directory": arguments.data})
+        flags = {"storage.data_directory": arguments.data, "stomp.listen": getattr(arguments, "stomp", None)}
+        return load_settings(arguments.config, os.environ, flags)
     except SettingsError as error:
         raise CommandFailure(ExitCode.SETTINGS, "settings", str(error)) from error

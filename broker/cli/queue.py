@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import json
+import sys
+from collections.abc import Callable
 from typing import Any
 
-from segue.broker.cli.control_client import add_control_arguments, connect
-from segue.broker.cli.text import age, count, rate, size, table
+from segue.broker.cli.control_client import ControlClient, add_control_arguments, connect
+from segue.broker.cli.failure import CommandFailure
+from segue.broker.cli.messages import message_text
+from segue.broker.cli.text import age, count, printable, rate, size, table, time_text
 from segue.broker.exit_codes import ExitCode
 
 __all__ = ["add_arguments"]
@@ -16,24 +21,166 @@ _COLUMNS = (
     "queue", "ready", "in flight", "returned", "settled", "bytes", "segments", "oldest", "publish/s", "deliver/s",
     "ack/s", "consumers",
 )  # fmt: skip
+_CONSUMER_COLUMNS = ("connection", "user", "peer", "prefetch", "in flight", "output")
+_BODY_BYTES_SHOWN = 1000
+
+Action = Callable[[argparse.Namespace, ControlClient], None]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-commands."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="every queue, with its counts")
-    add_control_arguments(listing)
-    listing.set_defaults(run=_list)
+    _add(actions, "list", "every queue, with its counts", _list)
+    _add(actions, "show", "one queue: its counts and its consumers", _show, "QUEUE")
+    declare = _add(actions, "declare", "make a queue; one that is there stays as it is", _declare, "QUEUE")
+    declare.add_argument("--auto-delete", action="store_true", help="the queue goes with its last consumer")
+    browse = _add(actions, "browse", "read messages without taking them", _browse, "QUEUE")
+    browse.add_argument(
+        "--limit", metavar="N", type=_positive, default=10, help="most messages that are read (default: %(default)s)"
+    )
+    browse.add_argument("--all", action="store_true", help="read every message that is ready, whatever --limit says")
+    browse.add_argument(
+        "--body-bytes",
+        metavar="N",
+        type=_not_negative,
+        default=_BODY_BYTES_SHOWN,
+        help="how much of each body is shown (default: %(default)s; --full-bodies: all)",
+    )
+    browse.add_argument("--full-bodies", action="store_true", help="show whole bodies")
+    _add_publish(actions)
+    _add(actions, "purge", "remove every message that is ready; those out with consumers stay", _purge, "QUEUE")
+    delete = _add(actions, "delete", "delete a queue with its messages", _delete, "QUEUE")
+    delete.add_argument("--if-empty", action="store_true", help="only if it has no messages")
+    delete.add_argument("--if-unused", action="store_true", help="only if it has no consumers")
 
 
-def _list(arguments: argparse.Namespace) -> int:
-    with connect(arguments) as client:
-        rows = client.list("queue.list")
+def _add_publish(actions: Any) -> None:
+    publish = _add(actions, "publish", "send one message; done when it is on disk", _publish, "QUEUE")
+    publish.add_argument("body", metavar="BODY", nargs="?", help="the body; without it, standard input is read")
+    publish.add_argument(
+        "--header",
+        metavar="NAME:VALUE",
+        action="append",
+        type=_header,
+        default=[],
+        help="a header of the message; may be given more than once",
+    )
+    publish.add_argument(
+        "--non-persistent", action="store_true", help="the message need not survive a crash once it is queued"
+    )
+
+
+def _add(actions: Any, name: str, text: str, action: Action, *positional: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    for word in positional:
+        parser.add_argument(word.lower(), metavar=word, help=f"name of the {word.lower()}")
+    add_control_arguments(parser)
+
+    def run(arguments: argparse.Namespace) -> int:
+        try:
+            with connect(arguments) as client:
+                action(arguments, client)
+        except CommandFailure as failure:
+            if failure.code == "not-found":
+                failure.next_step = "`segue queue list` names those that there are"
+            raise
+        return ExitCode.OK
+
+    parser.set_defaults(run=run)
+    return parser
+
+
+# Actions.
+
+
+def _list(arguments: argparse.Namespace, client: ControlClient) -> None:
+    rows = client.list("queue.list")
     if arguments.json:
         print(json.dumps(rows, indent=2))
     else:
         print(table(_COLUMNS, map(_row, rows), right=range(1, len(_COLUMNS))))
-    return ExitCode.OK
+
+
+def _show(arguments: argparse.Namespace, client: ControlClient) -> None:
+    queue = client.ask("queue.show", {"queue": arguments.queue})
+    if arguments.json:
+        print(json.dumps(queue, indent=2))
+        return
+    names = [*_COLUMNS, "created", "deleted with its last consumer", "log"]
+    values = [*_row(queue), time_text(queue["created_ms"]), "yes" if queue["auto_delete"] else "no", str(queue["log"])]
+    if queue["fault"]:
+        names.append("FAULT")
+        values.append(queue["fault"])
+    width = max(map(len, names))
+    for name, value in zip(names, values, strict=True):
+        print(f"{name.ljust(width)}  {printable(value)}")
+    for damaged in queue["set_aside"]:
+        print(f"set aside: message {damaged['seq']}: {printable(damaged['reason'])}")
+    if queue["consumed_by"]:
+        print("\n" + table(_CONSUMER_COLUMNS, map(_consumer_row, queue["consumed_by"]), right=(0, 3, 4)))
+
+
+def _declare(arguments: argparse.Namespace, client: ControlClient) -> None:
+    done = client.ask("queue.declare", {"queue": arguments.queue, "auto_delete": arguments.auto_delete})
+    made = "declared" if done["created"] else "was there already; it stays as it is"
+    _say(arguments, done, f"queue '{done['queue']}' {made}")
+
+
+def _browse(arguments: argparse.Namespace, client: ControlClient) -> None:
+    wanted: dict[str, Any] = {"queue": arguments.queue}
+    if not arguments.all:
+        wanted["limit"] = arguments.limit
+    if not arguments.full_bodies:
+        wanted["body_bytes"] = arguments.body_bytes
+
+    def show(messages: list[dict[str, Any]]) -> None:
+        for message in messages:
+            print(json.dumps(message) if arguments.json else message_text(message))
+
+    done = client.ask("queue.browse", wanted, on_items=show)
+    if not arguments.json and not done["count"]:
+        print(f"queue '{printable(done['queue'])}' has no message that is ready")
+
+
+def _publish(arguments: argparse.Namespace, client: ControlClient) -> None:
+    body = sys.stdin.buffer.read() if arguments.body is None else arguments.body.encode("utf-8", "surrogateescape")
+    wanted = {
+        "queue": arguments.queue,
+        "body": base64.b64encode(body).decode(),
+        "headers": arguments.header,
+        "non_persistent": arguments.non_persistent,
+    }
+    done = client.ask("queue.publish", wanted)
+    _say(arguments, done, f"message {done['log']}-{done['seq']} is on disk in queue '{done['queue']}'")
+
+
+def _purge(arguments: argparse.Namespace, client: ControlClient) -> None:
+    from segue.bench.progress import ProgressBar
+
+    bar = ProgressBar(sys.stderr, "purge")
+    try:
+        done = client.ask("queue.purge", {"queue": arguments.queue}, on_progress=bar.show)
+    finally:
+        bar.clear()
+    _say(arguments, done, f"queue '{done['queue']}': {count(done['purged'])} messages removed")
+
+
+def _delete(arguments: argparse.Namespace, client: ControlClient) -> None:
+    wanted = {"queue": arguments.queue, "if_empty": arguments.if_empty, "if_unused": arguments.if_unused}
+    try:
+        done = client.ask("queue.delete", wanted)
+    except CommandFailure as failure:
+        if failure.code == "in-use":
+            failure.next_step = "leave --if-empty and --if-unused out to delete it all the same"
+        raise
+    _say(arguments, done, f"queue '{done['queue']}' deleted, with {count(done['messages'])} messages")
+
+
+# Text.
+
+
+def _say(arguments: argparse.Namespace, done: dict[str, Any], text: str) -> None:
+    print(json.dumps(done, indent=2) if arguments.json else printable(text))
 
 
 def _row(row: dict[str, Any]) -> list[str]:
@@ -52,3 +199,39 @@ def _row(row: dict[str, Any]) -> list[str]:
         rate(rates["acknowledge"]),
         count(row["consumers"]),
     ]
+
+
+def _consumer_row(row: dict[str, Any]) -> list[str]:
+    prefetch = "auto" if row["prefetch"] is None else count(row["prefetch"])
+    return [
+        str(row["connection"]),
+        row["user"],
+        row["peer"],
+        prefetch,
+        count(row["in_flight"]),
+        "full" if row["output_full"] else "",
+    ]
+
+
+# Values of flags.
+
+
+def _header(text: str) -> list[str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME:VALUE")
+    return [name, value.removeprefix(" ")]
+
+
+def _positive(text: str) -> int:
+    return _whole(text, 1)
+
+
+def _not_negative(text: str) -> int:
+    return _whole(text, 0)
+
+
+def _whole(text: str, minimum: int) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < minimum:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum} on")
+    return int(text)

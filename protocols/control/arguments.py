@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
@@ -48,6 +49,13 @@ class Arguments:
         if len(pairs) != len(value) or any(len(pair) != 2 for pair in pairs):
             raise _bad(f"'{name}' is a list of pairs of texts")
         return [(pair[0], pair[1]) for pair in pairs]
+
+    def octets(self, name: str) -> bytes:
+        """Octets in base64."""
+        try:
+            return base64.b64decode(self.text(name), validate=True)
+        except ValueError:  # binascii.Error is one, and so is a character that is not ASCII
+            raise _bad(f"'{name}' is base64") from None
 
     def name(self, name: str) -> str:
         """The name of a queue, in NFC, by the rules of every front-end."""

@@ -6,7 +6,6 @@ queues, browsing) goes in parts, with a checkpoint between them, so that it dela
 
 from __future__ import annotations
 
-import sqlite3
 import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import trio
 
 from segue.broker import inspect
+from segue.broker.browse import Browser
 from segue.broker.errors import (
     BrokerError,
     InUseError,
@@ -21,9 +21,11 @@ from segue.broker.errors import (
     NotFoundError,
     ShuttingDownError,
 )
+from segue.broker.message import PERSISTENT, decode, encode, prefix
 from segue.broker.queue import Queue
 from segue.protocols.control.arguments import Arguments
 from segue.protocols.control.frames import ControlError, ErrorCode, Request
+from segue.protocols.control.message import header_block, read_headers, show_body
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
@@ -33,6 +35,12 @@ __all__ = ["Answer", "ControlSession"]
 
 _ROWS_A_LINE: Final = 200
 """Rows of a list that are made in one step: a few milliseconds."""
+_BROWSE_BYTES: Final = 256 << 10
+_NO_LIMIT: Final = 1 << 62
+_HEADER_CHARACTERS_MAX: Final = 32 << 10
+"""Half of what STOMP clients may send in a frame, so that any client can take it."""
+_HELD_SECONDS_MAX: Final = 10.0
+"""A checkpoint that is late takes seconds; a full disk takes an operator, who wants to be told."""
 _CODES: Final[dict[type[BrokerError], ErrorCode]] = {
     NotFoundError: ErrorCode.NOT_FOUND,
     InUseError: ErrorCode.IN_USE,
@@ -63,8 +71,14 @@ class ControlSession:
             "status": self._status,
             "queue.list": self._list_queues,
             "queue.show": self._show_queue,
+            "queue.declare": self._declare,
+            "queue.browse": self._browse,
+            "queue.publish": self._publish,
+            "queue.purge": self._purge,
+            "queue.delete": self._delete,
             "topic.list": self._list_topics,
             "connection.list": self._list_connections,
+            "connection.close": self._close_connection,
         }
 
     @property
@@ -86,7 +100,7 @@ class ControlSession:
             result = await command(arguments, answer)
         except BrokerError as error:
             raise ControlError(_CODES.get(type(error), ErrorCode.REFUSED), str(error)) from error
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
             raise ControlError(ErrorCode.UNREADABLE, f"what lies on disk can't be read: {error}") from error
         finally:
             self._node.end_step()
@@ -119,8 +133,138 @@ class ControlSession:
         arguments.finish()
         return await _send_all(inspect.connections(self._node), answer)
 
+    async def _close_connection(self, arguments: Arguments, answer: Answer) -> Result:
+        number = arguments.number("connection", minimum=1)
+        reason = arguments.text("reason", "closed by an operator")
+        arguments.finish()
+        session = self._node.sessions.get(number)
+        if session is None:
+            raise NotFoundError(f"no connection {number}")
+        if not reason.isprintable():
+            raise ControlError(ErrorCode.BAD_REQUEST, "'reason' is a line of text without control characters")
+        session.output.close(reason)
+        return {"closed": number}
+
+    # -- what changes queues
+
+    async def _declare(self, arguments: Arguments, answer: Answer) -> Result:
+        name = arguments.name("queue")
+        auto_delete = arguments.flag("auto_delete")
+        arguments.finish()
+        is_new = name not in self._node.queues
+        queue = self._node.declare_queue(name, auto_delete=auto_delete)
+        await self._durable()
+        return {"queue": queue.name, "created": is_new, "auto_delete": queue.auto_delete}
+
+    async def _publish(self, arguments: Arguments, answer: Answer) -> Result:
+        name = arguments.name("queue")
+        body = arguments.octets("body")
+        headers = arguments.pairs("headers")
+        flags = 0 if arguments.flag("non_persistent") else PERSISTENT
+        arguments.finish()
+        self._check_size(body, headers)
+        try:
+            block = header_block(f"/queue/{name}", headers, len(body))
+        except ValueError as error:
+            raise ControlError(ErrorCode.BAD_REQUEST, str(error)) from error
+        await self._room()
+        common, crc = prefix(self._node.clock.now_ms(), block, flags)
+        queue = self._node.queue(name)
+        seq = queue.log.head
+        queue.publish(encode(common, crc, body))
+        await self._durable()
+        return {"queue": name, "seq": seq, "log": queue.log.id}
+
+    async def _purge(self, arguments: Arguments, answer: Answer) -> Result:
+        queue = self._queue(arguments)
+        arguments.finish()
+        total = queue.cursor.ready
+        await answer.progress(0, total)
+        purged = queue.purge()
+        await self._durable()
+        await answer.progress(total, total)
+        return {"queue": queue.name, "purged": purged}
+
+    async def _delete(self, arguments: Arguments, answer: Answer) -> Result:
+        queue = self._queue(arguments)
+        if_empty, if_unused = arguments.flag("if_empty"), arguments.flag("if_unused")
+        arguments.finish()
+        messages = self._node.delete_queue(queue.name, if_empty=if_empty, if_unused=if_unused)
+        await self._durable()
+        return {"queue": queue.name, "messages": messages}
+
+    async def _browse(self, arguments: Arguments, answer: Answer) -> Result:
+        queue = self._queue(arguments)
+        limit = arguments.number("limit", _NO_LIMIT, minimum=1)
+        body_bytes_max = arguments.number("body_bytes", _NO_LIMIT)
+        arguments.finish()
+        browser = Browser(queue)
+        returned = dict(queue.cursor.returned)
+        count = 0
+        while count < limit and (found := await browser.chunk(_BROWSE_BYTES)):
+            part = found[: limit - count]
+            count += len(part)
+            await answer.items([_message(seq, record, returned.get(seq, 0), body_bytes_max) for seq, record in part])
+            await trio.lowlevel.checkpoint()
+        return {"queue": queue.name, "count": count}
+
+    def _check_size(self, body: bytes, headers: list[tuple[str, str]]) -> None:
+        body_bytes_max = self._node.settings.limits.body_bytes_max
+        if len(body) > body_bytes_max:
+            raise LimitReachedError(f"the body has {len(body)} bytes, limits.body_bytes_max is {body_bytes_max}")
+        if sum(len(name) + len(value) for name, value in headers) > _HEADER_CHARACTERS_MAX:
+            raise LimitReachedError(f"the headers have more than {_HEADER_CHARACTERS_MAX} characters")
+
+    async def _room(self) -> None:
+        """Wait while publishers are held, but not for ever."""
+        if not self._node.held:
+            return
+        room = _Room()
+        self._node.wait_for_room(room)
+        with trio.move_on_after(_HELD_SECONDS_MAX):
+            await room.event.wait()
+        if self._node.held:
+            reasons = "; ".join(self._node.pressure.reasons)
+            raise ControlError(ErrorCode.HELD, f"publishers are held: {reasons}; the message was not accepted")
+
+    async def _durable(self) -> None:
+        """End the step, and wait until all of it is on disk."""
+        on_disk = trio.Event()
+        self._node.on_durable(on_disk.set)
+        self._node.end_step()
+        await on_disk.wait()
+
     def _queue(self, arguments: Arguments) -> Queue:
         return self._node.existing_queue(unicodedata.normalize("NFC", arguments.text("queue")))
+
+
+class _Room:
+    """A `segue.broker.node.Output` that has nothing to write, and only waits to be let go."""
+
+    def __init__(self) -> None:
+        self.event = trio.Event()
+
+    def flush_output(self) -> None:
+        """See `Output`."""
+
+    def let_go(self) -> None:
+        self.event.set()
+
+    def close(self, reason: str) -> None:
+        """See `Output`."""
+
+
+def _message(seq: int, record: bytes, deliveries: int, body_bytes_max: int) -> Result:
+    message = decode(record)
+    return {
+        "seq": seq,
+        "accepted_ms": message.accepted_ms,
+        "expires_ms": message.expires_ms,
+        "persistent": bool(message.flags & PERSISTENT),
+        "deliveries": deliveries,
+        "headers": read_headers(message.headers),
+        **show_body(message.body, body_bytes_max),
+    }
 
 
 async def _send_all(rows: Iterable[Mapping[str, Any]], answer: Answer) -> Result:

@@ -1,0 +1,41 @@
+"""`segue topic`: look at subscriptions to topics."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from segue.broker.cli.control_client import add_control_arguments, connect
+from segue.broker.cli.text import count, table
+from segue.broker.exit_codes import ExitCode
+
+__all__ = ["add_arguments"]
+
+_COLUMNS = ("pattern", "subscribers", "durable subscriptions")
+_DURABLE_COLUMNS = ("durable subscription", "pattern", "ready", "in flight", "returned", "consumers")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the sub-commands."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    text = "every pattern that somebody subscribes to, and the durable subscriptions"
+    listing = actions.add_parser("list", help=text, description=text.capitalize() + ".")
+    add_control_arguments(listing)
+    listing.set_defaults(run=_list)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    patterns: list[dict[str, object]] = []
+    with connect(arguments) as client:
+        done = client.ask("topic.list", on_items=patterns.extend)
+    durable = done["durable_subscriptions"]
+    if arguments.json:
+        print(json.dumps({"patterns": patterns, "durable_subscriptions": durable}, indent=2))
+        return ExitCode.OK
+    rows = [[str(p["pattern"]), str(p["subscribers"]), str(p["durable_subscriptions"])] for p in patterns]
+    print(table(_COLUMNS, rows, right=(1, 2)))
+    if durable:
+        names = ("ready", "in_flight", "returned", "consumers")
+        rows = [[d["name"], d["pattern"], *(count(d[name]) for name in names)] for d in durable]
+        print("\n" + table(_DURABLE_COLUMNS, rows, right=range(2, len(_DURABLE_COLUMNS))))
+    return ExitCode.OK

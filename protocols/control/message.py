@@ -1,0 +1,85 @@
+r"""A message as operators see and write it, and the header block of a record: text to bytes and back. No I/O.
+
+A record's headers are those of a STOMP 1.2 MESSAGE: lines `name:value`, each ended by LF, with `\n`, `\c`, `\\` and
+`\r` for line feed, colon, backslash and carriage return, then `content-length` and a blank line (docs/formats/
+record.md). A message that is published here is the same, octet for octet, as one that a STOMP client sends.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+__all__ = ["RESERVED_HEADERS", "header_block", "read_headers", "show_body"]
+
+RESERVED_HEADERS: Final = frozenset(
+    {
+        *("ack", "browser", "content-length", "destination", "message-id", "persistent", "receipt", "receipt-id"),
+        *("redelivered", "subscription", "transaction", "x-delivery-count"),
+    }
+)
+"""The broker's own words, and those that have an argument of their own."""
+
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", ":": "\\c", "\r": "\\r", "\0": " "})
+_MEANINGS: Final = {"\\n": "\n", "\\c": ":", "\\\\": "\\", "\\r": "\r"}
+_SEQUENCE: Final = re.compile(r"\\.?", re.DOTALL)
+_UTF8_LENGTH_MAX: Final = 4
+
+
+def header_block(destination: str, headers: Iterable[tuple[str, str]], body_length: int) -> bytes:
+    """The headers of a record.
+
+    Raises:
+        ValueError: a name is empty, reserved, or stands there twice.
+    """
+    lines = [("destination", destination)]
+    seen = set()
+    for name, value in headers:
+        if not name:
+            raise ValueError("a header has no name")
+        if name in RESERVED_HEADERS:
+            raise ValueError(f"the header '{name}' is the broker's: it can't be set")
+        if name in seen:
+            raise ValueError(f"the header '{name}' is there twice: consumers would see the first only")
+        seen.add(name)
+        lines.append((name, value))
+    text = "".join(f"{name.translate(_ESCAPES)}:{value.translate(_ESCAPES)}\n" for name, value in lines)
+    return text.encode("utf-8", "replace") + b"content-length:%d\n\n" % body_length
+
+
+def read_headers(block: bytes) -> list[list[str]]:
+    """Name and value of each header, without `content-length`."""
+    headers = []
+    for line in block.decode("utf-8", "backslashreplace").split("\n"):
+        name, colon, value = line.partition(":")
+        if colon and name != "content-length":
+            headers.append([_unescape(name), _unescape(value)])
+    return headers
+
+
+def show_body(body: bytes, bytes_max: int) -> dict[str, Any]:
+    """A body, or its beginning: as text where it is UTF-8, else in base64."""
+    shown = body[:bytes_max]
+    fields: dict[str, Any] = {"body_bytes": len(body), "body_cut": len(shown) < len(body)}
+    text = _as_text(shown, is_cut=fields["body_cut"])
+    if text is not None:
+        fields["body"] = text
+    else:
+        fields["body_base64"] = base64.b64encode(shown).decode()
+    return fields
+
+
+def _as_text(body: bytes, *, is_cut: bool) -> str | None:
+    # A cut may go through a character.
+    for left_out in range(min(_UTF8_LENGTH_MAX, len(body)) if is_cut else 1):
+        try:
+            return body[: len(body) - left_out].decode()
+        except UnicodeDecodeError:
+            continue
+    return None if body else ""
+
+
+def _unescape(text: str) -> str:
+    return _SEQUENCE.sub(lambda found: _MEANINGS.get(found[0], found[0]), text) if "\\" in text else text

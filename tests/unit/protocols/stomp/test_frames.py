@@ -38,6 +38,11 @@ def test_connected_is_never_escaped() -> None:
     )
 
 
+def test_connected_has_a_response_id_only_where_one_was_asked_for() -> None:
+    frame = connected(Version.V1_0, session="1", server="Segue/1.0", heart_beat=(0, 0))
+    assert frame == b"CONNECTED\nversion:1.0\nheart-beat:0,0\nsession:1\nserver:Segue/1.0\n\n\0"
+
+
 def test_a_receipt_is_echoed_as_it_came() -> None:
     assert receipt(b"a\\cb") == b"RECEIPT\nreceipt-id:a\\cb\n\n\0"
 

@@ -21,8 +21,9 @@ run: $(VENV)/.installed ## start the broker on loopback, with its data in ./data
 test: check ## every check and every test but the long ones
 	$(PYTEST) -m "not long"
 
-test-long: $(VENV)/.installed-for-tests ## the tests that take long: crash campaigns, deep queues
-	$(PYTEST) -m long --hypothesis-profile=long
+test-long: $(VENV)/.installed-for-tests ## what takes long: crash campaigns, deep queues, thousands of examples
+	$(PYTEST) -m long
+	$(PYTEST) -m "not long" --hypothesis-profile=long tests/property tests/fuzz
 
 check: $(VENV)/.installed-for-tests ## style, types, who imports whom
 	$(BIN)/ruff check

@@ -45,7 +45,8 @@ class Daemon:
             if " ready: " in line:
                 self.ready = line
                 return self
-        raise AssertionError(f"the daemon ended with exit code {self.process.wait(TIMEOUT_SECONDS)}:\n{''.join(log)}")
+        self.process.communicate(timeout=TIMEOUT_SECONDS)
+        raise AssertionError(f"the daemon ended with exit code {self.process.returncode}:\n{''.join(log)}")
 
     def __exit__(self, *_: object) -> None:
         self.end(signal.SIGKILL)

@@ -25,6 +25,9 @@ BUSY_STORE = {
     "storage.checkpoint_interval_seconds": 1,
     "storage.checkpoint_journal_bytes": "4 MiB",
     "storage.journal_file_bytes": "16 MiB",
+    "storage.batch_bytes_max": "4 MiB",
+    "limits.transaction_bytes_max": "8 MiB",
+    "limits.body_bytes_max": "4 MiB",
     "storage.segment_bytes_min": "64 KiB",
     "storage.disk_free_bytes_min": "64 MiB",
 }

@@ -220,6 +220,24 @@ def test_a_consumer_whose_connection_was_alive_is_believed(story: Story) -> None
 def test_a_delivery_count_that_does_not_rise_is_found(story: Story) -> None:
     story.published("p", "m1")
     story.delivered("a", "m1", count=1)
+    story.left("a")
+    story.delivered("b", "m1", redelivered=True, count=1)
+    assert kinds(story.events) == {Kind.COUNT}
+
+
+def test_a_crash_may_swallow_a_delivery_that_was_not_returned(story: Story) -> None:
+    story.published("p", "m1")
+    story.delivered("a", "m1", count=1)
+    kill_and_restart(story)
+    story.subscribed("c", "q")
+    story.delivered("c", "m1", redelivered=True, count=1)
+    assert check(story.events) == []
+
+
+def test_a_crash_may_not_swallow_a_confirmed_return(story: Story) -> None:
+    story.published("p", "m1")
+    story.delivered("a", "m1", count=1)
+    story.nacked("a", "m1")
     kill_and_restart(story)
     story.subscribed("c", "q")
     story.delivered("c", "m1", redelivered=True, count=1)

@@ -100,7 +100,7 @@ def _find_repetitions(account: Account) -> Iterator[Violation]:
                 yield Violation(Kind.AFTER_ACK, message.name, proof)
             if not delivery.event.redelivered:
                 yield Violation(Kind.UNFLAGGED, message.name, proof)
-            if _count_stands(before, delivery):
+            if _has_not_counted(message, before, delivery):
                 yield Violation(Kind.COUNT, message.name, proof)
 
 
@@ -113,9 +113,16 @@ def _pairs(message: Message) -> Iterator[tuple[Delivery, Delivery]]:
             yield settled or before, delivery
 
 
-def _count_stands(before: Delivery, delivery: Delivery) -> bool:
-    old, new = before.event.delivery_count, delivery.event.delivery_count
-    return old is not None and new is not None and new <= old
+def _has_not_counted(message: Message, before: Delivery, delivery: Delivery) -> bool:
+    """The count rises with every delivery; a crash may swallow those whose return was never confirmed."""
+    count = delivery.event.delivery_count
+    crashed = before.connection.life is not delivery.connection.life and before.connection.life.killed
+    counted = [
+        earlier.event.delivery_count or 0
+        for earlier in message.deliveries
+        if earlier.at < delivery.at and (earlier.nack_confirmed < delivery.at if crashed else earlier is before)
+    ]
+    return count is not None and count <= max(counted, default=0)
 
 
 # Transactions ----------------------------------------------------------------------------------------------------

@@ -156,16 +156,24 @@ class RecordingClient:
     def pump(self, timeout_seconds: float) -> bool:
         """Read one frame and enter it; return False when none came in time."""
         try:
-            frame = self._guarded(self._client.receive, timeout_seconds)
+            frame = self._receive(timeout_seconds)
         except NothingArrived:
             return False
         if frame.command == "MESSAGE":
             self._deliver(frame)
-        elif frame.command == "RECEIPT":
-            self._confirm(frame["receipt-id"])
         else:
-            raise AssertionError(f"{self.name} got {describe(frame)}")
+            self._confirm(frame["receipt-id"])
         return True
+
+    def _receive(self, timeout_seconds: float) -> Frame:
+        """Return a MESSAGE or a RECEIPT; the one ERROR that may come here is the broker's good-bye."""
+        frame = self._guarded(self._client.receive, timeout_seconds)
+        if frame.command == "ERROR" and frame.get("error-code") == "shutting-down":
+            self._client.close()
+            raise self._lost()
+        if frame.command not in ("MESSAGE", "RECEIPT"):
+            raise AssertionError(f"{self.name} got {describe(frame)}")
+        return frame
 
     def _deliver(self, frame: Frame) -> None:
         self._deliveries += 1
@@ -224,8 +232,7 @@ class RecordingClient:
 
     def _read_to_the_end(self, patience_seconds: float) -> Frame:
         while True:
-            frame = self._guarded(self._client.receive, patience_seconds)
+            frame = self._receive(patience_seconds)
             if frame.command == "RECEIPT":
                 return frame
-            assert frame.command == "MESSAGE", f"{self.name} got {describe(frame)}"
             self._deliver(frame)

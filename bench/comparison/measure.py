@@ -121,7 +121,8 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 
 def resident_bytes(pids: Iterable[int]) -> int:
     """Memory of processes that run."""
-    return sum(int(_read(f"/proc/{pid}/statm").split()[1] or 0) for pid in pids if _read(f"/proc/{pid}/statm"))
+    statements = [_read(f"/proc/{pid}/statm").split() for pid in pids]
+    return sum(int(fields[1]) for fields in statements if len(fields) > 1) * _PAGE_BYTES
 
 
 def disk_bytes(directory: Path) -> int:

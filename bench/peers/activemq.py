@@ -50,7 +50,7 @@ class ActiveMQ(Peer):
     name = "activemq"
     title = "ActiveMQ"
     durability = "KahaDB, journal synced"
-    port = 19713
+    port = 18713
     main = "java"
     # The first seconds are the interpreter's and the compiler's.
     warm_up_seconds = 6.0

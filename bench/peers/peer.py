@@ -93,13 +93,16 @@ class Peer(ABC):
         """Start, and return how many seconds it took until a client could log in.
 
         Raises:
-            PeerError: it ended, or nobody could within three minutes.
+            PeerError: it ended, or nobody could within three minutes, or another broker has the port.
         """
         assert self._process is None, f"{self.name} runs already"
+        if self._answers():
+            raise PeerError(f"{self.name}: something else answers on port {self.port}")
         self.data_directory.mkdir(parents=True, exist_ok=True)
         self.configure()
         started = time.monotonic()
-        log = self.directory / "output.log"
+        # Beside the directory: what a broker said when it fell over has to survive `wipe`.
+        log = self.directory.with_suffix(".log")
         self._process = BrokerProcess(self.command(), self.directory, self.environment(), log)
         while not self._answers():
             if not self._process.alive or time.monotonic() - started > _START_SECONDS:

@@ -14,7 +14,7 @@ from segue.bench.peers.peer import Peer, PeerError, debian_version
 __all__ = ["RabbitMQ"]
 
 _BIN = Path("/usr/lib/rabbitmq/bin")
-_PORTS = {"stomp": 19613, "amqp": 19672, "distribution": 19673, "epmd": 19669}
+_PORTS = {"stomp": 18613, "amqp": 18672, "distribution": 18673, "epmd": 18669}
 
 _CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{amqp}

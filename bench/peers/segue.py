@@ -16,7 +16,7 @@ class Segue(Peer):
     name = "segue"
     title = "Segue"
     durability = "journal, one synchronous write a group commit"
-    port = 19913
+    port = 18913
 
     def version(self) -> str:
         return __version__

@@ -1,0 +1,1 @@
+"""Integration tests of `segue bench` and of the comparison."""

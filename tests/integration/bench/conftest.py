@@ -1,0 +1,5 @@
+"""A daemon for each module."""
+
+from tests.helpers.broker_process import module_broker
+
+__all__ = ["module_broker"]

@@ -2,96 +2,63 @@
 
 `catalog.db`, SQLite (docs/formats/catalog.md). It changes only in a checkpoint, in one transaction; that commit is
 the checkpoint. It is created under another name and renamed, so there is never half a catalog.
+
+Every row carries a checksum, and `meta` counts the rows of each table: so a damaged row and a missing one are both
+noticed before anything is served.
 """
 
 from __future__ import annotations
 
-import json
+import errno
 import secrets
-import sqlite3
-import struct
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import trio
 
-from segue.storage.disk import Database, Disk
-from segue.storage.errors import DamagedStoreError, NewerFormatError
-from segue.storage.journal import NO_BATCH
-from segue.storage.log import Extent
-from segue.storage.segment import PackedBlock
+from segue.storage.block import PackedBlock
+from segue.storage.catalog_rows import (
+    SCHEMA,
+    TABLES,
+    CatalogChange,
+    CursorState,
+    LogState,
+    cursor_of,
+    log_of,
+    loose_extent_of,
+    meta_of,
+    meta_rows,
+    segment_extent_of,
+    write_change,
+)
+from segue.storage.disk import Database, Disk, Row
+from segue.storage.errors import DamagedStoreError, DatabaseDamagedError, DiskFailureError, NewerFormatError
+from segue.storage.journal import JOURNAL_DIRECTORY, NO_BATCH
+from segue.storage.log import Extent, Log
+from segue.storage.quarantine import Damage
+from segue.storage.segment import SEGMENTS_DIRECTORY
 
-__all__ = [
-    "CATALOG",
-    "CATALOG_FORMAT",
-    "Catalog",
-    "CatalogChange",
-    "CursorState",
-    "LogState",
-    "pack_holes",
-    "unpack_holes",
-]
+__all__ = ["APPLICATION_ID", "CATALOG", "CATALOG_FORMAT", "Catalog"]
 
 CATALOG: Final = "catalog.db"
 CATALOG_FORMAT: Final = 1
+"""A Segue that changes the format of any file of the store raises this number. It writes it with `PRAGMA user_version`
+and `PRAGMA wal_checkpoint(TRUNCATE)` before it changes anything else: an older one looks at the head of catalog.db,
+and at nothing before that."""
+APPLICATION_ID: Final = 0x53475543
+"""`SGUC`, for file(1)."""
 
 _NEW: Final = "catalog.new"
-_SCHEMA: Final = (
-    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
-    "CREATE TABLE log(id INTEGER PRIMARY KEY, head INTEGER NOT NULL, definition TEXT NOT NULL)",
-    "CREATE TABLE cursor(id INTEGER PRIMARY KEY, log INTEGER NOT NULL, next INTEGER NOT NULL, promised INTEGER NOT NULL,"
-    " holes BLOB NOT NULL, definition TEXT NOT NULL)",
-    "CREATE TABLE segment(log INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, path TEXT NOT NULL,"
-    " count INTEGER NOT NULL, bytes INTEGER NOT NULL, written_ms INTEGER NOT NULL, PRIMARY KEY(log, first)) WITHOUT ROWID",
-    "CREATE TABLE loose(log INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, count INTEGER NOT NULL,"
-    " written_ms INTEGER NOT NULL, records BLOB NOT NULL, PRIMARY KEY(log, first))",
-)
-_PAIR = struct.Struct("<QQ")
-_ROWS_A_STEP: Final = 128
+_MAGIC: Final = b"SQLite format 3\0"
+_HEAD_BYTES: Final = 100
+_VERSION_AT: Final = 60
+"""SQLite's file format: `user_version`, big-endian u32."""
+_APPLICATION_AT: Final = 68
+_QUICK_CHECK_BYTES_MAX: Final = 256 << 20
+"""Up to this size all pages of the catalog are checked at each start."""
 
-
-@dataclass(slots=True)
-class LogState:
-    """A log as the catalog has it."""
-
-    id: int
-    head: int
-    definition: dict[str, Any]
-
-
-@dataclass(slots=True)
-class CursorState:
-    """A cursor as the catalog has it. `holes`: sequence number → deliveries so far."""
-
-    id: int
-    log: int
-    next: int
-    promised: int
-    holes: dict[int, int]
-    definition: dict[str, Any]
-
-
-@dataclass(slots=True)
-class CatalogChange:
-    """What one checkpoint writes, all of it or nothing."""
-
-    lsn: int
-    previous: int
-    next_id: int
-    clean: bool = False
-    logs: list[LogState] = field(default_factory=list)
-    cursors: list[CursorState] = field(default_factory=list)
-    dropped_logs: list[int] = field(default_factory=list)
-    dropped_cursors: list[int] = field(default_factory=list)
-    segments: list[tuple[int, Extent]] = field(default_factory=list)
-    loose: list[tuple[int, int, PackedBlock]] = field(default_factory=list)
-    """(log, written_ms, block)"""
-    gone_segments: list[tuple[int, int]] = field(default_factory=list)
-    """(log, first)"""
-    gone_loose: list[tuple[int, int]] = field(default_factory=list)
+_T = TypeVar("_T")
 
 
 class Catalog:
@@ -107,7 +74,12 @@ class Catalog:
 
     def __init__(self, database: Database, meta: dict[str, Any]) -> None:
         self._database = database
+        self._lock = trio.Lock()
+        self._take_up(meta)
         self.salt = int(meta["salt"], 16)
+
+    def _take_up(self, meta: dict[str, Any]) -> None:
+        self._meta = meta
         self.lsn = int(meta["lsn"])
         self.previous = int(meta["previous"], 16)
         self.next_id = int(meta["next_id"])
@@ -115,17 +87,23 @@ class Catalog:
 
     @classmethod
     async def open(cls, disk: Disk) -> Catalog:
-        """Open the catalog of a data directory, or make a new one where there is none.
+        """Open the catalog of a data directory, or make a new one in a directory that never had one.
 
         Raises:
             NewerFormatError: a newer Segue wrote it; nothing is changed.
-            DamagedStoreError: it is not a catalog, or fails SQLite's checks.
+            DamagedStoreError: it is missing, is not a catalog, or fails SQLite's checks or its own.
+            OSError: the disk or the permissions are in the way.
         """
         if disk.size(CATALOG) < 0:
+            _refuse_orphans(disk)
             await _create(disk)
-        database = await _open_checked(disk)
+        _check_head(disk)
+        database = await _undamaged(disk.open_database(CATALOG, mode="catalog"))
         try:
-            return cls(database, await _read_meta(database))
+            if disk.size(CATALOG) <= _QUICK_CHECK_BYTES_MAX:
+                await _quick_check(database)
+            rows = await _undamaged(database.fetch("SELECT key, value FROM meta"))
+            return cls(database, _sound(meta_of, rows))
         except BaseException:
             with trio.CancelScope(shield=True):
                 await database.close()
@@ -135,123 +113,97 @@ class Catalog:
         """Close the file."""
         await self._database.close()
 
-    async def mark_running(self) -> None:
-        """From now on a stop is a crash until `apply` says otherwise."""
-        if self.clean:
-            await self._database.execute("UPDATE meta SET value=0 WHERE key='clean'")
-            await self._database.commit()
-            self.clean = False
-
     async def logs(self) -> list[LogState]:
-        """All logs."""
-        rows = await self._database.fetch("SELECT id, head, definition FROM log ORDER BY id")
-        return [LogState(log, head, json.loads(text)) for log, head, text in rows]
+        """All logs.
+
+        Raises:
+            DamagedStoreError: a row is damaged or missing. So do the next two.
+        """
+        rows = await self._all_rows("log", "SELECT id, head, definition, crc FROM log ORDER BY id")
+        return [_sound(log_of, row) for row in rows]
 
     async def cursors(self) -> list[CursorState]:
         """All cursors."""
-        rows = await self._database.fetch("SELECT id, log, next, promised, holes, definition FROM cursor ORDER BY id")
-        return [
-            CursorState(i, log, nxt, pro, unpack_holes(holes), json.loads(text))
-            for i, log, nxt, pro, holes, text in rows
-        ]
+        rows = await self._all_rows(
+            "cursor", "SELECT id, log, next, promised, holes, quarantined, definition, crc FROM cursor ORDER BY id"
+        )
+        return [_sound(cursor_of, row) for row in rows]
 
     async def extents(self) -> list[tuple[int, Extent]]:
-        """All segments and loose blocks: (log, extent), rising within a log."""
-        rows = await self._database.fetch(
-            "SELECT log, first, last, path, count, bytes, written_ms FROM segment"
-            " UNION ALL SELECT log, first, last, '', count, length(records), written_ms FROM loose ORDER BY 1, 2"
+        """All segments and loose blocks, each with the id of its log."""
+        segments = await self._all_rows(
+            "segment", "SELECT log, first, last, path, messages, bytes, written_ms, file_bytes, crc FROM segment"
         )
-        return [(row[0], Extent(*row[1:])) for row in rows]
+        loose = await self._all_rows(
+            "loose", "SELECT log, first, last, messages, length(records), written_ms, crc FROM loose"
+        )
+        return [_sound(segment_extent_of, row) for row in segments] + [_sound(loose_extent_of, row) for row in loose]
 
-    async def loose_blocks(self, log: int, seq: int, end: int, bytes_max: int) -> tuple[list[PackedBlock], bool]:
-        """Loose blocks with numbers in [seq, end): as `segment.read_blocks`."""
-        rows: list[PackedBlock] = []
-        total = 0
-        while total < bytes_max:
-            found = await self._database.fetch(
-                "SELECT first, last, count, records FROM loose WHERE log=? AND last >= ? AND first < ? AND first >= ?"
-                " ORDER BY first LIMIT 16",
-                (log, seq, end, seq - 64),
-            )
-            rows += [(first, last, count, records) for first, last, count, records in found]
-            if len(found) < 16:
-                return rows, True
-            seq = rows[-1][1] + 1
-            total += sum(len(row[3]) for row in found)
-        return rows, False
+    async def loose_blocks(self, log: Log, extent: Extent) -> tuple[list[PackedBlock], list[Damage], int]:
+        """A loose block, as a list; what is damaged; and the number below which the answer is complete.
 
-    async def apply(self, change: CatalogChange) -> None:
-        """Write a checkpoint; it is durable on return.
+        Where a checkpoint has just replaced the block, that is `extent.first`: look at the log again.
 
         Raises:
-            sqlite3.Error: nothing was changed.
+            OSError, DatabaseDamagedError: it can't be read.
         """
+        # A commit and the swap that belongs to it happen under the same lock: what is read is what the log names.
+        async with self._lock:
+            if extent not in log.extents:
+                return [], [], extent.first
+            rows = await self._database.fetch(
+                "SELECT first, last, messages, records FROM loose WHERE log=? AND first=?", (log.id, extent.first)
+            )
+        if rows and rows[0][:3] == (extent.first, extent.last, extent.messages) and isinstance(rows[0][3], bytes):
+            return [PackedBlock(*rows[0])], [], extent.last + 1
+        return [], [Damage(extent.first, extent.last, "a block in the catalog is missing")], extent.last + 1
+
+    async def apply(self, change: CatalogChange, committed: Callable[[], None]) -> None:
+        """Write a checkpoint; it is durable on return. `committed` is called in one step with that.
+
+        Raises:
+            OSError, DatabaseDamagedError: nothing was changed.
+            DiskFailureError: whether it was committed is not known.
+
+        Cancellation: shielded, or nobody would know whether it was committed.
+        """
+        with trio.CancelScope(shield=True):
+            async with self._lock:
+                self._take_up(await self._write(change))
+                committed()
+
+    async def _write(self, change: CatalogChange) -> dict[str, Any]:
         database = self._database
         try:
-            await self._write(database, change)
-            await database.commit()
+            await database.execute("BEGIN IMMEDIATE")
+            counts = await write_change(database, change, {table: self._meta[f"{table}_rows"] for table in TABLES})
+            meta = self._meta | {f"{table}_rows": count for table, count in counts.items()}
+            if change.lsn >= 0:
+                meta |= {"lsn": change.lsn, "previous": f"{change.previous:016x}"}
+                meta |= {"next_id": change.next_id, "clean": int(change.clean)}
+            await database.execute_many("INSERT OR REPLACE INTO meta VALUES(?,?)", meta_rows(meta))
         except BaseException:
-            with trio.CancelScope(shield=True):
-                await database.rollback()
+            await database.rollback()
             raise
-        self.lsn, self.previous, self.next_id, self.clean = change.lsn, change.previous, change.next_id, change.clean
+        try:
+            await database.commit()
+        except OSError as error:
+            # A full disk is found before the last frame is written. After anything else the frames may be there, and
+            # would count after a crash, until the next commit writes over them.
+            if error.errno != errno.ENOSPC:
+                raise DiskFailureError(f"{CATALOG}: {error}") from error
+            await database.rollback()
+            raise
+        except DatabaseDamagedError:
+            await database.rollback()
+            raise
+        return meta
 
-    async def _write(self, database: Database, change: CatalogChange) -> None:
-        many = database.execute_many
-        await database.execute("BEGIN IMMEDIATE")
-        meta = [
-            ("lsn", change.lsn),
-            ("previous", f"{change.previous:016x}"),
-            ("next_id", change.next_id),
-            ("clean", int(change.clean)),
-        ]
-        await many("INSERT OR REPLACE INTO meta VALUES(?,?)", meta)
-        for table in ("segment", "loose"):
-            await many(f"DELETE FROM {table} WHERE log=?", [(log,) for log in change.dropped_logs])
-        await many("DELETE FROM log WHERE id=?", [(log,) for log in change.dropped_logs])
-        await many("DELETE FROM cursor WHERE id=?", [(cursor,) for cursor in change.dropped_cursors])
-        await many("DELETE FROM segment WHERE log=? AND first=?", change.gone_segments)
-        await many("DELETE FROM loose WHERE log=? AND first=?", change.gone_loose)
-        await _upsert(database, "log", 3, ((s.id, s.head, json.dumps(s.definition)) for s in change.logs))
-        await _upsert(
-            database,
-            "cursor",
-            6,
-            ((c.id, c.log, c.next, c.promised, pack_holes(c.holes), json.dumps(c.definition)) for c in change.cursors),
-        )
-        segments = ((log, e.first, e.last, e.path, e.count, e.bytes, e.written_ms) for log, e in change.segments)
-        await _upsert(database, "segment", 7, segments)
-        loose = ((log, b[0], b[1], b[2], written_ms, b[3]) for log, written_ms, b in change.loose)
-        await _upsert(database, "loose", 6, loose)
-
-
-def pack_holes(holes: dict[int, int]) -> bytes:
-    """Holes as bytes: pairs of u64, rising."""
-    return b"".join([_PAIR.pack(seq, deliveries) for seq, deliveries in sorted(holes.items())])
-
-
-def unpack_holes(data: bytes) -> dict[int, int]:
-    """The reverse of `pack_holes`."""
-    return dict(_PAIR.iter_unpack(data))
-
-
-async def _upsert(database: Database, table: str, columns: int, rows: Iterable[tuple[Any, ...]]) -> None:
-    """INSERT OR REPLACE with many rows a statement: few hand-overs of the GIL."""
-    rest = iter(rows)
-    one = "(" + ",".join("?" * columns) + ")"
-    left: list[tuple[Any, ...]] = []
-
-    def statements() -> Iterable[list[Any]]:
-        while True:
-            chunk = list(islice(rest, _ROWS_A_STEP))
-            if len(chunk) < _ROWS_A_STEP:
-                left.extend(chunk)
-                return
-            yield [value for row in chunk for value in row]
-
-    insert = f"INSERT OR REPLACE INTO {table} VALUES"
-    await database.execute_many(insert + ",".join([one] * _ROWS_A_STEP), statements())
-    await database.execute_many(insert + one, left)
+    async def _all_rows(self, table: str, sql: str) -> list[Row]:
+        rows = await _undamaged(self._database.fetch(sql))
+        if len(rows) != self._meta[f"{table}_rows"]:
+            raise _damaged(f"its table {table} has {len(rows)} rows, written were {self._meta[f'{table}_rows']}")
+        return rows
 
 
 async def _create(disk: Disk) -> None:
@@ -260,51 +212,62 @@ async def _create(disk: Disk) -> None:
         disk.unlink(name)
     database = await disk.open_database(_NEW, mode="build")
     try:
-        for statement in _SCHEMA:
+        await database.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        await database.execute(f"PRAGMA user_version={CATALOG_FORMAT}")
+        for statement in SCHEMA:
             await database.execute(statement)
-        salt = f"{secrets.randbits(64):016x}"
-        meta = [
-            ("format", CATALOG_FORMAT),
-            ("salt", salt),
-            ("lsn", 0),
-            ("previous", f"{NO_BATCH:016x}"),
-            ("next_id", 1),
-            ("clean", 1),
-        ]
-        await database.execute_many("INSERT INTO meta VALUES(?,?)", meta)
+        meta = {"salt": f"{secrets.randbits(64):016x}", "lsn": 0, "previous": f"{NO_BATCH:016x}", "next_id": 1}
+        meta |= {"clean": 1, **{f"{table}_rows": 0 for table in TABLES}}
+        await database.execute_many("INSERT INTO meta VALUES(?,?)", meta_rows(meta))
         await database.commit()
     finally:
         with trio.CancelScope(shield=True):
             await database.close()
     disk.sync_file(_NEW)
     disk.rename(_NEW, CATALOG)
+    # Before the journal's folder is made: a journal without a catalog is a store that has lost it.
     disk.sync_directory("")
 
 
-async def _open_checked(disk: Disk) -> Database:
-    try:
-        database = await disk.open_database(CATALOG, mode="read")
-    except sqlite3.Error as error:
-        raise DamagedStoreError(Path(CATALOG), -1, -1, f"SQLite can't open it ({error})") from error
-    try:
-        version = int((await _read_meta(database)).get("format", 0))
-    finally:
-        with trio.CancelScope(shield=True):
-            await database.close()
+def _refuse_orphans(disk: Disk) -> None:
+    for folder in (JOURNAL_DIRECTORY, SEGMENTS_DIRECTORY):
+        if disk.list(folder):
+            raise _damaged(f"it is missing, and there are files in {folder}/: a new one would lose what is in them")
+
+
+def _check_head(disk: Disk) -> None:
+    """Look at the format before SQLite may write anything."""
+    head = disk.read_head(CATALOG, _HEAD_BYTES)
+    if len(head) < _HEAD_BYTES or not head.startswith(_MAGIC):
+        raise _damaged("it is not a SQLite file")
+    if int.from_bytes(head[_APPLICATION_AT : _APPLICATION_AT + 4], "big") != APPLICATION_ID:
+        raise _damaged("it is not a catalog of Segue")
+    version = int.from_bytes(head[_VERSION_AT : _VERSION_AT + 4], "big")
     if version > CATALOG_FORMAT:
         raise NewerFormatError(Path(CATALOG), version, CATALOG_FORMAT)
-    try:
-        database = await disk.open_database(CATALOG, mode="catalog")
-    except sqlite3.Error as error:
-        raise DamagedStoreError(Path(CATALOG), -1, -1, f"SQLite can't open it ({error})") from error
-    return database
+    if version < 1:
+        raise _damaged("its format version is 0")
 
 
-async def _read_meta(database: Database) -> dict[str, Any]:
+async def _quick_check(database: Database) -> None:
+    rows = await _undamaged(database.fetch("PRAGMA quick_check(1)"))
+    if rows != [("ok",)]:
+        raise _damaged(f"SQLite's check of its pages fails: {rows[0][0] if rows else 'no answer'}")
+
+
+async def _undamaged(result: Awaitable[_T]) -> _T:
     try:
-        meta = dict(await database.fetch("SELECT key, value FROM meta"))
-    except sqlite3.Error as error:
-        raise DamagedStoreError(Path(CATALOG), -1, -1, f"SQLite can't read it ({error})") from error
-    if not {"format", "salt", "lsn", "previous", "next_id", "clean"} <= meta.keys():
-        raise DamagedStoreError(Path(CATALOG), -1, -1, "it lacks a value that every catalog has")
-    return meta
+        return await result
+    except DatabaseDamagedError as error:
+        raise _damaged(str(error)) from error
+
+
+def _sound(unpack: Callable[[Any], _T], row: Any) -> _T:
+    try:
+        return unpack(row)
+    except ValueError as error:
+        raise _damaged(str(error)) from error
+
+
+def _damaged(what: str) -> DamagedStoreError:
+    return DamagedStoreError(Path(CATALOG), -1, -1, what)

@@ -1,4 +1,8 @@
-"""Reading old messages from disk beside the event loop: read-ahead for cursors, and single returned messages."""
+"""Reading old messages from disk beside the event loop: read-ahead for cursors, and single returned messages.
+
+All windows together are bounded: past `WINDOWS_BYTES_MAX` the ones that were filled longest ago are thrown away, and
+their cursors read again when they come to it. So ten thousand deep queues cost no more memory than a hundred.
+"""
 
 from __future__ import annotations
 
@@ -8,40 +12,47 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from segue.storage.block import BLOCK_BYTES_MAX
 from segue.storage.catalog import Catalog
-from segue.storage.checkpoint import read_extent
+from segue.storage.extents import READ_ERRORS, ExtentReader, Part
 from segue.storage.log import Log
-from segue.storage.segment import READ_ERRORS, PackedBlock, unpack_block
-from segue.storage.window import Block
+from segue.storage.quarantine import Damage
 
 if TYPE_CHECKING:
     from segue.storage.cursor import Cursor
     from segue.storage.store import Store
 
-__all__ = ["ColdReader"]
+__all__ = ["WINDOWS_BYTES_MAX", "ColdReader"]
 
+WINDOWS_BYTES_MAX: Final = 64 << 20
+"""Records read ahead, over all cursors."""
 _READERS: Final = 2
 """Reads at a time: each is a thread for a moment."""
 _RETRY_SECONDS: Final = 5.0
 """After a failed read, its queue tries again this much later."""
+_END: Final = 1 << 62
+
 
 class ColdReader:
     """Serves reads one after the other.
 
     Attributes:
+        extents: reads without a cursor, for a checkpoint or a start.
         reads: reads done so far.
         bytes_read: record bytes that they brought.
+        windows_bytes: an upper bound of what is read ahead, over all cursors.
     """
 
     def __init__(self, store: Store, catalog: Catalog, read_bytes: int) -> None:
+        self.extents = ExtentReader(store.disk, catalog)
         self._store = store
-        self._disk = store.disk
-        self._catalog = catalog
         self._read_bytes = read_bytes
         self._send, self._receive = trio.open_memory_channel[Callable[[], Awaitable[None]]](math.inf)
         self._retries: trio.Nursery | None = None
+        self._windows: dict[Cursor, int] = {}
         self.reads = 0
         self.bytes_read = 0
+        self.windows_bytes = 0
 
     async def serve(self) -> None:
         """Read until cancelled."""
@@ -59,36 +70,22 @@ class ColdReader:
         """Bring returned messages from `seq` on into `cursor.fetched`, then call its listener."""
         self._send.send_nowait(lambda: self._fetch(cursor, seq))
 
-    async def read_range(
-        self, log: Log, seq: int, end: int, bytes_max: int
-    ) -> tuple[list[Block], list[tuple[int, str]], int]:
+    def forget(self, cursor: Cursor) -> None:
+        """The cursor is deleted."""
+        self.windows_bytes -= self._windows.pop(cursor, 0)
+
+    async def read_range(self, log: Log, seq: int, end: int, bytes_max: int) -> Part:
         """Records of a log that lie on disk, from `seq` on and below `end`.
 
         Returns:
-            Blocks, damaged messages (number, reason), and the number below which the answer is complete.
+            Runs of records, what is damaged, and the number below which the answer is complete.
 
         Raises:
-            READ_ERRORS: a segment can't be read.
+            READ_ERRORS: the disk does not give them now.
         """
-        end = min(end, log.ram_first)
-        blocks: list[Block] = []
-        bad: list[tuple[int, str]] = []
-        total = 0
-        while seq < end and total < bytes_max:
-            index = log.extent_at(seq)
-            if index >= len(log.extents) or log.extents[index].first >= end:
-                return blocks, bad, end
-            extent = log.extents[index]
-            try:
-                rows, _ = await read_extent(self._disk, self._catalog, log.id, extent, seq, end, bytes_max - total)
-            except READ_ERRORS:
-                if extent in log.extents:
-                    raise
-                continue  # a checkpoint has replaced it meanwhile
-            total += _unpack(rows, blocks, bad)
-            seq = rows[-1][1] + 1 if rows else extent.last + 1
-        self.bytes_read += total
-        return blocks, bad, min(seq, end) if seq < end else end
+        part = await self.extents.read_range(log, seq, end, bytes_max)
+        self.bytes_read += sum(len(record) for _, records in part.runs for record in records)
+        return part
 
     async def _work(self) -> None:
         async for job in self._receive:
@@ -96,41 +93,57 @@ class ColdReader:
             self.reads += 1
 
     async def _read_ahead(self, cursor: Cursor, seq: int, generation: int) -> None:
+        if generation != cursor.window.generation:
+            return
         try:
-            blocks, bad, upto = await self.read_range(cursor.log, seq, 1 << 62, self._read_bytes)
+            part = await self.read_range(cursor.log, seq, _END, self._read_bytes)
         except READ_ERRORS as error:
             cursor.window.failed(generation)
             self._fault(cursor, error)
             return
         if generation == cursor.window.generation:
-            for damaged, reason in bad:
-                cursor.quarantine_unread(damaged, reason)
-                self._store.on_fault(cursor.log, f"message {damaged}: {reason}")
-            cursor.window.fill(generation, blocks, upto)
+            cursor.window.fill(generation, *part)
+            self._report(cursor, part)
+            self._account(cursor)
         self._tell(cursor)
 
     async def _fetch(self, cursor: Cursor, seq: int) -> None:
         try:
-            blocks, bad, _ = await self.read_range(cursor.log, seq, seq + 64, 1)
+            part = await self.read_range(cursor.log, seq, seq + 1, BLOCK_BYTES_MAX)
         except READ_ERRORS as error:
             cursor.fetching = False
             self._fault(cursor, error)
             return
         cursor.fetching = False
-        found = {s: record for first, records in blocks for s, record in enumerate(records, first)}
-        reasons = dict(bad)
-        if seq not in found and cursor.log.find(seq) is None and seq in cursor.returned:
-            reason = reasons.get(seq, "it is in no segment")
-            cursor.quarantine(seq, reason)
-            self._store.on_fault(cursor.log, f"message {seq}: {reason}")
+        found = {s: record for first, records in part.runs for s, record in enumerate(records, first)}
         cursor.fetched = {s: record for s, record in found.items() if s in cursor.returned}
+        if seq in cursor.returned and seq not in found and cursor.log.find(seq) is None:
+            part = part._replace(damage=part.damage or [Damage(seq, seq, "it is in no segment")])
+            self._report(cursor, part)
+            for damage in part.damage:
+                cursor.quarantine(damage)
         self._tell(cursor)
 
+    def _account(self, cursor: Cursor) -> None:
+        self.windows_bytes += cursor.window.bytes - self._windows.pop(cursor, 0)
+        self._windows[cursor] = cursor.window.bytes
+        while self.windows_bytes > WINDOWS_BYTES_MAX and len(self._windows) > 1:
+            oldest = next(iter(self._windows))
+            self.windows_bytes -= self._windows.pop(oldest)
+            oldest.window.clear()
+
+    def _report(self, cursor: Cursor, part: Part) -> None:
+        if cursor.id in self._store.cursors:
+            for first, last, reason in part.damage:
+                which = f"message {first}" if first == last else f"messages {first} to {last}"
+                self._store.on_fault(cursor.log, f"{which} set aside: {reason}")
+
     def _fault(self, cursor: Cursor, error: BaseException) -> None:
-        cursor.fault = str(error)
-        self._store.on_fault(cursor.log, f"can't be read: {error}")
-        assert self._retries is not None
-        self._retries.start_soon(self._retry, cursor)
+        if cursor.id in self._store.cursors:
+            cursor.fault = str(error)
+            self._store.on_fault(cursor.log, f"can't be read: {error}")
+            assert self._retries is not None
+            self._retries.start_soon(self._retry, cursor)
 
     async def _retry(self, cursor: Cursor) -> None:
         await trio.sleep(_RETRY_SECONDS)
@@ -141,13 +154,3 @@ class ColdReader:
         if cursor.listener is not None:
             cursor.listener()
             self._store.after_step()
-
-
-def _unpack(rows: list[PackedBlock], blocks: list[Block], bad: list[tuple[int, str]]) -> int:
-    total = 0
-    for row in rows:
-        runs, damaged = unpack_block(*row)
-        blocks += runs
-        bad += damaged
-        total += len(row[3])
-    return total

@@ -16,6 +16,7 @@ import heapq
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from segue.storage.quarantine import Damage, Quarantine
 from segue.storage.window import Window
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ class Cursor:
         maybe: below this, a first delivery may be a repeat from before a crash.
         out: containers of what is out: sequence number → deliveries so far, this one included.
         returned: sequence number → deliveries so far, waiting to go out again.
-        quarantined: sequence number → reason; never delivered, never dropped.
-        listener: called when more can be read than a moment ago.
+        quarantined: damaged messages below `next`; never delivered, and kept until `settle_quarantined`.
+        listener: called when more can be read than a moment ago, but for messages that have just become durable:
+            those are told to `log.listener`, or to this one where there is none.
         fault: why nothing can be read from disk at the moment; empty when it can.
         window: what was read ahead from disk.
     """
@@ -61,7 +63,7 @@ class Cursor:
         self.maybe = 0
         self.out: list[dict[int, int]] = []
         self.returned: dict[int, int] = {}
-        self.quarantined: dict[int, str] = {}
+        self.quarantined = Quarantine()
         self.listener: Callable[[], None] | None = None
         self.fetching = False
         self.fault = ""
@@ -83,51 +85,57 @@ class Cursor:
         return max(0, self.log.durable - self.next) + len(self.returned)
 
     def holes(self) -> dict[int, int]:
-        """Every unsettled sequence number below `next` → deliveries so far."""
+        """Unsettled sequence numbers below `next`, but for quarantined ones → deliveries so far."""
         found = dict(self.returned)
         for container in self.out:
             found.update(container)
-        for seq in self.quarantined:
-            if seq < self.next:
-                found.setdefault(seq, 0)
         return found
 
     def low(self) -> int:
         """The lowest sequence number that is still owed."""
-        lows = [min(part) for part in (self.returned, self.quarantined, *self.out) if part]
-        lows.append(self.next)
-        return min(lows)
+        low = self.next
+        for part in (self.returned, *self.out):
+            if part:
+                low = min(low, min(part))
+        damaged = self.quarantined.low()
+        return low if damaged is None else min(low, damaged)
 
     # -- reading
 
     def read(self, limit: int) -> tuple[int, list[bytes]]:
-        """The next messages that were never handed out, in order, at most `limit`.
+        """The next messages that were never handed out, in order, at most `limit` (at least 1).
 
         Returns:
             The first sequence number and the records behind it, without gaps. An empty list when there is none
-            now; `listener` is called when that changes (a batch became durable, a read from disk came back).
+            now; a listener is called when that changes (a batch became durable, a read from disk came back).
         """
         log = self.log
-        first = self.next
-        end = min(first + limit, log.durable, self.promised)
-        if self.promised - end < READ_AHEAD // 2:
-            self._promise()
-        if end <= first:
-            return first, []
-        if first >= log.hot_first:
-            hot = log.hot
-        elif log.spilling is not None and first >= log.spill_first:
-            hot = log.spilling
-            end = min(end, log.hot_first)
-        else:
-            return self._read_window(first, end)
-        try:
-            records = [hot[seq] for seq in range(first, end)]
-        except KeyError:
-            return self._read_over_gap(first, end, hot)
-        records = _trim(records)
-        self.next = first + len(records)
-        return first, records
+        while True:
+            first = self.next
+            end = min(first + limit, log.durable, self.promised)
+            if self.promised - end < READ_AHEAD // 2:
+                self._promise()
+            if end <= first:
+                return first, []
+            if first >= log.hot_first:
+                hot = log.hot
+            elif log.spilling is not None and first >= log.spill_first:
+                hot = log.spilling
+                end = min(end, log.hot_first)
+            elif (found := self._read_window(first, limit)) is not None:
+                return found
+            else:
+                continue
+            try:
+                records = [hot[seq] for seq in range(first, end)]
+            except KeyError:
+                records = self._read_over_gap(first, end, hot)
+                if not records:
+                    continue
+                first = self.next
+            records = _trim(records)
+            self.next = first + len(records)
+            return first, records
 
     def take_returned(self) -> tuple[int, int, bytes] | None:
         """The lowest returned message: sequence number, deliveries so far, record.
@@ -198,29 +206,45 @@ class Cursor:
             self.log.forget_range(first, seq - 1)
         return count
 
-    def quarantine(self, seq: int, reason: str) -> None:
-        """Set a damaged message aside: it stays a hole, is never delivered, and an operator can see it."""
-        self.quarantined[seq] = reason
-        self.returned.pop(seq, None)
+    def quarantine(self, damage: Damage) -> None:
+        """Set returned messages aside whose bytes are damaged: holes that are not delivered."""
+        for seq in [seq for seq in self.returned if damage.first <= seq <= damage.last]:
+            del self.returned[seq]
+            self.quarantined.add(seq, seq, damage.reason)
 
-    def quarantine_unread(self, seq: int, reason: str) -> None:
-        """A damaged message was found while reading ahead."""
-        if seq >= self.next:
-            self.quarantined[seq] = reason
+    def settle_quarantined(self) -> int:
+        """Give up what is set aside. Returns how many messages that were, at most."""
+        count = len(self.quarantined)
+        for first, last, _ in list(self.quarantined):
+            self.log.store.batch.ranges.append((self, first, last))
+            self.quarantined.remove(first, last)
+        if count:
+            self.log.touch()
+        return count
+
+    def retire(self) -> None:
+        """The cursor is deleted: what is on its way to it will be ignored."""
+        self.listener = None
+        self.returned.clear()
+        self.fetched.clear()
+        self.window.clear()
 
     # -- recovery
 
     def replay_settle(self, first: int, last: int) -> None:
         """A SETTLE range from the journal."""
-        if last < self.next and last - first < 16:
+        returned = self.returned
+        if last - first < len(returned):
             for seq in range(first, last + 1):
-                self.returned.pop(seq, None)
+                returned.pop(seq, None)
         else:
-            for seq in [seq for seq in self.returned if first <= seq <= last]:
-                del self.returned[seq]
+            for seq in [seq for seq in returned if first <= seq <= last]:
+                del returned[seq]
+        if self.quarantined:
+            self.quarantined.remove(first, last)
         if last >= self.next:
             # What lies between was handed out too, and is not settled.
-            self.returned.update(dict.fromkeys(range(self.next, min(first, self.log.head)), 1))
+            returned.update(dict.fromkeys(range(self.next, first), 1))
             self.next = last + 1
 
     def replay_return(self, messages: Iterable[tuple[int, int]]) -> None:
@@ -231,62 +255,79 @@ class Cursor:
                 self.next = seq + 1
             self.returned[seq] = deliveries
 
-    def recovered(self, clean: bool) -> None:
+    def recovered(self) -> None:
         """Take up work after a replay."""
         self._heap = sorted(self.returned)
-        self.maybe = 0 if clean else min(self.promised, self.log.head)
+        # Up to here it may have been delivered before a crash; after a clean stop `promised` is no higher than `next`,
+        # or than an earlier `maybe`.
+        self.maybe = min(self.promised, self.log.head)
         self.promised = self.asked = max(self.promised, self.next)
 
-    # -- called by the store
-
-    def promise_kept(self, upto: int) -> None:
-        """A READ entry is durable."""
-        self.promised = max(self.promised, upto)
+    def recover_quarantined(self, first: int, last: int) -> None:
+        """These can be read again: what of them is set aside goes back to its place."""
+        for damage in list(self.quarantined):
+            for seq in range(max(first, damage.first), min(last, damage.last) + 1):
+                self.returned[seq] = 1
+                heapq.heappush(self._heap, seq)
+        self.quarantined.remove(first, last)
+        self.log.touch()
 
     # -- inside
 
     def _promise(self) -> None:
-        if self.asked - self.next >= READ_AHEAD // 2:
-            return
-        self.asked = self.next + READ_AHEAD
         store = self.log.store
-        store.batch.reads[self] = self.asked
-        self.log.touch()
+        if self.asked - self.next < READ_AHEAD // 2:
+            self.asked = self.next + READ_AHEAD
+            store.batch.reads[self] = self.asked
+            self.log.touch()
         if self.promised <= self.next < self.log.durable:
             store.want()
 
-    def _read_window(self, first: int, end: int) -> tuple[int, list[bytes]]:
+    def _read_window(self, first: int, limit: int) -> tuple[int, list[bytes]] | None:
+        """As `read`, of what was read ahead. None when `next` has moved and more may be elsewhere."""
         window = self.window
         if first >= window.upto:
             self._read_ahead(first)
             return first, []
-        first, records = window.take(first, end)
-        if not records:
-            self.next = min(window.upto, end)
-            return self.read(end - self.next)
-        records = _trim(records)
-        self.next = first + len(records)
+        begin, records = window.take(first, limit)
+        if window.damage and window.damage[0].first < begin:
+            self._pass_damage()
+            return None
+        bound = min(self.log.durable, self.promised)
+        if not records or begin >= bound:
+            self.next = min(begin, bound)
+            return None
+        records = _trim(records[: bound - begin])
+        self.next = begin + len(records)
         if window.bytes < _WINDOW_LOW_BYTES and window.upto < self.log.ram_first:
             self._read_ahead(window.upto)
-        return first, records
+        return begin, records
+
+    def _pass_damage(self) -> None:
+        """Set aside what can't be read. That is no delivery, so `promised` is no bound for it."""
+        damage = self.window.damage.popleft()
+        first = max(damage.first, self.next)
+        if first <= damage.last:
+            self.quarantined.add(first, damage.last, damage.reason)
+            self.next = damage.last + 1
+            self.log.touch()
 
     def _read_ahead(self, seq: int) -> None:
         if not self.window.reading and not self.fault:
             self.window.reading = True
             self.log.store.read_ahead(self, seq)
 
-    def _read_over_gap(self, first: int, end: int, hot: dict[int, bytes]) -> tuple[int, list[bytes]]:
-        """Non-persistent messages that a crash has taken leave holes in the numbers: step over them."""
-        records = []
+    def _read_over_gap(self, first: int, end: int, hot: dict[int, bytes]) -> list[bytes]:
+        """What another cursor has settled before this one was made leaves holes in the numbers: step over them."""
         seq = first
         while seq < end and seq not in hot:
             seq += 1
-        first = self.next = seq
+        self.next = seq
+        records = []
         while seq < end and seq in hot:
             records.append(hot[seq])
             seq += 1
-        self.next = seq
-        return first, records
+        return records
 
 
 def _trim(records: list[bytes]) -> list[bytes]:

@@ -44,19 +44,30 @@ class File(Protocol):
 
 
 class Database(Protocol):
-    """One SQLite file. Every call is made for a batch, never for a message: it costs about 0.1 ms."""
+    """One SQLite file. Every call is made for a batch, never for a message: it costs about 0.1 ms.
+
+    Each raises OSError where the disk is at fault (ENOSPC, EIO), and DatabaseDamagedError where the file is.
+    """
 
     async def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
         """Run one statement."""
 
-    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Run one statement for each of `rows`. A lazy iterable is consumed in the database's own thread."""
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        """Run one statement for each of `rows`. A lazy iterable is consumed in the database's own thread.
+
+        Returns:
+            How many rows of the table were inserted, changed or deleted.
+        """
 
     async def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query."""
 
     async def commit(self) -> None:
-        """Commit; on return the transaction is durable (synchronous=FULL)."""
+        """Commit; on return the transaction is durable (synchronous=FULL).
+
+        Raises:
+            OSError: with ENOSPC nothing was committed; with any other number that is not known.
+        """
 
     async def rollback(self) -> None:
         """Give up the open transaction, if there is one."""
@@ -67,6 +78,13 @@ class Database(Protocol):
 
 class Disk(Protocol):
     """A data directory."""
+
+    def check_access(self) -> None:
+        """See to it that files can be read and written here, without writing any.
+
+        Raises:
+            OSError: they can't; its `filename` says which folder or file is in the way.
+        """
 
     def create(self, path: str, size: int) -> File:
         """A new file of `size` zero bytes, its blocks really allocated, and synced (the directory is not).
@@ -79,11 +97,8 @@ class Disk(Protocol):
     def open(self, path: str) -> File:
         """An existing file, for reading and writing."""
 
-    def write_file(self, path: str, data: bytes) -> None:
-        """Put a small file there at once (temporary name, sync, rename, directory sync)."""
-
-    def read_file(self, path: str) -> bytes:
-        """A small file."""
+    def read_head(self, path: str, size: int) -> bytes:
+        """The first `size` bytes of a file, fewer when it is shorter."""
 
     def rename(self, old: str, new: str) -> None:
         """Rename; durable after `sync_directory` of the folder."""
@@ -113,9 +128,14 @@ class Disk(Protocol):
         """Bytes that an unprivileged process may still write."""
 
     async def open_database(self, path: str, *, mode: str) -> Database:
-        """Open a SQLite file. `mode` is one of
+        """Open a SQLite file.
 
-        - `catalog`: read and write, WAL, synchronous=FULL, locking_mode=EXCLUSIVE; made when missing
-        - `build`: a new segment, journal_mode=OFF and no syncs (the caller syncs the file)
-        - `read`: immutable
+        Args:
+            path: below the data directory.
+            mode: `catalog`: read and write, WAL, synchronous=FULL, locking_mode=EXCLUSIVE, made when missing;
+                `build`: a new segment, journal_mode=OFF and no syncs (the caller syncs the file);
+                `read`: immutable.
+
+        Raises:
+            OSError, DatabaseDamagedError: as any call of a `Database`; FileNotFoundError when there is none to read.
         """

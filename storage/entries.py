@@ -12,12 +12,12 @@ A batch is one group commit (docs/formats/journal.md). Layout, little-endian:
         32    8  salt of the store: random, so that no message body can pretend to be a batch
         40    …  entries, then zeros up to a multiple of 4096
 
-An entry is `type u8, zeros u8×3, size of payload u32, payload`:
+An entry is `type u8, zeros u8 x 3, size of payload u32, payload`:
 
-    1 ENQUEUE  count u32, targets u32, targets × (log u64, first seq u64), records
-    2 SETTLE   cursor u64, ranges × (first u64, last u64)
+    1 ENQUEUE  count u32, targets u32, targets x (log u64, first seq u64), records
+    2 SETTLE   cursor u64, ranges x (first u64, last u64)
     3 READ     cursor u64, next u64: everything below may have been delivered
-    4 RETURN   cursor u64, messages × (seq u64, deliveries u64)
+    4 RETURN   cursor u64, messages x (seq u64, deliveries u64)
     5 DEFINE   JSON object, UTF-8: something is created, changed or removed
 
 To add an entry type: a new number here, `decode_entries`, the replay in recovery.py, docs/formats/journal.md. An
@@ -76,6 +76,10 @@ ENQUEUE, SETTLE, READ, RETURN, DEFINE = 1, 2, 3, 4, 5
 
 class UnknownEntryError(Exception):
     """A valid batch holds an entry type that this version does not know."""
+
+    def __init__(self, kind: int) -> None:
+        super().__init__(f"entry type {kind}")
+        self.kind = kind
 
 
 class BatchHeader(NamedTuple):
@@ -234,4 +238,4 @@ def _decode(kind: int, payload: bytes) -> Entry:
         return Read(*_PAIR.unpack(payload))
     if kind == DEFINE:
         return Define(json.loads(payload))
-    raise UnknownEntryError(f"entry type {kind}")
+    raise UnknownEntryError(kind)

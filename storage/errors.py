@@ -10,10 +10,10 @@ from pathlib import Path
 
 __all__ = [
     "DamagedStoreError",
+    "DatabaseDamagedError",
     "DirectoryLockedError",
     "DiskFailureError",
     "NewerFormatError",
-    "NoSpaceError",
     "RecordDamagedError",
     "StorageError",
     "UnusableDirectoryError",
@@ -84,13 +84,16 @@ class RecordDamagedError(StorageError):
     code = "record-damaged"
 
 
-class NoSpaceError(StorageError):
-    """The disk is full. What was asked is not done; nothing else has changed."""
+class DatabaseDamagedError(StorageError):
+    """A SQLite file is none, or contradicts itself. Reading it again is of no use."""
 
-    code = "no-space"
+    code = "database-damaged"
 
 
 class DiskFailureError(StorageError):
-    """A write or a sync of the journal failed. After that nothing may be assumed: the process has to end."""
+    """A write or sync failed, of the journal or of a catalog commit, and what is on disk is not known.
+
+    Nothing may be assumed after that: the process has to end, and the next one reads what is there.
+    """
 
     code = "disk-failure"

@@ -1,8 +1,8 @@
 """The journal: one thread that makes batches durable, one positioned synchronous write each.
 
 Files are `journal/<lsn>.journal`, named by the LSN of their first byte, filled with zeros when made and used again
-when a checkpoint has passed them. An LSN is a position in the endless sequence of all files. A batch never spans
-two files: where it does not fit, the next file begins.
+when a checkpoint has passed them (spares.py). An LSN is a position in the endless sequence of all files. A batch never
+spans two files: where it does not fit, the next file begins.
 
 Theory of operation. At most one batch is under way; the event loop hands over the next one only after it was told
 that the last is durable. So at any moment at most one batch on disk is in doubt, and behind it there is no valid
@@ -20,7 +20,6 @@ import mmap
 import os
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -30,18 +29,17 @@ from segue.storage.batch import Batch
 from segue.storage.disk import Disk, File
 from segue.storage.entries import BATCH_HEADER_SIZE, batch_header, padded
 from segue.storage.errors import DiskFailureError
+from segue.storage.spares import JOURNAL_DIRECTORY, SPARES_WANTED, Spares
 
 __all__ = ["JOURNAL_DIRECTORY", "NO_BATCH", "Journal", "file_name"]
 
-JOURNAL_DIRECTORY: Final = "journal"
 NO_BATCH: Final = 0xFFFF_FFFF_FFFF_FFFF
 """The `previous` of the first batch ever."""
 
-_SPARE_PREFIX: Final = "free-"
-_SPARES_WANTED: Final = 2
-"""One for the next roll, and one in reserve so that acknowledgements can be taken on a full disk (DESIGN §3.5)."""
 _BUFFER_KEPT_BYTES: Final = 8 << 20
 _NO_SPACE_RETRY_SECONDS: Final = 0.5
+_SPARES_LOOK_SECONDS: Final = 1.0
+"""The thread takes spares without telling."""
 
 
 def file_name(lsn: int) -> str:
@@ -58,6 +56,7 @@ class Journal:
         syncs: group commits so far.
         bytes_written: including padding.
         short_of_space: True while no spare file can be made.
+        spares_wanted: spare files to keep ready; fewer while a checkpoint needs their space.
     """
 
     def __init__(
@@ -66,32 +65,36 @@ class Journal:
         """`files` maps the first LSN of each existing file to its size; the last one holds or ends at `position`."""
         self._disk = disk
         self._salt = salt
-        self._file_bytes = file_bytes
         self.position = position
         self.previous = previous
         self._files = dict(files)
+        self._files_lock = threading.Lock()
         self._base = max(files) if files else position
+        assert self._base <= position <= self._base + files.get(self._base, 0)
         self._file: File | None = disk.open(file_name(self._base)) if files else None
-        self._spares = deque(
-            f"{JOURNAL_DIRECTORY}/{n}" for n in disk.list(JOURNAL_DIRECTORY) if n.startswith(_SPARE_PREFIX)
-        )
-        self._spare_number = 0
+        self._spares = Spares(disk, file_bytes)
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._batch: Batch | None = None
         self._failure: BaseException | None = None
         self._buffer = mmap.mmap(-1, 1 << 20)
         self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._spare_used = trio.Event()
-        self._closing = False
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="segue-journal", daemon=True)
         self.syncs = 0
         self.bytes_written = 0
         self.short_of_space = False
+        self.spares_wanted = SPARES_WANTED
 
     @property
     def oldest(self) -> int:
         """First LSN that is still on disk."""
-        return min(self._files, default=self.position)
+        with self._files_lock:
+            return min(self._files, default=self.position)
+
+    @property
+    def spares(self) -> int:
+        """Spare files that are ready."""
+        return len(self._spares)
 
     def submit(self, batch: Batch) -> None:
         """Hand over a sealed batch. The one before must have been reported durable."""
@@ -116,25 +119,38 @@ class Journal:
                 task_status.started()
                 await self._report(durable)
         finally:
-            self._closing = True
+            self._closing.set()
             self._queue.put(None)
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(self._thread.join)
             self._close()
 
     def recycle(self, below: int) -> None:
-        """Give up files that lie wholly below an LSN: kept as spares, or removed. Blocks; runs in a thread."""
-        old = [base for base, size in self._files.items() if base + size <= below and base != self._base]
-        for base in sorted(old):
-            if len(self._spares) < _SPARES_WANTED and self._files[base] == self._file_bytes:
-                spare = self._spare_name()
-                self._disk.rename(file_name(base), spare)
-                self._spares.append(spare)
-            else:
-                self._disk.unlink(file_name(base))
-            del self._files[base]
+        """Give up files that lie wholly below an LSN: kept as spares, or removed. Blocks; runs in a thread.
+
+        Raises:
+            OSError: some are still there; another call goes on.
+        """
+        with self._files_lock:
+            old = sorted(base for base, size in self._files.items() if base + size <= below and base != self._base)
+        for base in old:
+            self._spares.keep(file_name(base), self._files[base])
+            with self._files_lock:
+                del self._files[base]
         if old:
             self._disk.sync_directory(JOURNAL_DIRECTORY)
+
+    def give_up_spare(self) -> bool:
+        """Make room on a full disk with a spare, if it is not the last. Blocks. True when there is room now.
+
+        No new one is made until `want_spares`, or it would take the room back.
+        """
+        self.spares_wanted = 1
+        return self._spares.give_up()
+
+    def want_spares(self) -> None:
+        """There is room again for all spares."""
+        self.spares_wanted = SPARES_WANTED
 
     # -- event loop
 
@@ -150,35 +166,19 @@ class Journal:
 
     async def _keep_spares(self) -> None:
         while True:
-            self._spare_used = trio.Event()
-            while len(self._spares) < _SPARES_WANTED:
+            while len(self._spares) < self.spares_wanted:
                 try:
-                    await trio.to_thread.run_sync(self._make_spare)
-                    self.short_of_space = False
+                    await trio.to_thread.run_sync(self._spares.make)
                 except OSError:
                     self.short_of_space = True
                     await trio.sleep(_NO_SPACE_RETRY_SECONDS)
-            with trio.move_on_after(1):  # the thread takes spares without telling
-                await self._spare_used.wait()
-
-    def _make_spare(self) -> None:
-        spare = self._spare_name()
-        self._disk.create(spare, self._file_bytes).close()
-        self._disk.sync_directory(JOURNAL_DIRECTORY)
-        self._spares.append(spare)
-
-    def _spare_name(self) -> str:
-        while True:
-            self._spare_number += 1
-            name = f"{JOURNAL_DIRECTORY}/{_SPARE_PREFIX}{self._spare_number}.journal"
-            if self._disk.size(name) < 0:
-                return name
+            self.short_of_space = len(self._spares) < SPARES_WANTED
+            await trio.sleep(_SPARES_LOOK_SECONDS)
 
     def _close(self) -> None:
         os.close(self._eventfd)
         if self._file is not None:
             self._file.close()
-        self._buffer.close()
 
     # -- the journal's thread
 
@@ -187,12 +187,14 @@ class Journal:
             if self._failure is None:
                 try:
                     self._write(batch)
-                except BaseException as error:  # reported to the loop, which ends the process
+                except BaseException as error:  # noqa: BLE001 - reported to the loop, which ends the process
                     self._failure = error
             os.eventfd_write(self._eventfd, 1)
 
     def _write(self, batch: Batch) -> None:
         entries = batch.entries()
+        if not entries:
+            return  # somebody waits for what came before, and that is durable
         size = BATCH_HEADER_SIZE + sum(map(len, entries))
         room = padded(size)
         if self._file is None or self.position + room > self._base + self._file.size:
@@ -220,24 +222,19 @@ class Journal:
 
     def _roll(self, room: int) -> None:
         base = self._base + self._files[self._base] if self._files else self._base
-        file_bytes = max(self._file_bytes, room)
         while True:
             try:
-                if self._spares and file_bytes == self._file_bytes:
-                    self._disk.rename(self._spares.popleft(), file_name(base))
-                else:
-                    self._disk.create(file_name(base), file_bytes).close()
+                self._spares.place(file_name(base), room)
                 break
             except OSError as error:
-                if error.errno != errno.ENOSPC or self._closing:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT) or self._closing.is_set():
                     raise
                 # Publishers are held by now and nothing is confirmed; acknowledgements wait for space.
                 self.short_of_space = True
-                threading.Event().wait(_NO_SPACE_RETRY_SECONDS)
-        # The name has to be durable before anything in the file is.
-        self._disk.sync_directory(JOURNAL_DIRECTORY)
+                self._closing.wait(_NO_SPACE_RETRY_SECONDS)
         if self._file is not None:
             self._file.close()
         self._file = self._disk.open(file_name(base))
-        self._files[base] = self._file.size
-        self._base = self.position = base
+        with self._files_lock:
+            self._files[base] = self._file.size
+            self._base = self.position = base

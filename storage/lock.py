@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from segue.storage.errors import DirectoryLockedError, UnusableDirectoryError
 __all__ = ["holder_of", "lock_directory"]
 
 _LOCK = "LOCK"
+_TEXT_BYTES = 32
+_ATTEMPTS = 3
+"""`holder_of` takes a shared lock for a moment; a daemon that starts just then must not be told of a second one."""
+_PAUSE_SECONDS = 0.02
 
 
 @contextlib.contextmanager
@@ -24,25 +29,12 @@ def lock_directory(directory: Path) -> Iterator[None]:
         DirectoryLockedError: another process holds it.
         UnusableDirectoryError: it can't be created or written.
     """
+    descriptor = _open_lock(directory)
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.fchmod(descriptor, 0o600)
-        if os.stat(directory).st_uid == os.geteuid():
-            os.chmod(directory, 0o700)
-    except OSError as error:
-        raise UnusableDirectoryError(
-            f"{directory}: {error.strerror}; choose a directory that this user may write, with --data or storage.data_directory"
-        ) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                raise UnusableDirectoryError(f"{directory}: it can't be locked: {error.strerror}") from error
-            raise DirectoryLockedError(directory, _read_pid(descriptor)) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        _take(directory, descriptor)
+        # Over the old text, without truncating: on a full disk there may be no block for a new one.
+        with contextlib.suppress(OSError):
+            os.pwrite(descriptor, f"{os.getpid()}\n".ljust(_TEXT_BYTES).encode(), 0)
         yield
     finally:
         os.close(descriptor)
@@ -63,6 +55,38 @@ def holder_of(directory: Path) -> int | None:
     return None
 
 
+def _open_lock(directory: Path) -> int:
+    descriptor = -1
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.fchmod(descriptor, 0o600)
+        if os.stat(directory).st_uid == os.geteuid():
+            os.chmod(directory, 0o700)
+    except OSError as error:
+        if descriptor >= 0:
+            os.close(descriptor)
+        raise UnusableDirectoryError(
+            f"{directory}: {error.strerror}; choose a directory that this user may write, with --data or "
+            "storage.data_directory"
+        ) from error
+    return descriptor
+
+
+def _take(directory: Path, descriptor: int) -> None:
+    for attempt in range(_ATTEMPTS):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise UnusableDirectoryError(f"{directory}: it can't be locked: {error.strerror}") from error
+            if attempt == _ATTEMPTS - 1:
+                raise DirectoryLockedError(directory, _read_pid(descriptor)) from error
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return
+
+
 def _read_pid(descriptor: int) -> int:
-    text = os.pread(descriptor, 32, 0).split(b"\n")[0]
+    text = os.pread(descriptor, _TEXT_BYTES, 0).split(b"\n")[0]
     return int(text) if text.isdigit() else 0

@@ -13,7 +13,7 @@ In memory: `hot` and `spilling`. Durable: what the journal and the extents hold.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from segue.storage.batch import Run
@@ -34,17 +34,19 @@ class Extent(NamedTuple):
     Attributes:
         first, last: sequence numbers; numbers between may be missing, they are settled.
         path: the segment file, or empty for a loose block in the catalog.
-        count: messages in it when it was written.
+        messages: how many were in it when it was written.
         bytes: size of their records.
         written_ms: when, milliseconds since 1970.
+        file_bytes: size of the segment file, 0 for a loose block.
     """
 
     first: int
     last: int
     path: str
-    count: int
+    messages: int
     bytes: int
     written_ms: int
+    file_bytes: int = 0
 
 
 class Log:
@@ -54,7 +56,9 @@ class Log:
         head: the next sequence number to give.
         sealed: everything below was handed to the journal.
         durable: everything below is on disk, and may be delivered.
+        low: nothing below is owed by any cursor; for a log with one cursor it may lag behind.
         hot_bytes: memory that the records in `hot` and `spilling` take.
+        listener: called when messages have become durable.
         journaled: False for a log that dies with its connection and never touches the disk.
     """
 
@@ -155,34 +159,65 @@ class Log:
         else:
             self.forget([seq for seq in range(max(first, self.hot_first), last + 1) if seq in self.hot])
 
+    def first_owed(self) -> int:
+        """The lowest number that a cursor still owes. Without a cursor nothing is kept for long: then `low`."""
+        return min((cursor.low() for cursor in self.cursors), default=self.low)
+
     def trim(self) -> None:
         """Let go of what every cursor has passed; for logs with several cursors, once a batch at most."""
-        low = min((cursor.low() for cursor in self.cursors), default=self.sealed)
+        low = self.first_owed()
         if low > self.low:
             self.low = low
             hot = self.hot
-            gone = [seq for seq in hot if seq < low] if len(hot) < low - self.hot_first else range(self.hot_first, low)
-            freed = 0
-            for seq in gone:
-                record = hot.pop(seq, None)
-                if record is not None:
-                    freed += len(record) + RECORD_OVERHEAD
-            self.hot_bytes -= freed
-            self.store.hot_bytes -= freed
+            if len(hot) < low - self.hot_first:
+                self.forget_all([seq for seq in hot if seq < low])
+            else:
+                self.forget_all(range(self.hot_first, low))
+
+    def cursor_left(self) -> None:
+        """A cursor was deleted: let go of what only it owed."""
+        if not self.cursors:
+            self.low = self.sealed
+            self._replace_hot({})
+        elif len(self.cursors) == 1:
+            # `forget` did not let go of what this cursor has settled while there were two.
+            self._replace_hot(self._owed_by(self.cursors[0], self.hot))
+        else:
+            self.trim()
+
+    def forget_all(self, seqs: Iterable[int]) -> None:
+        """These messages are settled by every cursor."""
+        freed = 0
+        for seq in seqs:
+            record = self.hot.pop(seq, None)
+            if record is not None:
+                freed += len(record) + RECORD_OVERHEAD
+        self.hot_bytes -= freed
+        self.store.hot_bytes -= freed
 
     def clear(self) -> None:
-        """The log is deleted: let go of everything in memory. (What is being spilled goes when that is over.)"""
+        """The log is deleted: let go of everything in memory, but for what is being spilled; that goes in its time."""
+        self.cursors.clear()
+        self.listener = None
+        self._run = None
         self._replace_hot({})
 
     # -- recovery
 
     def replay(self, first: int, records: list[bytes]) -> None:
-        """An ENQUEUE from the journal."""
-        if first + len(records) > self.head:
-            if not self.hot:
-                self.hot_first = first
-            self.sealed_run(first, records)
-            self.head = self.sealed
+        """An ENQUEUE from the journal. Records below `head` are known from the catalog.
+
+        Raises:
+            ValueError: it does not go on where the log ends.
+        """
+        if first + len(records) <= self.head:
+            return
+        if first != self.head:
+            raise ValueError(f"log {self.id} goes on with message {first}, and its next one is {self.head}")
+        if not self.hot:
+            self.hot_first = first
+        self.sealed_run(first, records)
+        self.head = self.sealed
 
     # -- checkpoint
 
@@ -192,6 +227,8 @@ class Log:
         spilling, self.hot = self.hot, {}
         self.spilling = spilling
         self.spill_first, self.hot_first = self.hot_first, self.sealed
+        if not self.cursors:
+            self.low = self.sealed  # nobody owes what is spilled now, so none of it is written
         return spilling
 
     def end_spill(self, extents: list[Extent], spilled_bytes: int) -> None:
@@ -201,19 +238,23 @@ class Log:
         self.hot_bytes -= spilled_bytes
         self.store.hot_bytes -= spilled_bytes
 
-    def abort_spill(self) -> None:
+    def abort_spill(self, spilled_bytes: int) -> None:
         """The records could not be written: they are hot again, without those settled meanwhile."""
         spilling, self.spilling = self.spilling, None
-        if spilling is None:
+        assert spilling is not None
+        if self.id not in self.store.logs:
+            self.hot_bytes -= spilled_bytes
+            self.store.hot_bytes -= spilled_bytes
             return
         if len(self.cursors) == 1:
-            cursor = self.cursors[0]
-            holes = cursor.holes()
-            spilling = {seq: record for seq, record in spilling.items() if seq >= cursor.next or seq in holes}
-        spilling.update(self.hot)
+            spilling = self._owed_by(self.cursors[0], spilling)
         self.hot_first = self.spill_first
-        self._replace_hot(spilling)
+        self._replace_hot(spilling | self.hot)
         self.touch()
+
+    def _owed_by(self, cursor: Cursor, records: dict[int, bytes]) -> dict[int, bytes]:
+        holes = cursor.holes()
+        return {seq: record for seq, record in records.items() if seq >= cursor.next or seq in holes}
 
     def _replace_hot(self, keep: dict[int, bytes]) -> None:
         spilling = sum(map(len, self.spilling.values())) + RECORD_OVERHEAD * len(self.spilling) if self.spilling else 0
@@ -225,4 +266,3 @@ class Log:
     def _begin_run(self) -> None:
         self._run = Run(((self, self.head - 1),))
         self.store.batch.runs.append(self._run)
-        self.store.open_logs.append(self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from segue.storage.disk import Database
@@ -15,12 +16,17 @@ __all__ = ["PosixDisk", "PosixFile"]
 _DIRECTORY_MODE = 0o700
 _FILE_MODE = 0o600
 _ZEROS = bytes(1 << 20)
+_PAGE = 4096
+_IDLE_WRITES_MAX = 3
+"""Short writes of less than a page, one after the other, before it is a failure."""
 
 
 class PosixFile:
     """A `segue.storage.disk.File`: one descriptor for reads, one opened O_DSYNC (and O_DIRECT) for writes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, pwrite: Callable[[int, memoryview, int], int] = os.pwrite) -> None:
+        """`pwrite` is there for tests: a disk that writes less than it was asked to is hard to come by."""
+        self._pwrite = pwrite
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             self._writer = _open_writer(path)
@@ -30,11 +36,14 @@ class PosixFile:
         self.size = os.fstat(self._descriptor).st_size
 
     def write_sync(self, offset: int, data: memoryview) -> None:
+        # EINTR is made good by Python itself (PEP 475).
+        idle = 0
         while data:
-            written = os.pwrite(self._writer, data, offset)
-            # A short write is made good; under O_DIRECT the rest has to start at a page again.
-            written -= written % 4096
-            if written == 0:
+            written = self._pwrite(self._writer, data, offset)
+            # Under O_DIRECT the rest of a short write has to start at a page again.
+            written -= written % _PAGE
+            idle = 0 if written else idle + 1
+            if idle == _IDLE_WRITES_MAX:
                 raise OSError(errno.EIO, "the disk takes no whole page")
             data = data[written:]
             offset += written
@@ -67,12 +76,23 @@ class PosixDisk:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def check_access(self) -> None:
+        for path in (self.root, *self.root.glob("*"), *self.root.glob("journal/*.journal")):
+            mode = os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
+            if not os.access(path, mode, effective_ids=True):
+                # access() tells no reason; opening does.
+                os.close(os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR))
+                number = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
+                raise OSError(number, os.strerror(number), str(path))
+
     def create(self, path: str, size: int) -> PosixFile:
         descriptor = os.open(self.root / path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
         try:
             os.fchmod(descriptor, _FILE_MODE)
-            # Zeros, not fallocate: an unwritten extent would be converted, and so its metadata committed,
-            # at each first write into it, which doubles the price of a sync.
+            # To find a full disk before anything is written, and to get the blocks side by side.
+            os.posix_fallocate(descriptor, 0, size)
+            # And then zeros: an unwritten extent would be converted, and so its metadata committed, at each first
+            # write into it, which doubles the price of a sync.
             for offset in range(0, size, len(_ZEROS)):
                 _write_all(descriptor, memoryview(_ZEROS)[: min(len(_ZEROS), size - offset)], offset)
             os.fsync(descriptor)
@@ -86,20 +106,9 @@ class PosixDisk:
     def open(self, path: str) -> PosixFile:
         return PosixFile(self.root / path)
 
-    def write_file(self, path: str, data: bytes) -> None:
-        temporary = self.root / (path + ".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _FILE_MODE)
-        try:
-            os.fchmod(descriptor, _FILE_MODE)
-            _write_all(descriptor, memoryview(data), 0)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.rename(temporary, self.root / path)
-        self.sync_directory(os.path.dirname(path))
-
-    def read_file(self, path: str) -> bytes:
-        return (self.root / path).read_bytes()
+    def read_head(self, path: str, size: int) -> bytes:
+        with open(self.root / path, "rb", buffering=0) as file:
+            return file.read(size)
 
     def rename(self, old: str, new: str) -> None:
         os.rename(self.root / old, self.root / new)

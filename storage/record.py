@@ -83,6 +83,8 @@ def verify(record: bytes) -> bool:
     """True when size and checksum of a record are right."""
     if len(record) < HEADERS_AT:
         return False
+    size: int
+    crc: int
     size, crc = _SIZE_CRC.unpack_from(record)
     return size == len(record) and crc == crc32(memoryview(record)[8:])
 

@@ -57,8 +57,9 @@ class JournalScan:
         self._open: tuple[int, File] | None = None
 
     def __iter__(self) -> Iterator[ScannedBatch]:
-        """Raises DamagedStoreError when an invalid batch is followed by a valid one, or a file is missing."""
+        """Raises DamagedStoreError when an invalid batch is followed by a valid one, or a file is missing or cut."""
         try:
+            self._check_sizes()
             while (batch := self._next()) is not None:
                 self.previous = batch.lsn
                 self.position = batch.lsn + padded(batch.header.size)
@@ -75,7 +76,8 @@ class JournalScan:
     def _next(self) -> ScannedBatch | None:
         base = self._base_of(self.position)
         if base is None:
-            return self._after_the_end()
+            self._check_end()
+            return None
         if (batch := self._batch_at(base, self.position)) is not None and batch.header.previous == self.previous:
             return batch
         # The writer goes to the next file where a batch does not fit: the chain of `previous` proves it.
@@ -87,7 +89,13 @@ class JournalScan:
         self.torn_bytes = header.size if header and header.lsn == self.position else 0
         return None
 
-    def _after_the_end(self) -> None:
+    def _check_sizes(self) -> None:
+        """A file gets its name when it is complete (spares.py); afterwards its size never changes."""
+        for base, size in self.files.items():
+            if size <= 0 or size % PAGE:
+                raise DamagedStoreError(Path(file_name(base)), -1, -1, f"it has {size} bytes, no whole number of pages")
+
+    def _check_end(self) -> None:
         """No file holds `position`: fine at the very end, or when there never was a file."""
         later = [base for base in self.files if base > self.position]
         at_end = any(base + size == self.position for base, size in self.files.items())

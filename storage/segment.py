@@ -1,53 +1,58 @@
-"""Segment files and blocks: how old records are kept in SQLite.
+"""Segment files: a run of one log's old messages in a SQLite file that never changes.
 
-A block is at most 64 messages or 64 KiB of one log with sequence numbers that follow each other; a row of
-`block(first, last, count, records)`. Blocks, not rows a message: CPython gives up the GIL at every `sqlite3_step`.
+    meta(key, value)                                            format, log, salt
+    block(first, last, count, previous, crc, records)           blocks (block.py), rising
 
-A segment is written once into a file that nobody knows, synced with its folder, and then named in the catalog.
-After that it never changes. `meta` holds the format version, the log and the store's salt, so that a file that
-strayed in from elsewhere is recognised.
+A segment is written once into a file that nobody knows, synced with its folder, and then named in the catalog; after
+that any number of readers open it as immutable. `meta` tells a file that strayed in from elsewhere.
+
+`previous` is the last number of the block before, 0 for the first: so a reader sees that a block is missing, and is
+not taken in by a damaged page of the b-tree. `crc` is over the numbers of the row; records carry their own.
+
+A version bump: `SEGMENT_FORMAT`, docs/formats/segment.md, and `CATALOG_FORMAT`, which an older Segue looks at first.
 """
 
 from __future__ import annotations
 
-import sqlite3
+import struct
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
+from zlib import crc32
 
 import trio
 
-from segue.storage.disk import Database, Disk
-from segue.storage.errors import DamagedStoreError, NewerFormatError, RecordDamagedError
-from segue.storage.record import split, verify
-from segue.storage.window import Block
+from segue.storage.block import PackedBlock
+from segue.storage.disk import Database, Disk, Row
+from segue.storage.errors import DatabaseDamagedError, NewerFormatError
+from segue.storage.quarantine import Damage
 
 __all__ = [
-    "BLOCK_BYTES_MAX",
-    "BLOCK_MESSAGES_MAX",
-    "SEGMENT_FORMAT",
     "SEGMENTS_DIRECTORY",
-    "blocks_of",
-    "read_blocks",
+    "SEGMENT_FORMAT",
+    "SegmentReader",
+    "open_segment",
+    "row_checksum",
     "segment_path",
-    "unpack_block",
     "write_segment",
 ]
 
 SEGMENTS_DIRECTORY: Final = "segments"
 SEGMENT_FORMAT: Final = 1
-BLOCK_MESSAGES_MAX: Final = 64
-BLOCK_BYTES_MAX: Final = 64 << 10
-
-PackedBlock = tuple[int, int, int, bytes]
-"""first, last, count, records: a row of the table `block`."""
 
 _ROWS_A_STEP: Final = 128
 """Rows in one INSERT: one `sqlite3_step`, and so one hand-over of the GIL, for 8,192 messages."""
+_ROWS_READ_MAX: Final = 64
+_COLUMNS: Final = 6
 _SCHEMA: Final = (
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
-    "CREATE TABLE block(first INTEGER PRIMARY KEY, last INTEGER NOT NULL, count INTEGER NOT NULL, records BLOB NOT NULL)",
+    (
+        "CREATE TABLE block(first INTEGER PRIMARY KEY, last INTEGER NOT NULL, count INTEGER NOT NULL,"
+        " previous INTEGER NOT NULL, crc INTEGER NOT NULL, records BLOB NOT NULL)"
+    ),
 )
+_ROW: Final = struct.Struct("<QQQQQQ")
 
 
 def segment_path(log_id: int, first: int, last: int) -> str:
@@ -55,54 +60,16 @@ def segment_path(log_id: int, first: int, last: int) -> str:
     return f"{SEGMENTS_DIRECTORY}/{log_id}/{first}-{last}.db"
 
 
-def blocks_of(messages: Iterable[tuple[int, bytes]]) -> Iterator[PackedBlock]:
-    """Pack messages (sequence number, record), rising, into blocks. A gap in the numbers starts a new block."""
-    first = expected = size = 0
-    records: list[bytes] = []
-    for seq, record in messages:
-        if records and (seq != expected or len(records) >= BLOCK_MESSAGES_MAX or size + len(record) > BLOCK_BYTES_MAX):
-            yield first, expected - 1, len(records), b"".join(records)
-            records = []
-            size = 0
-        if not records:
-            first = seq
-        records.append(record)
-        size += len(record)
-        expected = seq + 1
-    if records:
-        yield first, expected - 1, len(records), b"".join(records)
-
-
-def unpack_block(first: int, last: int, count: int, blob: bytes) -> tuple[list[Block], list[tuple[int, str]]]:
-    """The records of a block, every checksum verified.
-
-    Returns:
-        Runs of sound records, and (sequence number, reason) for each damaged one.
-    """
-    if count != last - first + 1:
-        return [], [(seq, f"block {first}-{last} counts {count} messages") for seq in range(first, last + 1)]
-    runs: list[Block] = []
-    bad: list[tuple[int, str]] = []
-    seq = first
-    try:
-        for record in split(blob, count):
-            if not verify(record):
-                bad.append((seq, "its checksum is wrong"))
-            elif runs and runs[-1][0] + len(runs[-1][1]) == seq:
-                runs[-1][1].append(record)
-            else:
-                runs.append((seq, [record]))
-            seq += 1
-    except RecordDamagedError as error:
-        bad += [(lost, str(error)) for lost in range(seq, last + 1)]
-    return runs, bad
+def row_checksum(salt: int, log_id: int, first: int, last: int, count: int, previous: int) -> int:
+    """The `crc` of a row: CRC-32 of six little-endian u64."""
+    return crc32(_ROW.pack(salt, log_id, first, last, count, previous))
 
 
 async def write_segment(disk: Disk, path: str, log_id: int, salt: int, blocks: Iterable[PackedBlock]) -> None:
     """Write a segment file and make it durable. Until the catalog names it, it is garbage.
 
     Raises:
-        OSError, sqlite3.Error: it could not be written; what there is of it is removed.
+        OSError, DatabaseDamagedError: it could not be written; what there is of it is removed.
     """
     folder = path.rpartition("/")[0]
     await trio.to_thread.run_sync(disk.make_directory, folder)
@@ -114,7 +81,7 @@ async def write_segment(disk: Disk, path: str, log_id: int, salt: int, blocks: I
                 await database.execute(statement)
             meta: list[tuple[str, Any]] = [("format", SEGMENT_FORMAT), ("log", log_id), ("salt", f"{salt:016x}")]
             await database.execute_many("INSERT INTO meta VALUES(?,?)", meta)
-            await insert_blocks(database, blocks)
+            await _insert(database, _rows(blocks, log_id, salt))
             await database.commit()
         finally:
             with trio.CancelScope(shield=True):
@@ -127,68 +94,149 @@ async def write_segment(disk: Disk, path: str, log_id: int, salt: int, blocks: I
         raise
 
 
-async def insert_blocks(database: Database, blocks: Iterable[PackedBlock]) -> None:
-    """Insert rows with few statements; `blocks` is consumed bit by bit in the database's thread."""
-    rest = iter(blocks)
-    many = "INSERT INTO block VALUES" + ",".join(["(?,?,?,?)"] * _ROWS_A_STEP)
-    left: list[PackedBlock] = []
+def _rows(blocks: Iterable[PackedBlock], log_id: int, salt: int) -> Iterator[Row]:
+    previous = 0
+    for first, last, count, records in blocks:
+        yield first, last, count, previous, row_checksum(salt, log_id, first, last, count, previous), records
+        previous = last
+
+
+async def _insert(database: Database, rows: Iterator[Row]) -> None:
+    """Insert rows with few statements; `rows` is consumed bit by bit in the database's thread."""
+    one = f"({','.join('?' * _COLUMNS)})"
+    left: list[Row] = []
 
     def full_statements() -> Iterator[list[Any]]:
-        while True:
-            rows = list(islice(rest, _ROWS_A_STEP))
-            if len(rows) < _ROWS_A_STEP:
-                left.extend(rows)
-                return
-            yield [value for row in rows for value in row]
+        while len(chunk := list(islice(rows, _ROWS_A_STEP))) == _ROWS_A_STEP:
+            yield [value for row in chunk for value in row]
+        left.extend(chunk)
 
-    await database.execute_many(many, full_statements())
-    await database.execute_many("INSERT INTO block VALUES(?,?,?,?)", left)
+    many = ",".join([one] * _ROWS_A_STEP)
+    await database.execute_many(f"INSERT INTO block VALUES {many}", full_statements())  # noqa: S608
+    await database.execute_many(f"INSERT INTO block VALUES {one}", left)  # noqa: S608 - question marks only
 
 
-async def read_blocks(
-    disk: Disk, path: str, log_id: int, salt: int, seq: int, end: int, bytes_max: int
-) -> tuple[list[PackedBlock], bool]:
-    """Blocks of a segment that hold sequence numbers in [seq, end), about `bytes_max` bytes of them.
+class SegmentReader:
+    """Reads one segment from a number on, and notices what is missing. Made by `open_segment`.
 
-    Returns:
-        The rows, and True when the segment has no more of that range.
+    Attributes:
+        position: everything below was returned, or reported as damaged, or does not exist.
+        damage: what was found damaged so far.
+    """
+
+    def __init__(self, database: Database, checksum_of: tuple[int, int], position: int, last: int) -> None:
+        self._database = database
+        self._salt, self._log_id = checksum_of
+        self._last = last
+        self._row = -1
+        """`first` of the last row read, -1 before the first."""
+        self.position = position
+        self.damage: list[Damage] = []
+
+    @property
+    def done(self) -> bool:
+        """True when the segment has no more."""
+        return self.position > self._last
+
+    async def read(self, bytes_max: int) -> list[PackedBlock]:
+        """About `bytes_max` bytes of blocks; more if the next one alone has more.
+
+        Raises:
+            OSError: the disk does not give them.
+        """
+        try:
+            if self._row < 0:
+                self._row = await self._row_before()
+            count = await self._rows_within(bytes_max)
+            rows = await self._fetch(count)
+        except DatabaseDamagedError as error:
+            return await self._read_what_is_there(str(error))
+        blocks = self._accept_all(rows)
+        if len(rows) < count:
+            self._lose(self._last, "the segment ends too early")
+        return blocks
+
+    async def close(self) -> None:
+        """Close the file."""
+        with trio.CancelScope(shield=True):
+            await self._database.close()
+
+    async def _row_before(self) -> int:
+        """Just below the row that holds `position`, or, where there is none, the one before that."""
+        found = await self._database.fetch("SELECT max(first) FROM block WHERE first <= ?", (self.position,))
+        return int(found[0][0] or 0) - 1
+
+    async def _rows_within(self, bytes_max: int) -> int:
+        """How many of the next rows are worth `bytes_max` bytes. One step, and no record is read for it."""
+        found = await self._database.fetch(
+            "SELECT count(*) FROM (SELECT sum(length(records)) OVER (ORDER BY first) AS total FROM block"
+            " WHERE first > ? LIMIT ?) WHERE total <= ?",
+            (self._row, _ROWS_READ_MAX, bytes_max),
+        )
+        return max(1, int(found[0][0]))
+
+    async def _fetch(self, count: int) -> list[Row]:
+        sql = "SELECT first, last, count, previous, crc, records FROM block WHERE first > ? ORDER BY first LIMIT ?"
+        return await self._database.fetch(sql, (self._row, count))
+
+    async def _read_what_is_there(self, reason: str) -> list[PackedBlock]:
+        """A page of the b-tree is damaged: block by block up to it, then give up the rest."""
+        blocks = []
+        try:
+            for _ in range(_ROWS_READ_MAX):
+                rows = await self._fetch(1)
+                blocks += self._accept_all(rows)
+                if not rows:
+                    self._lose(self._last, "the segment ends too early")
+                    break
+        except DatabaseDamagedError:
+            self._lose(self._last, reason)
+        return blocks
+
+    def _accept_all(self, rows: list[Row]) -> list[PackedBlock]:
+        blocks = [block for row in rows if (block := self._accept(row)) is not None]
+        if rows:
+            self._row = max(self._row, rows[-1][0])  # also past a damaged row
+        return blocks
+
+    def _accept(self, row: Row) -> PackedBlock | None:
+        """Check a row, and that none is missing before it. None for one that is damaged or was not asked for."""
+        first, last, count, previous, crc, records = row
+        if not all(isinstance(number, int) for number in row[:5]) or not isinstance(records, bytes):
+            return None
+        if min(row[:4]) < 0 or crc != row_checksum(self._salt, self._log_id, first, last, count, previous):
+            return None
+        self._row = first
+        self._lose(previous, "a block of the segment is missing or damaged")
+        if last < self.position:
+            return None
+        self.position = last + 1
+        return PackedBlock(first, last, count, records)
+
+    def _lose(self, upto: int, reason: str) -> None:
+        if upto >= self.position:
+            self.damage.append(Damage(self.position, upto, reason))
+            self.position = upto + 1
+
+
+async def open_segment(disk: Disk, path: str, log_id: int, salt: int, seq: int, last: int) -> SegmentReader:
+    """Open a segment to read from `seq` to its `last` number.
 
     Raises:
-        DamagedStoreError: it is no segment, or not this store's.
+        OSError: it can't be opened or read; FileNotFoundError when it is missing.
+        DatabaseDamagedError: it is no segment, or not one of this log and store.
         NewerFormatError: a newer Segue wrote it.
-        OSError, sqlite3.Error: it can't be read.
     """
     database = await disk.open_database(path, mode="read")
     try:
-        await _check_meta(database, disk, path, log_id, salt)
-        rows: list[PackedBlock] = []
-        total = 0
-        while total < bytes_max:
-            limit = 16 if not rows else max(1, min(64, (bytes_max - total) * len(rows) // max(total, 1) + 1))
-            found = await database.fetch(
-                "SELECT first, last, count, records FROM block WHERE last >= ? AND first < ? AND first >= ? ORDER BY first LIMIT ?",
-                (seq, end, seq - BLOCK_MESSAGES_MAX, limit),
-            )
-            rows += [(first, last, count, records) for first, last, count, records in found]
-            if len(found) < limit:
-                return rows, True
-            seq = rows[-1][1] + 1
-            total += sum(len(row[3]) for row in found)
-        return rows, False
-    finally:
+        meta: dict[Any, Any] = dict(await database.fetch("SELECT key, value FROM meta"))
+        version = meta.get("format")
+        if isinstance(version, int) and version > SEGMENT_FORMAT:
+            raise NewerFormatError(Path(path), version, SEGMENT_FORMAT)
+        if (version, meta.get("log"), meta.get("salt")) != (SEGMENT_FORMAT, log_id, f"{salt:016x}"):
+            raise DatabaseDamagedError(f"{path}: it is not a segment of log {log_id} of this store")
+    except BaseException:
         with trio.CancelScope(shield=True):
             await database.close()
-
-
-async def _check_meta(database: Database, disk: Disk, path: str, log_id: int, salt: int) -> None:
-    from pathlib import Path
-
-    meta = dict(await database.fetch("SELECT key, value FROM meta"))
-    if int(meta.get("format", 0)) > SEGMENT_FORMAT:
-        raise NewerFormatError(Path(path), int(meta["format"]), SEGMENT_FORMAT)
-    if meta.get("log") != log_id or meta.get("salt") != f"{salt:016x}":
-        raise DamagedStoreError(Path(path), -1, -1, f"this segment is not one of log {log_id} of this store")
-
-
-READ_ERRORS: Final = (OSError, sqlite3.Error, DamagedStoreError, NewerFormatError)
-"""What reading a segment may raise when the disk or the file is at fault."""
+        raise
+    return SegmentReader(database, (salt, log_id), seq, last)

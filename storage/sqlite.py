@@ -2,31 +2,42 @@
 
 Each open database has a thread of its own. CPython gives up the GIL at every `sqlite3_step`, so callers count
 statements and rows, not bytes (DESIGN §3.1).
+
+What SQLite raises becomes either an `OSError` (the disk is at fault: try again, or free some space) or a
+`DatabaseDamagedError` (the file is at fault: trying again is of no use).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import errno
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import aiosqlite
+import trio
 from trio_asyncio import aio_as_trio
 
 from segue.storage.disk import Row
+from segue.storage.errors import DatabaseDamagedError
 
-__all__ = ["SqliteDatabase", "open_sqlite"]
+__all__ = ["SqliteDatabase", "open_sqlite", "translated"]
 
-_PRAGMAS = {
+_T = TypeVar("_T")
+
+_PRAGMAS: Final = {
     # WAL + FULL: one sync a commit, and the file is never in a state that needs a rollback journal.
+    # secure_delete: what was deleted is overwritten with zeros, so that a flipped pointer can't bring it back.
     "catalog": (
         "PRAGMA locking_mode=EXCLUSIVE",
         "PRAGMA journal_mode=WAL",
         "PRAGMA synchronous=FULL",
         "PRAGMA cache_size=-4096",
         "PRAGMA wal_autocheckpoint=1000",
-        "PRAGMA foreign_keys=ON",
+        "PRAGMA cell_size_check=ON",
+        "PRAGMA secure_delete=FAST",
     ),
     # A segment is worthless until it is named in the catalog, so a crash may leave it in any state.
     "build": (
@@ -35,56 +46,100 @@ _PRAGMAS = {
         "PRAGMA synchronous=OFF",
         "PRAGMA locking_mode=EXCLUSIVE",
         "PRAGMA cache_size=-2048",
-        "PRAGMA cell_size_check=ON",
     ),
-    "read": ("PRAGMA query_only=ON", "PRAGMA cache_size=-512", "PRAGMA mmap_size=0"),
+    "read": ("PRAGMA query_only=ON", "PRAGMA cache_size=-512", "PRAGMA mmap_size=0", "PRAGMA cell_size_check=ON"),
 }
-_QUERY = {"catalog": "mode=rwc", "build": "mode=rwc", "read": "mode=ro&immutable=1"}
+_QUERY: Final = {"catalog": "mode=rwc", "build": "mode=rwc", "read": "mode=ro&immutable=1"}
+
+_DISK_ERRORS: Final = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR: errno.EIO,
+    sqlite3.SQLITE_CANTOPEN: errno.EIO,
+    sqlite3.SQLITE_PERM: errno.EACCES,
+    sqlite3.SQLITE_AUTH: errno.EACCES,
+    sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_NOMEM: errno.ENOMEM,
+    sqlite3.SQLITE_BUSY: errno.EBUSY,
+    sqlite3.SQLITE_LOCKED: errno.EBUSY,
+    sqlite3.SQLITE_PROTOCOL: errno.EBUSY,
+    sqlite3.SQLITE_INTERRUPT: errno.EINTR,
+}
+"""SQLite's primary result codes that don't speak against the file. All others do."""
 
 
 class SqliteDatabase:
     """A `segue.storage.disk.Database`."""
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
+    def __init__(self, path: Path, connection: aiosqlite.Connection) -> None:
+        self._path = path
         self._connection = connection
 
     async def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
-        cursor = await aio_as_trio(self._connection.execute)(sql, values)
-        await aio_as_trio(cursor.close)()
+        cursor = await self._call(self._connection.execute, sql, values)
+        await self._call(cursor.close)
 
-    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        cursor = await aio_as_trio(self._connection.executemany)(sql, rows)
-        await aio_as_trio(cursor.close)()
+    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        cursor = await self._call(self._connection.executemany, sql, rows)
+        changed = cursor.rowcount
+        await self._call(cursor.close)
+        return max(0, changed)
 
     async def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-        return list(await aio_as_trio(self._connection.execute_fetchall)(sql, values))
+        rows = await self._call(self._connection.execute_fetchall, sql, values)
+        return [tuple(row) for row in rows]
 
     async def commit(self) -> None:
-        await aio_as_trio(self._connection.commit)()
+        await self._call(self._connection.commit)
 
     async def rollback(self) -> None:
-        await aio_as_trio(self._connection.rollback)()
+        await self._call(self._connection.rollback)
 
     async def close(self) -> None:
-        await aio_as_trio(self._connection.close)()
+        await self._call(self._connection.close)
+
+    async def _call(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
+        try:
+            result: _T = await aio_as_trio(function)(*args)
+        except sqlite3.Error as error:
+            raise translated(error, self._path) from error
+        return result
 
 
 async def open_sqlite(path: Path, mode: str) -> SqliteDatabase:
     """Open `path` in one of the modes of `Disk.open_database`.
 
     Raises:
-        sqlite3.Error: it is not a database, or can't be opened.
+        OSError: the file is missing, or the disk or its permissions are in the way.
+        DatabaseDamagedError: it is not a database.
     """
     uri = f"file:{quote(str(path))}?{_QUERY[mode]}"
 
     async def connect() -> aiosqlite.Connection:
         return await aiosqlite.connect(uri, uri=True)
 
-    database = SqliteDatabase(await aio_as_trio(connect)())
+    try:
+        connection = await aio_as_trio(connect)()
+    except sqlite3.Error as error:
+        raise translated(error, path) from error
+    database = SqliteDatabase(path, connection)
     try:
         for pragma in _PRAGMAS[mode]:
             await database.execute(pragma)
     except BaseException:
-        await database.close()
+        with trio.CancelScope(shield=True):
+            await database.close()
         raise
     return database
+
+
+def translated(error: sqlite3.Error, path: Path) -> OSError | DatabaseDamagedError:
+    """What a caller outside this file gets to see of an error of SQLite."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)  # Python's own complaints have none
+    if code == sqlite3.SQLITE_IOERR_SHORT_READ:
+        return DatabaseDamagedError(f"{path}: it ends too early ({error})")
+    number = _DISK_ERRORS.get(code & 0xFF)
+    if number is None:
+        return DatabaseDamagedError(f"{path}: {error}")
+    if number == errno.EIO and not path.exists():
+        number = errno.ENOENT
+    return OSError(number, f"{error}", str(path))

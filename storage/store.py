@@ -50,6 +50,8 @@ class StoreOptions:
     batch_bytes_max: int = 8 << 20
     cold_read_bytes: int = 1 << 20
     replay_bytes_max: int = 256 << 20
+    replay_memory_bytes_max: int = 64 << 20
+    """Records in memory at which a start that replays the journal writes them to disk before it goes on."""
     hot_bytes_max: int = 160 << 20
 
 
@@ -62,8 +64,7 @@ class Store:
         dirty: logs that the next checkpoint has to look at.
         hot_bytes: memory of all records in RAM.
         recovery: what the start found.
-        checkpoints: checkpoints done so far.
-        checkpoint_fault: why the last one failed, empty when it did not.
+        checkpointer: when checkpoints are made.
         on_fault: called with a log and a text when something can't be read.
         after_step: called at the end of each step that the store itself begins; must flush.
     """
@@ -74,29 +75,17 @@ class Store:
         self.logs: dict[int, Log] = {}
         self.cursors: dict[int, Cursor] = {}
         self.batch = Batch()
-        self.open_logs: list[Log] = []
         self.dirty: list[Log] = []
         self.hot_bytes = 0
         self.recovery = Recovery()
-        self.checkpoints = 0
-        self.checkpoint_fault = ""
         self.on_fault: Callable[[Log, str], None] = lambda log, text: None
         self.after_step: Callable[[], None] = self.flush
-        self._catalog = catalog
-        self._now_ms = now_ms
-        self._next_id = catalog.next_id
+        self.checkpointer = Checkpointer(self, catalog, now_ms)
+        self.next_id = catalog.next_id
         self._under_way: Batch | None = None
         self._reader = ColdReader(self, catalog, options.cold_read_bytes)
-        self._dropped: list[Log] = []
-        self._dropped_cursors: list[int] = []
         self._lazy = trio.Event()
         self._lazy_armed = False
-        self._checkpoint_asked = False
-        self._checkpointing = False
-        self._checkpoint_ready: Checkpoint | None = None
-        self._checkpoint_wake = trio.Event()
-        self._checkpoint_done = trio.Event()
-        self._last_checkpoint = trio.current_time()
         self._volatile_id = -1
         self.journal: Journal
 
@@ -117,17 +106,14 @@ class Store:
 
     def create_cursor(self, log: Log, definition: dict[str, Any], *, at_head: bool = False) -> Cursor:
         """A new cursor on a log, at its first record, or behind its last one."""
-        first = log.head if at_head else log.low
+        first = log.head if at_head else log.first_owed()
         cursor = Cursor(self._new_id(log.journaled), log, definition, first)
         self.cursors[cursor.id] = cursor
         log.cursors.append(cursor)
         if log.journaled:
-            entry = {"do": "cursor", "id": cursor.id, "log": log.id, "next": first, "definition": definition}
-            if at_head and log.head != log.sealed:
-                # It starts behind records of this very batch: their ENQUEUE has to come first.
-                self.batch.drops.append(entry)
-            else:
-                self.batch.definitions.append(entry)
+            self.batch.definitions.append(
+                {"do": "cursor", "id": cursor.id, "log": log.id, "next": first, "definition": definition}
+            )
             log.touch()
         return cursor
 
@@ -145,42 +131,44 @@ class Store:
 
     def redefine(self, log: Log, definition: dict[str, Any]) -> None:
         """Change the definition of a log."""
+        assert log.id in self.logs
         log.definition = definition
         if log.journaled:
             self.batch.definitions.append({"do": "log", "id": log.id, "definition": definition})
             log.touch()
 
     def forget_log(self, log: Log) -> None:
-        """Take a log out of memory, and out of the catalog with the next checkpoint. (Also used by the replay.)"""
-        for cursor in list(log.cursors):
-            self.forget_cursor(cursor)
+        """Take a log out of memory, and out of the catalog with the next checkpoint. The replay does this, too."""
+        for cursor in log.cursors:
+            self._retire(cursor)
         self.logs.pop(log.id, None)
         log.clear()
         if log.journaled:
-            self._dropped.append(log)
+            self.checkpointer.drop_log(log)
 
     def forget_cursor(self, cursor: Cursor) -> None:
         """As `forget_log`, for a cursor."""
-        self.cursors.pop(cursor.id, None)
+        self._retire(cursor)
         cursor.log.cursors.remove(cursor)
-        cursor.window.clear()
+        cursor.log.cursor_left()
         if cursor.log.journaled:
-            self._dropped_cursors.append(cursor.id)
             cursor.log.touch()
+
+    def _retire(self, cursor: Cursor) -> None:
+        self.cursors.pop(cursor.id, None)
+        cursor.retire()
+        self._reader.forget(cursor)
+        if cursor.log.journaled:
+            self.checkpointer.drop_cursor(cursor)
 
     def note_id(self, identity: int) -> None:
         """An id that the journal has given away."""
-        self._next_id = max(self._next_id, identity + 1)
-
-    @property
-    def dropped_logs(self) -> list[Log]:
-        """Logs whose files wait for the next checkpoint to be removed."""
-        return self._dropped
+        self.next_id = max(self.next_id, identity + 1)
 
     # -- the path of messages
 
     def append_to(self, logs: tuple[Log, ...], record: bytes) -> None:
-        """Put one record at the end of several journaled logs: it stands in the journal once."""
+        """Put one record at the end of several journaled logs, each named once: it stands in the journal once."""
         batch = self.batch
         run = batch.runs[-1] if batch.runs else None
         if run is None or len(run.targets) < 2 or tuple(log for log, _ in run.targets) != logs:
@@ -207,6 +195,16 @@ class Store:
         return self._under_way is None and not self.batch and not self.batch.callbacks
 
     @property
+    def checkpoints(self) -> int:
+        """Checkpoints done so far."""
+        return self.checkpointer.done
+
+    @property
+    def checkpoint_fault(self) -> str:
+        """Why the last checkpoint failed, empty when it did not."""
+        return self.checkpointer.fault
+
+    @property
     def congested(self) -> bool:
         """True when publishers should wait: the open batch, the journal or memory is over its mark."""
         options = self.options
@@ -214,7 +212,7 @@ class Store:
             self.batch.size > options.batch_bytes_max
             or self.hot_bytes > options.hot_bytes_max
             or self.journal.short_of_space
-            or self.journal.position - self._catalog.lsn > options.replay_bytes_max * 3 // 4
+            or self.checkpointer.journal_bytes > options.replay_bytes_max * 3 // 4
         )
 
     @property
@@ -223,7 +221,7 @@ class Store:
         options = self.options
         if self.journal.short_of_space:
             return "the disk has no room for another journal file"
-        if self.journal.position - self._catalog.lsn > options.replay_bytes_max * 3 // 4:
+        if self.checkpointer.journal_bytes > options.replay_bytes_max * 3 // 4:
             return f"a checkpoint is late ({self.checkpoint_fault or 'it is under way'})"
         if self.hot_bytes > options.hot_bytes_max:
             return f"{self.hot_bytes} bytes of messages in memory wait for a checkpoint"
@@ -231,7 +229,15 @@ class Store:
 
     def ask_checkpoint(self) -> None:
         """The next batch takes a checkpoint with it."""
-        self._checkpoint_asked = True
+        self.checkpointer.ask()
+
+    async def checkpoint(self) -> None:
+        """Make a checkpoint now and wait for it.
+
+        Raises:
+            OSError: it failed; `checkpoint_fault` has the text.
+        """
+        await self.checkpointer.run()
 
     def flush(self) -> None:
         """Commit the batch now if somebody wants it and no other is under way; otherwise it goes later."""
@@ -267,20 +273,19 @@ class Store:
 
     def _seal(self) -> None:
         batch, self.batch = self.batch, Batch()
-        self.open_logs.clear()
+        logs = self.logs
         for run in batch.runs:
             for log, first in run.targets:
-                log.sealed_run(first, run.records)
-        if self._checkpoint_due():
-            self._take_snapshot(batch=batch)
+                if log.id in logs:  # or it was deleted in this very batch
+                    log.sealed_run(first, run.records)
+        if self.checkpointer.due:
+            self.checkpointer.take_snapshot(self.next_id)
         self._under_way = batch
         self.journal.submit(batch)
 
     def _durable(self, batch: Batch) -> None:
         self._under_way = None
-        checkpoint = self._checkpoint_ready
-        if checkpoint is not None and checkpoint.reached(self.journal.position, self.journal.previous):
-            self._checkpoint_wake.set()
+        self.checkpointer.durable(self.journal.position, self.journal.previous)
         touched: dict[Log, None] = {}
         for run in batch.runs:
             for log, first in run.targets:
@@ -293,103 +298,24 @@ class Store:
             self._seal()
         for callback in batch.callbacks:
             callback()
+        self._tell(batch, touched)
+        for log in {cursor.log for cursor in (*batch.settled, *(cursor for cursor, _, _ in batch.ranges))}:
+            if len(log.cursors) > 1:
+                log.trim()
+        self.after_step()
+
+    def _tell(self, batch: Batch, touched: dict[Log, None]) -> None:
+        cursors = dict.fromkeys(batch.reads)
         for log in touched:
             if log.listener is not None:
                 log.listener()
-        for cursor in batch.reads:
-            if cursor.listener is not None and cursor.log not in touched:
-                cursor.listener()
-        for cursor in batch.settled:
-            if len(cursor.log.cursors) > 1:
-                cursor.log.trim()
-        self.after_step()
-
-    # -- checkpoints
-
-    def _checkpoint_due(self) -> bool:
-        return not self._checkpointing and (
-            self._checkpoint_asked
-            or self.journal.position - self._catalog.lsn >= self.options.checkpoint_journal_bytes
-            or trio.current_time() - self._last_checkpoint >= self.options.checkpoint_interval_seconds
-        )
-
-    def _take_snapshot(self, *, clean: bool = False, batch: Batch | None = None) -> None:
-        """The state behind `batch`, which is sealed and not yet written; without one, the state of an idle store."""
-        self._checkpointing = True
-        self._checkpoint_asked = False
-        self._last_checkpoint = trio.current_time()
-        change = CatalogChange(lsn=0, previous=0, next_id=self._next_id, clean=clean)
-        dropped, self._dropped = self._dropped, []
-        change.dropped_logs = [log.id for log in dropped]
-        change.dropped_cursors, self._dropped_cursors = self._dropped_cursors, []
-        dirty, self.dirty = self.dirty, []
-        snapshots = []
-        for log in dirty:
-            log.dirty = False
-            if log.id in self.logs:
-                snapshots.append(snapshot_of(log))
-        self._checkpoint_ready = Checkpoint(snapshots, dropped, change, self._now_ms())
-        if batch is None:
-            self._checkpoint_ready.reached(self.journal.position, self.journal.previous)
-
-    async def _checkpoint(self) -> None:
-        """Write the checkpoint whose snapshot was taken and whose batch is durable."""
-        checkpoint = self._checkpoint_ready
-        assert checkpoint is not None
-        try:
-            await checkpoint.write(self.disk, self._catalog, self.options.segment_bytes_min)
-        except (OSError, sqlite3.Error) as error:
-            checkpoint.abort()
-            self._dropped += checkpoint.dropped
-            self._dropped_cursors += checkpoint.change.dropped_cursors
-            self.checkpoint_fault = str(error)
-        else:
-            checkpoint.swap()
-            self.checkpoint_fault = ""
-            self.checkpoints += 1
-            with trio.CancelScope(shield=True):
-                await trio.to_thread.run_sync(checkpoint.remove_dead, self.disk)
-                await trio.to_thread.run_sync(self.journal.recycle, self._catalog.lsn)
-        finally:
-            self._checkpoint_ready = None
-            self._checkpointing = False
-            done, self._checkpoint_done = self._checkpoint_done, trio.Event()
-            done.set()
-
-    async def _checkpoint_when_due(self) -> None:
-        while True:
-            with trio.move_on_after(self.options.checkpoint_interval_seconds):
-                await self._checkpoint_wake.wait()
-            if self._checkpoint_wake.is_set():
-                self._checkpoint_wake = trio.Event()
-                await self._checkpoint()
-                if self.checkpoint_fault:
-                    await trio.sleep(1)
-            elif self.dirty and self.idle and not self._checkpointing:
-                # Quiet: nothing is under way, so the state right now is the state behind the last batch.
-                self._take_snapshot()
-                await self._checkpoint()
-
-    async def checkpoint(self) -> None:
-        """Make a checkpoint now and wait for it.
-
-        Raises:
-            OSError: it failed; `checkpoint_fault` has the text.
-        """
-        self._checkpoint_asked = True
-        while self._checkpoint_asked:
-            done = self._checkpoint_done
-            if self.idle and not self._checkpointing:
-                self._take_snapshot()
-                self._checkpoint_wake.set()
+                for cursor in log.cursors:
+                    cursors.pop(cursor, None)
             else:
-                self.want()
-                self.flush()
-            await done.wait()
-        if self._checkpointing:
-            await self._checkpoint_done.wait()
-        if self.checkpoint_fault:
-            raise OSError(self.checkpoint_fault)
+                cursors.update(dict.fromkeys(log.cursors))
+        for cursor in cursors:
+            if cursor.listener is not None:
+                cursor.listener()
 
     # -- life
 
@@ -406,27 +332,27 @@ class Store:
     async def drain(self) -> None:
         """Wait until everything done so far is durable."""
         while not self.idle:
-            event = trio.Event()
-            self.on_durable(event.set)
-            self.flush()
-            await event.wait()
+            await self.next_commit()
+
+    async def next_commit(self) -> None:
+        """Wait until what was done up to this call is durable."""
+        event = trio.Event()
+        self.on_durable(event.set)
+        self.flush()
+        await event.wait()
 
     def _new_id(self, journaled: bool) -> int:
         if not journaled:
             self._volatile_id -= 1
             return self._volatile_id
-        new = self._next_id
-        self._next_id += 1
+        new = self.next_id
+        self.next_id += 1
         return new
 
     async def _close(self) -> None:
         """A clean stop: everything durable, and a checkpoint, so that the next start replays nothing."""
         await self.drain()
-        while self._checkpointing:
-            await self._checkpoint_done.wait()
-        await self.drain()
-        self._take_snapshot(clean=True)
-        await self._checkpoint()
+        await self.checkpointer.run_last(self.next_id)
 
 
 @asynccontextmanager
@@ -436,19 +362,22 @@ async def open_store(disk: Disk, options: StoreOptions, now_ms: Callable[[], int
     Leaving the block normally makes a clean stop; leaving it with an exception is a crash without data loss.
 
     Raises:
-        NewerFormatError, DamagedStoreError: it can't be opened; nothing was changed.
-        DiskFailureError: (from the block) a write or sync of the journal failed.
+        UnusableDirectoryError: it can't be read or written.
+        NewerFormatError, DamagedStoreError: it can't be opened; nothing was lost or changed.
+        DiskFailureError: (from the block, in an exception group) what is on disk is not known after a failed write.
     """
     async with trio_asyncio.open_loop():
-        catalog = await Catalog.open(disk)
+        catalog = await _open_catalog(disk)
         try:
             store = Store(disk, catalog, options, now_ms)
-            store.journal, store.recovery = await recover(store, catalog)
-            await catalog.mark_running()
+            try:
+                store.journal, store.recovery = await recover(store, catalog)
+            except OSError as error:
+                raise _unusable(error) from error
             async with trio.open_nursery() as nursery:
                 await nursery.start(store.journal.serve, store._durable)
                 nursery.start_soon(store._flush_lazily)
-                nursery.start_soon(store._checkpoint_when_due)
+                nursery.start_soon(store.checkpointer.serve)
                 nursery.start_soon(store.reader.serve)
                 yield store
                 await store._close()
@@ -456,3 +385,16 @@ async def open_store(disk: Disk, options: StoreOptions, now_ms: Callable[[], int
         finally:
             with trio.CancelScope(shield=True):
                 await catalog.close()
+
+
+async def _open_catalog(disk: Disk) -> Catalog:
+    try:
+        disk.check_access()
+        return await Catalog.open(disk)
+    except OSError as error:
+        raise _unusable(error) from error
+
+
+def _unusable(error: OSError) -> UnusableDirectoryError:
+    where = f"{error.filename}: " if error.filename else ""
+    return UnusableDirectoryError(f"{where}{error.strerror or error}; the data directory can't be used as it is")

@@ -1,65 +1,66 @@
-"""What a cursor has read ahead from disk: blocks of records, complete below `upto`."""
+"""What a cursor has read ahead from disk: runs of records, complete below `upto`."""
 
 from __future__ import annotations
 
 from collections import deque
 
-__all__ = ["Block", "Window"]
+from segue.storage.block import Run
+from segue.storage.quarantine import Damage
 
-Block = tuple[int, list[bytes]]
-"""First sequence number and the records from there on, without a gap."""
+__all__ = ["Window"]
 
 
 class Window:
     """The read-ahead of one cursor.
 
-    Invariant: every record with a sequence number in [what was taken, `upto`) that exists on disk is in here.
+    Invariant: every record with a sequence number in [what was taken, `upto`) that exists on disk is in here, or in
+    `damage`.
 
     Attributes:
         bytes: size of the records in it.
         upto: first sequence number that has not been read yet.
+        damage: what could not be read, rising; the cursor sets it aside when it gets there.
         reading: a read is on its way.
         generation: rises when the window is thrown away, so that a late read is recognised.
     """
 
-    __slots__ = ("_blocks", "bytes", "generation", "reading", "upto")
+    __slots__ = ("_runs", "bytes", "damage", "generation", "reading", "upto")
 
     def __init__(self) -> None:
-        self._blocks: deque[Block] = deque()
+        self._runs: deque[Run] = deque()
         self.bytes = 0
         self.upto = 0
+        self.damage: deque[Damage] = deque()
         self.reading = False
         self.generation = 0
 
-    def take(self, first: int, end: int) -> Block:
-        """The records from `first` on and below `end`, as far as one block goes.
+    def take(self, first: int, limit: int) -> Run:
+        """At most `limit` records, the first that exist from `first` on, as far as one run goes.
 
-        A block that starts above `first` means that what lies between does not exist. No records: nothing of
-        [first, upto) exists.
+        Returns:
+            A run that may begin above `first`: what lies between does not exist. One without records begins at
+            `upto`: there are no more in here.
         """
-        blocks = self._blocks
-        while blocks:
-            start, records = blocks[0]
+        runs = self._runs
+        while runs:
+            start, records = runs[0]
             if start + len(records) > first:
-                break
-            blocks.popleft()
+                begin = max(first, start)
+                return begin, records[begin - start : begin - start + limit]
+            runs.popleft()
             self.bytes -= sum(map(len, records))
-        else:
-            return first, []
-        begin = max(first, start)
-        if begin >= end:
-            return first, []
-        return begin, records[begin - start : end - start]
+        return max(first, self.upto), []
 
-    def fill(self, generation: int, blocks: list[Block], upto: int) -> None:
+    def fill(self, generation: int, runs: list[Run], damage: list[Damage], upto: int) -> None:
         """A read came back, complete below `upto`."""
         if generation != self.generation:
             return
         self.reading = False
         self.upto = upto
-        for block in blocks:
-            self._blocks.append(block)
-            self.bytes += sum(map(len, block[1]))
+        self.damage += damage
+        for run in runs:
+            self._runs.append(run)
+            self.bytes += sum(map(len, run[1]))
 
     def failed(self, generation: int) -> None:
         """A read did not come back."""
@@ -68,7 +69,8 @@ class Window:
 
     def clear(self) -> None:
         """Throw it away; what is being read now will be ignored."""
-        self._blocks.clear()
+        self._runs.clear()
+        self.damage.clear()
         self.bytes = self.upto = 0
         self.reading = False
         self.generation += 1

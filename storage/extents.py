@@ -1,0 +1,106 @@
+"""Reading what lies on disk: from sequence numbers to records, whatever file or table they are in.
+
+What can't be read for a reason that lies in the disk (EIO, too many open files) is an error, and may be tried again.
+What can't be read because its bytes are wrong or gone is `Damage`: it is named number by number, and reading goes on
+behind it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from segue.storage.block import PackedBlock, Run, unpack_block
+from segue.storage.catalog import Catalog
+from segue.storage.disk import Disk
+from segue.storage.errors import DatabaseDamagedError, NewerFormatError
+from segue.storage.log import Extent, Log
+from segue.storage.quarantine import Damage
+from segue.storage.segment import open_segment
+
+__all__ = ["READ_ERRORS", "ExtentReader", "Part"]
+
+READ_ERRORS = (OSError, NewerFormatError)
+"""What reading raises when it is worth another try."""
+
+
+class Part(NamedTuple):
+    """What a read brought: runs of records and what is damaged, both rising; complete below `upto`."""
+
+    runs: list[Run]
+    damage: list[Damage]
+    upto: int
+
+
+class ExtentReader:
+    """Reads segments and the catalog's loose blocks of any log."""
+
+    def __init__(self, disk: Disk, catalog: Catalog) -> None:
+        self._disk = disk
+        self._catalog = catalog
+
+    async def read_range(self, log: Log, seq: int, end: int, bytes_max: int) -> Part:
+        """Records of a log that lie on disk, from `seq` on and below `end`, about `bytes_max` bytes.
+
+        Raises:
+            READ_ERRORS: the disk does not give them now.
+        """
+        end = min(end, log.ram_first)
+        found = Part([], [], seq)
+        total = 0
+        while found.upto < end and total < bytes_max:
+            index = log.extent_at(found.upto)
+            if index >= len(log.extents) or log.extents[index].first >= end:
+                return found._replace(upto=end)
+            extent = log.extents[index]
+            try:
+                part, size = await self.read(log, extent, found.upto, bytes_max - total)
+            except READ_ERRORS:
+                if extent in log.extents:
+                    raise
+                continue  # a checkpoint has replaced it meanwhile
+            if part.damage and extent not in log.extents:
+                continue
+            total += size
+            found = Part(found.runs + part.runs, found.damage + part.damage, part.upto)
+        return found
+
+    async def read(self, log: Log, extent: Extent, seq: int, bytes_max: int) -> tuple[Part, int]:
+        """As `read_range`, within one extent. Also returns the bytes that were read.
+
+        Raises:
+            READ_ERRORS: the disk does not give them now.
+        """
+        seq = max(seq, extent.first)
+        try:
+            if extent.path:
+                blocks, damage, upto = await self._read_segment(log, extent, seq, bytes_max)
+            else:
+                blocks, damage, upto = await self._catalog.loose_blocks(log, extent)
+        except FileNotFoundError:
+            blocks, damage, upto = [], [Damage(seq, extent.last, "its segment is missing")], extent.last + 1
+        except DatabaseDamagedError as error:
+            blocks, damage, upto = [], [Damage(seq, extent.last, str(error))], extent.last + 1
+        runs: list[Run] = []
+        for block in blocks:
+            sound, bad = unpack_block(block)
+            runs += sound
+            damage += bad
+        part = Part(_from(seq, runs), sorted(each for each in damage if each.last >= seq), upto)
+        return part, sum(len(block.records) for block in blocks)
+
+    async def _read_segment(
+        self, log: Log, extent: Extent, seq: int, bytes_max: int
+    ) -> tuple[list[PackedBlock], list[Damage], int]:
+        segment = await open_segment(self._disk, extent.path, log.id, self._catalog.salt, seq, extent.last)
+        try:
+            blocks: list[PackedBlock] = []
+            while not blocks and not segment.done:
+                blocks = await segment.read(bytes_max)
+            return blocks, segment.damage, segment.position
+        finally:
+            await segment.close()
+
+
+def _from(seq: int, runs: list[Run]) -> list[Run]:
+    """Without what stands before `seq` in the first block."""
+    return [(max(seq, first), records[max(0, seq - first) :]) for first, records in runs if first + len(records) > seq]

@@ -97,6 +97,11 @@ class Consumer:
             and (not self._window_bytes or self._window_out < self._window_bytes)
         )
 
+    @property
+    def counts_bytes(self) -> bool:
+        """True when not only the number of messages that are out is bounded."""
+        return self._window_bytes > 0
+
     # -- deliveries (called by the dispatcher)
 
     def take(self, first: int, records: list[bytes], redelivered: bool) -> None:
@@ -117,24 +122,44 @@ class Consumer:
 
     # -- settling (called by sessions)
 
-    def acknowledge(self, seq: int) -> None:
+    def acknowledge(self, seq: int, delivery: int = 1) -> None:
         """One message is done; durable with the batch that is open when `settle` is called.
 
+        Args:
+            seq: its number.
+            delivery: which of its deliveries is meant: an earlier one, since returned, is no longer held.
+
         Raises:
             NotHeldError: this consumer does not hold it.
         """
-        if self.unacknowledged.pop(seq, None) is None:
+        if self.unacknowledged.get(seq) != delivery:
             raise NotHeldError(f"message {seq} is not out with this subscription")
+        del self.unacknowledged[seq]
         self._acknowledged.append(seq)
 
-    def up_to(self, seq: int) -> list[int]:
+    def acknowledge_all(self, seqs: list[int]) -> None:
+        """Messages that `up_to` found are done."""
+        for seq in seqs:
+            del self.unacknowledged[seq]
+        self._acknowledged += seqs
+
+    def just(self, seq: int, delivery: int = 0) -> list[int]:
+        """One message, if it is held: as `up_to`, for acknowledgements that are not cumulative."""
+        if seq not in self.unacknowledged or delivery not in (0, self.unacknowledged[seq]):
+            raise NotHeldError(f"message {seq} is not out with this subscription")
+        return [seq]
+
+    def up_to(self, seq: int, delivery: int = 0) -> list[int]:
         """What a cumulative acknowledgement of `seq` covers: everything delivered before it, and itself.
+
+        Args:
+            seq: its number.
+            delivery: as in `acknowledge`; 0 when the peer can't say which.
 
         Raises:
             NotHeldError: this consumer does not hold it.
         """
-        if seq not in self.unacknowledged:
-            raise NotHeldError(f"message {seq} is not out with this subscription")
+        self.just(seq, delivery)
         covered = []
         for held in self.unacknowledged:
             covered.append(held)

@@ -120,6 +120,8 @@ class Dispatcher:
                 ready.rotate(-1)
 
     def _share(self, consumer: Consumer) -> int:
+        if consumer.counts_bytes:
+            return 1  # its window may be full after any message
         room = consumer.credit
         waiting = len(self._ready)
         if waiting > 1:

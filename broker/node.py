@@ -139,9 +139,20 @@ class Node:
             raise InUseError(f"queue '{name}' has {statistics.consumers} consumers")
         del self.queues[name]
         queue.close("queue deleted")
+        for pattern in queue.log.definition.get("bindings", ()):
+            self.topics.unbind(pattern, queue.log)
         self.store.drop_log(queue.log)
         self.store.want()
         return owed
+
+    def bind(self, queue: Queue, pattern: str) -> None:
+        """From now on, messages to topics under `pattern` go to this queue too. Durable with the open batch."""
+        definition = queue.log.definition
+        bindings = list(definition.get("bindings", ()))
+        if pattern not in bindings:
+            bindings.append(pattern)
+            self.store.redefine(queue.log, {**definition, "bindings": bindings})
+            self.topics.bind(pattern, queue.log)
 
     # -- topics
 
@@ -273,5 +284,7 @@ class Node:
                 queue = Queue(self, str(definition["name"]), log, log.cursors[0], in_flight_max)
                 queue.auto_delete = bool(definition.get("auto_delete"))
                 self.queues[queue.name] = queue
+                for pattern in definition.get("bindings", ()):
+                    self.topics.bind(str(pattern), log)
             elif definition.get("kind") == "topic":
                 self.topics.recovered(log, definition, in_flight_max)

@@ -139,6 +139,7 @@ class TopicRoutes:
         self._buffers: dict[str, list[TopicSubscription]] = {}
         self._logs: dict[str, TopicLog] = {}
         self._durable: dict[str, DurableSubscription] = {}
+        self._bound: dict[str, list[Log]] = {}
         self._found: dict[str, tuple[tuple[TopicSubscription, ...], tuple[Log, ...]]] = {}
 
     def find(self, name: str) -> tuple[tuple[TopicSubscription, ...], tuple[Log, ...]]:
@@ -150,6 +151,10 @@ class TopicRoutes:
                 b for pattern, subs in self._buffers.items() if _match(pattern.split("."), words) for b in subs
             )
             logs = tuple(t.log for pattern, t in self._logs.items() if _match(pattern.split("."), words))
+            bound = [
+                log for pattern, bound in self._bound.items() if _match(pattern.split("."), words) for log in bound
+            ]
+            logs += tuple(dict.fromkeys(bound))  # once, however many of its patterns match
             if len(self._found) >= _MATCHES_CACHED_MAX:
                 self._found.clear()
             found = self._found[name] = buffers, logs
@@ -157,7 +162,7 @@ class TopicRoutes:
 
     def topics(self) -> Iterator[tuple[str, int, int]]:
         """(pattern, non-durable subscriptions, durable ones) of every pattern."""
-        for pattern in sorted(self._buffers.keys() | self._logs.keys()):
+        for pattern in sorted(self._buffers.keys() | self._logs.keys() | self._bound.keys()):
             durable = self._logs[pattern].subscriptions if pattern in self._logs else ()
             yield pattern, len(self._buffers.get(pattern, ())), len(durable)
 
@@ -172,6 +177,18 @@ class TopicRoutes:
         subscriptions.remove(subscription)
         if not subscriptions:
             del self._buffers[pattern]
+        self._found.clear()
+
+    def bind(self, pattern: str, log: Log) -> None:
+        """Messages under a pattern go to the log of a queue too."""
+        self._bound.setdefault(pattern, []).append(log)
+        self._found.clear()
+
+    def unbind(self, pattern: str, log: Log) -> None:
+        """No longer."""
+        self._bound[pattern].remove(log)
+        if not self._bound[pattern]:
+            del self._bound[pattern]
         self._found.clear()
 
     def durable(self, name: str) -> DurableSubscription | None:

@@ -40,7 +40,7 @@ from segue.protocols.stomp.headers import (
 from segue.protocols.stomp.heart_beat import negotiate_heart_beat
 from segue.protocols.stomp.route import Route
 from segue.protocols.stomp.state import Action, Signal
-from segue.protocols.stomp.subscription import StompSubscription
+from segue.protocols.stomp.subscription import StompSubscription, read_delivery
 
 if TYPE_CHECKING:
     from segue.broker.session import Session, Subscription
@@ -56,6 +56,7 @@ _CODES: Final[dict[type[BrokerError], ErrorCode]] = {
     NotHeldError: ErrorCode.UNKNOWN_ACK,
     ShuttingDownError: ErrorCode.SHUTTING_DOWN,
 }
+_DIGITS_MAX: Final = 20
 _DUPLICATE: Final = b"\nduplicate:true"
 
 
@@ -172,6 +173,10 @@ class Commands:
         destination = parse_destination(
             head.destination, Use.SEND, routing_type=options.routing_type, dialect=self._dialect
         )
+        if options.queue.exclusive:
+            raise _not_supported("'exclusive' on SEND")
+        if destination.kind is DestinationKind.QUEUE and options.queue.auto_delete:
+            self._node.declare_queue(destination.name, auto_delete=True)
         target = self._target(destination, head.destination)
         publish: Callable[[bytes], object] = target.append if type(target) is Queue else target.publish
         if isinstance(target, Topic):
@@ -252,6 +257,8 @@ class Commands:
             self._subscribe_queue(options, destination, text, key)
 
     def _subscribe_queue(self, options: SubscribeOptions, destination: Destination, text: str, key: str) -> None:
+        if options.no_local:
+            raise _not_supported("'no-local' on a queue")
         queue = self._queue_to_read(options, destination, text)
         if options.browser:
             self._add(key, text, AckMode.AUTO, queue.log.id, None, options.id)
@@ -280,9 +287,14 @@ class Commands:
         return target
 
     def _subscribe_topic(self, options: SubscribeOptions, destination: Destination, text: str, key: str) -> None:
+        if options.browser:
+            raise _not_supported("'browser' on a topic")
         pattern = destination.name
         durable = name_durable_subscription(options, pattern, self._client_id)
         window = options.window_bytes or 0
+        if options.queue_name is not None:
+            self._subscribe_bound(options, pattern, text, key, transient=durable is None)
+            return
         if durable is None:
 
             def begin(sink: StompSubscription) -> Subscription:
@@ -297,7 +309,7 @@ class Commands:
 
             self._add(key, text, options.ack, -1, begin, options.id)
             return
-        name = options.queue_name or _durable_key(durable.client_id or durable.topic or "", durable.name)
+        name = _durable_key(durable.client_id or durable.topic or "", durable.name)
 
         def begin_durable(sink: StompSubscription) -> Subscription:
             return self._session.subscribe_durable(
@@ -305,6 +317,21 @@ class Commands:
             )
 
         self._add(key, text, options.ack, 0, begin_durable, options.id)
+
+    def _subscribe_bound(
+        self, options: SubscribeOptions, pattern: str, text: str, key: str, *, transient: bool
+    ) -> None:
+        """RabbitMQ's `x-queue-name`: a queue of that name that messages to the topic go to; consumers may share it."""
+        queue = self._node.declare_queue(options.queue_name or "", auto_delete=transient)
+        self._node.bind(queue, pattern)
+
+        def begin(sink: StompSubscription) -> Subscription:
+            return self._session.subscribe_queue(
+                queue, sink, prefetch=options.prefetch, settles=sink.settles, window_bytes=options.window_bytes or 0
+            )
+
+        self._add(key, text, options.ack, queue.log.id, begin, options.id)
+        self._by_id[key].bound_queue = queue.name
 
     def _add(
         self,
@@ -333,7 +360,9 @@ class Commands:
             raise StompProtocolError(ErrorCode.UNKNOWN_SUBSCRIPTION, f"There is no subscription '{quote(key or '')}'")
         if sink is not None:
             self._end(sink)
-        if options.durable_name is not None:
+        if sink is not None and sink.bound_queue and options.durable:
+            self._node.delete_queue(sink.bound_queue)
+        elif options.durable_name is not None:
             self._session.delete_durable(_durable_key(self._client_id or "", options.durable_name))
         elif options.durable:
             text = options.destination or (sink.destination if sink is not None else None)
@@ -360,12 +389,12 @@ class Commands:
 
     def _acknowledge(self, frame: Frame, *, returning: bool) -> bytes | None:
         options = read_ack(frame.headers, self._stomp.version, frame.command)
-        sink, seq = self._find_message(options)
+        sink, seq, delivery = self._find_message(options)
         of_node = sink.of_node
         if of_node is None or sink.mode is AckMode.AUTO:
             return frame.receipt  # harmless: nothing waits for it
         consumer = of_node.consumer
-        seqs = consumer.up_to(seq) if sink.mode is AckMode.CLIENT else [seq]
+        seqs = consumer.up_to(seq, delivery) if sink.mode is AckMode.CLIENT else consumer.just(seq, delivery)
         if options.transaction is not None:
             transaction = self._transaction(options.transaction)
             if returning and options.requeue:
@@ -378,23 +407,23 @@ class Commands:
         if returning and options.requeue:
             consumer.dispatcher.give_back(consumer.take_out(seqs), consumer)
         else:
-            for one in seqs:
-                consumer.acknowledge(one)
+            consumer.acknowledge_all(seqs)
             consumer.settle()
         return frame.receipt
 
-    def _find_message(self, options: AckOptions) -> tuple[StompSubscription, int]:
+    def _find_message(self, options: AckOptions) -> tuple[StompSubscription, int, int]:
+        """The subscription, the sequence number and which delivery of it; 0 where the client can't say."""
         if options.ack_id is not None:
-            number, _, seq = options.ack_id.partition("-")
+            number, _, rest = options.ack_id.partition("-")
             sink = self._stomp.subscriptions.get(number.encode())
-            if sink is not None and seq.isascii() and seq.isdigit():
-                return sink, int(seq)
+            if sink is not None:
+                return sink, *read_delivery(rest.encode())
         elif options.message_id is not None:
             prefix, dash, seq = options.message_id.rpartition("-")
-            if seq.isascii() and seq.isdigit():
+            if seq.isascii() and seq.isdigit() and len(seq) < _DIGITS_MAX:
                 for sink in self._candidates(options):
                     if sink.message_prefix == prefix + dash and sink.holds(int(seq)):
-                        return sink, int(seq)
+                        return sink, int(seq), 0
         what = options.ack_id if options.ack_id is not None else options.message_id
         raise StompProtocolError(ErrorCode.UNKNOWN_ACK, f"Message '{quote(what or '')}' is not out on this connection")
 
@@ -431,6 +460,10 @@ class Commands:
     def _say_goodbye(self, frame: Frame) -> None:
         self._stomp.connection.reason = "disconnected"
         self._stomp.finish()
+
+
+def _not_supported(what: str) -> StompProtocolError:
+    return StompProtocolError(ErrorCode.NOT_SUPPORTED, f"Segue does not have {what}")
 
 
 def _durable_key(owner: str, name: str) -> str:

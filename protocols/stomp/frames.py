@@ -31,8 +31,8 @@ __all__ = [
     "connected",
     "encode_block",
     "error",
-    "message_payload_prefix",
     "negotiate",
+    "payload_prefix",
     "read_block",
     "receipt",
     "recode_block",
@@ -52,9 +52,6 @@ BROKER_HEADERS: Final = frozenset(
 # What is said to the broker alone.
 _SENDER_HEADERS: Final = frozenset({"receipt", "transaction", "content-length"})
 _LEFT_OUT: Final = BROKER_HEADERS | _SENDER_HEADERS
-
-# Enough for a producer whose bodies differ a little; one with bodies of every size gains nothing from more.
-_PREFIXES_MAX: Final = 64
 
 
 class Frame:
@@ -94,7 +91,7 @@ class Frame:
 class SendHead:
     """The head of a SEND frame, shared by all SENDs of a connection that differ only in receipt and body.
 
-    Never changed once made, but for `route` and `prefixes`.
+    Never changed once made, but for `route`.
 
     Attributes:
         destination: decoded.
@@ -104,10 +101,9 @@ class SendHead:
         transaction: the transaction's name, decoded.
         plain: the block reads the same in every version of STOMP.
         route: free for the session, to remember what it found for the destination.
-        prefixes: payload prefixes by body length; kept by message_payload_prefix.
     """
 
-    __slots__ = ("block", "destination", "headers", "plain", "prefixes", "route", "transaction")
+    __slots__ = ("block", "destination", "headers", "plain", "route", "transaction")
 
     def __init__(self, headers: dict[str, str], block: bytes) -> None:
         self.destination: Final = headers["destination"]
@@ -117,7 +113,6 @@ class SendHead:
         # In 1.2's escaping a raw CR or a second colon can't stand in a line, so only a backslash makes versions differ.
         self.plain: Final = b"\\" not in block
         self.route: object | None = None
-        self.prefixes: dict[int, bytes] | None = None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SendHead):
@@ -130,17 +125,9 @@ class SendHead:
         return f"SendHead({self.headers!r}, {self.block!r})"
 
 
-def message_payload_prefix(head: SendHead, body_length: int) -> bytes:
-    """Return what stands before the body in a message's payload; remembered for the lengths used of late."""
-    prefixes = head.prefixes
-    if prefixes is None:
-        prefixes = head.prefixes = {}
-    prefix = prefixes.get(body_length)
-    if prefix is None:
-        if len(prefixes) >= _PREFIXES_MAX:
-            prefixes.clear()
-        prefix = prefixes[body_length] = b"%bcontent-length:%d\n\n" % (head.block, body_length)
-    return prefix
+def payload_prefix(block: bytes, body_length: int) -> bytes:
+    """Return what stands before the body in a message's payload: its block, the length, and a blank line."""
+    return b"%bcontent-length:%d\n\n" % (block, body_length)
 
 
 class MessageHead:

@@ -19,7 +19,7 @@ __all__ = ["RECEIVE_GRACE", "HeartBeat", "negotiate_heart_beat", "read_heart_bea
 # interval, and brokers that allow less cut off healthy clients.
 RECEIVE_GRACE: Final = 2
 
-_PAIR: Final = re.compile(r"([0-9]{1,18}),([0-9]{1,18})", re.ASCII)
+_PAIR: Final = re.compile(r" *([0-9]{1,18}) *, *([0-9]{1,18}) *", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def read_heart_beat(text: str | None) -> tuple[int, int]:
     """
     if text is None:
         return 0, 0
-    match = _PAIR.fullmatch(text.replace(" ", ""))
+    match = _PAIR.fullmatch(text)
     if match is None:
         problem = f"'{quote(text)}' is not two numbers of milliseconds with a comma between them, such as 10000,10000"
         raise StompProtocolError(ErrorCode.BAD_HEART_BEAT, problem)

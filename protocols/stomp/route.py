@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from segue.broker.message import PERSISTENT, prefix
+from segue.protocols.stomp.frames import payload_prefix
 
 __all__ = ["Route", "Target"]
 
@@ -82,6 +83,6 @@ class Route:
         """The bytes that messages with this head and length of body have in common, and the checksum over them."""
         if len(self.commons) >= _COMMONS_MAX:
             self.commons.clear()
-        headers = b"%bcontent-length:%d\n\n" % (self._block, body_length)
+        headers = payload_prefix(self._block, body_length)
         common = self.commons[body_length] = prefix(self._now_ms, headers, self._flags)
         return common

@@ -309,16 +309,12 @@ class StompSession:
                 self._failed_receipt = receipt
                 number, _, seq = ack_id.partition(b"-")
                 subscription = subscriptions.get(number)
-                if subscription is None or subscription.of_node is None or not seq.isdigit():
-                    raise StompProtocolError(
-                        ErrorCode.UNKNOWN_ACK, "No message with this ack id is out on this connection"
-                    )
-                consumer = subscription.of_node.consumer
-                if subscription.mode is AckMode.CLIENT_INDIVIDUAL:
-                    consumer.acknowledge(int(seq))
-                elif subscription.mode is AckMode.CLIENT:
-                    for covered in consumer.up_to(int(seq)):
-                        consumer.acknowledge(covered)
+                if subscription is None or subscription.of_node is None:
+                    raise StompProtocolError(ErrorCode.UNKNOWN_ACK, "No such message is out on this connection")
+                if subscription.mode is AckMode.CLIENT_INDIVIDUAL and seq.isdigit():
+                    subscription.of_node.consumer.acknowledge(int(seq))
+                else:
+                    subscription.acknowledge(seq)
                 settled[subscription] = None
                 if receipt is not None:
                     receipts.append(receipt)

@@ -1,7 +1,8 @@
 """A STOMP subscription: turns deliveries into MESSAGE frames, and ack ids back into messages.
 
-The ack id is `<number of the subscription>-<sequence number>`, the message id `<log>-<sequence number>`: both can be
-read back without a table, so a delivery costs one formatting and one dict entry, which its acknowledgement removes.
+The ack id is `<number of the subscription>-<sequence number>`, from the second delivery on with `.<delivery>` behind it;
+the message id is `<log>-<sequence number>`. Both can be read back without a table, so a delivery costs one formatting
+and one dict entry, which its acknowledgement removes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from segue.broker.message import HEADERS_AT
+from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
 from segue.protocols.stomp.frames import MessageHead, Version, encode_block, recode_block, recode_payload
 from segue.protocols.stomp.headers import AckMode
 
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
     from segue.broker.session import Subscription
     from segue.protocols.stomp.session import StompSession
 
-__all__ = ["StompSubscription"]
+__all__ = ["StompSubscription", "read_delivery"]
+
+_ACK_ID_BYTES_MAX: Final = 40
+"""Two numbers of 64 bits and a dot; to read longer ones takes quadratic time, and at 4,300 digits Python refuses."""
 
 _SEQ: Final = b"\x00"
 """Stands for the sequence number while a template is made; no octet of a head."""
@@ -27,12 +32,13 @@ class StompSubscription:
 
     Attributes:
         number: bytes before the `-` in its ack ids.
+        bound_queue: the queue behind a topic subscription that has one of its own name.
         of_node: the subscription in the node's session; None once it has ended.
     """
 
     __slots__ = (
-        "_first", "_head", "_maybe", "_message_prefix", "_session", "_two", "_version", "destination", "id",
-        "mode", "number", "of_node",
+        "_first", "_head", "_maybe", "_message_prefix", "_session", "_two", "_version", "bound_queue", "destination",
+        "id", "mode", "number", "of_node",
     )  # fmt: skip
 
     def __init__(self, session: StompSession, number: int, sub_id: str | None, destination: str, mode: AckMode) -> None:
@@ -45,6 +51,7 @@ class StompSubscription:
         self._version = version
         self._two = version is Version.V1_2 and mode is not AckMode.AUTO
         self._head = MessageHead(version, sub_id, mode is not AckMode.AUTO)
+        self.bound_queue = ""
         self.of_node: Subscription | None = None
 
     def number_messages(self, log_id: int) -> None:
@@ -63,6 +70,21 @@ class StompSubscription:
     def message_prefix(self) -> str:
         """What its message ids begin with."""
         return self._message_prefix.decode()
+
+    def acknowledge(self, text: bytes) -> None:
+        """An ACK whose ack id goes on with `text` behind the subscription's number.
+
+        Raises:
+            StompProtocolError: there is no such message, or this delivery of it is over.
+            NotHeldError: likewise.
+        """
+        seq, delivery = read_delivery(text)
+        assert self.of_node is not None
+        consumer = self.of_node.consumer
+        if self.mode is AckMode.CLIENT:
+            consumer.acknowledge_all(consumer.up_to(seq, delivery))
+        elif self.mode is AckMode.CLIENT_INDIVIDUAL:
+            consumer.acknowledge(seq, delivery)
 
     def holds(self, seq: int) -> bool:
         """True when this message is out with it, or when nothing is ever out for long (auto)."""
@@ -98,8 +120,8 @@ class StompSubscription:
 
     def deliver_again(self, seq: int, record: bytes, deliveries: int) -> None:
         """See `Sink`."""
-        number = b"%d" % seq
-        start = self._head.encode(self._message_prefix + number, self.number + b"-" + number, deliveries, True)
+        ack_id = b"%b-%d.%d" % (self.number, seq, deliveries)
+        start = self._head.encode(self._message_prefix + b"%d" % seq, ack_id, deliveries, True)
         self._session.put_frames([start + recode_payload(record[HEADERS_AT:], self._version) + b"\0"])
         if not self.settles:
             self._session.sent_unasked(self, 1)
@@ -117,6 +139,18 @@ class StompSubscription:
     def cancelled(self, reason: str) -> None:
         """See `Sink`."""
         self._session.subscription_cancelled(self, reason)
+
+
+def read_delivery(text: bytes) -> tuple[int, int]:
+    """The sequence number and which delivery of it, from the end of an ack id: `12`, or `12.3` for the third one.
+
+    Raises:
+        StompProtocolError: it is no ack id of ours.
+    """
+    seq, dot, delivery = text.partition(b".")
+    if len(text) > _ACK_ID_BYTES_MAX or not seq.isdigit() or (dot and not delivery.isdigit()):
+        raise StompProtocolError(ErrorCode.UNKNOWN_ACK, "No such message is out on this connection")
+    return int(seq), int(delivery) if dot else 1
 
 
 def _template(head: bytes) -> bytes:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from segue.protocols.stomp.destination import NAME_BYTES_MAX, Dialect, Use, parse_destination
 from segue.protocols.stomp.errors import StompProtocolError, quote
 from segue.protocols.stomp.escaping import escape_name, escape_value, unescape
-from segue.protocols.stomp.frames import Version, encode_block, message_payload_prefix, read_block, recode_payload
+from segue.protocols.stomp.frames import Version, encode_block, payload_prefix, read_block, recode_payload
 from segue.protocols.stomp.header_rules import RULES
 from segue.protocols.stomp.headers import read_ack, read_connect, read_send, read_subscribe, read_unsubscribe
 from segue.protocols.stomp.heart_beat import negotiate_heart_beat, read_heart_beat
@@ -75,7 +75,7 @@ def test_a_message_keeps_its_headers_from_version_to_version(
     lines = [f"{escape_name(name, sender)}:{escape_value(value, sender)}" for name, value in headers]
     (event,) = connect(sender).receive_data(frame_of("SEND", "destination:/queue/a", *lines))
     assert event[0] == SEND
-    payload = message_payload_prefix(event[1], 3) + b"a\0b"
+    payload = payload_prefix(event[1].block, 3) + b"a\0b"
     (copy,) = connect(receiver).receive_data(b"SEND\n" + recode_payload(payload, receiver) + b"\0")
     assert copy[0] == SEND
     assert copy[3] == b"a\0b"

@@ -1,6 +1,6 @@
 """A STOMP subscription: turns deliveries into MESSAGE frames, and ack ids back into messages.
 
-The ack id is `<number of the subscription>-<sequence number>`, from the second delivery on with `.<delivery>` behind it;
+The ack id is `<number of the subscription>-<sequence number>`, and from the second delivery on `.<delivery>` behind it;
 the message id is `<log>-<sequence number>`. Both can be read back without a table, so a delivery costs one formatting
 and one dict entry, which its acknowledgement removes.
 """

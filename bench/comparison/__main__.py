@@ -45,7 +45,9 @@ def _run(args: argparse.Namespace, records: Path) -> None:
     given = {name: value for name in ("rounds", "depth") if (value := getattr(args, name)) is not None}
     scenarios = frozenset(args.scenarios) if args.scenarios else None
     extent = Extent(**{**chosen, **given, "scenarios": scenarios})
-    run_campaign(args.peers, extent, args.directory / "brokers", lambda record: append_record(records, record))
+    directory = args.directory / "brokers"
+    peers = [PEERS[name](directory) for name in args.peers]
+    run_campaign(peers, extent, directory, lambda record: append_record(records, record))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -90,6 +90,7 @@ class Arena:
         """Emit a record."""
         self._emit(Record(self.peer.name, scenario, self.round_number, values, error))
 
-    def drain(self, target: Target) -> None:
+    def drain(self, target: Target, messages: int) -> None:
         """Take off what a publish run left, so that the next run is measured on a broker with empty queues."""
-        run_bench("consume --idle-seconds 1 --seconds 120", target)
+        if messages:
+            run_bench(f"consume --messages {messages} --idle-seconds 10 --seconds 120", target)

@@ -13,7 +13,6 @@ from segue.bench.comparison.long_scenarios import deep_queue, idle_connections, 
 from segue.bench.comparison.machine import describe_machine
 from segue.bench.comparison.records import Record
 from segue.bench.comparison.scenarios import DEEP, IDLE, MANY_QUEUES, ROUND_SCENARIOS, SHALLOW_DRAIN
-from segue.bench.peers import PEERS
 from segue.bench.peers.peer import Peer, PeerError
 
 __all__ = ["LONG_SCENARIOS", "Extent", "run_campaign"]
@@ -34,6 +33,7 @@ class Extent:
         deep_seconds: limit for filling it, and for draining it.
         queues, each: of the many queues.
         connections: idle ones.
+        settle_seconds: how long a broker is left alone before its memory is read.
         shallow: messages of the drain that the deep one is compared with.
         scenarios: names of what is measured; None for all.
     """
@@ -45,6 +45,7 @@ class Extent:
     queues: int = 10_000
     each: int = 10
     connections: int = 1000
+    settle_seconds: float = 10.0
     shallow: int = 250_000
     scenarios: frozenset[str] | None = None
 
@@ -53,20 +54,19 @@ class Extent:
         return self.scenarios is None or scenario in self.scenarios
 
 
-def run_campaign(names: Sequence[str], extent: Extent, directory: Path, emit: Callable[[Record], None]) -> None:
+def run_campaign(peers: Sequence[Peer], extent: Extent, directory: Path, emit: Callable[[Record], None]) -> None:
     """Measure these brokers.
 
     Args:
-        names: of `PEERS`.
+        peers: none of them running.
         extent: how much.
-        directory: where brokers keep their files meanwhile: it has to be on the disk that is meant.
+        directory: on the disk that is meant, which is where the brokers keep their files.
         emit: takes each record as it is made.
 
     Raises:
         PeerError: one of them is not installed, which is found before anything is measured.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    peers = [PEERS[name](directory) for name in names]
     described = {
         peer.name: {"title": peer.title, "version": peer.version(), "durability": peer.durability} for peer in peers
     }
@@ -104,9 +104,9 @@ def _run_round(arena: Arena, extent: Extent) -> None:
             continue
         wanted = scenario if extent.seconds is None else scenario.shortened(extent.seconds)
         queues = arena.new_queues(wanted.queues)
-        arena.measure(wanted.name, wanted.words, queues)
+        values = arena.measure(wanted.name, wanted.words, queues)
         if wanted.words.startswith("publish"):
-            arena.drain(queues)
+            arena.drain(queues, values.get("confirmed", 0))
     if extent.has(SHALLOW_DRAIN):
         shallow_drain(arena, extent.shallow)
 
@@ -117,4 +117,4 @@ def _run_long(arena: Arena, scenario: str, extent: Extent) -> None:
     elif scenario == MANY_QUEUES:
         many_queues(arena, extent.queues, extent.each)
     else:
-        idle_connections(arena, extent.connections)
+        idle_connections(arena, extent.connections, extent.settle_seconds)

@@ -22,15 +22,14 @@ from segue.bench.target import Target
 __all__ = ["deep_queue", "first_delivery_seconds", "idle_connections", "many_queues", "shallow_drain"]
 
 _BLOCK = 250_000
-_SETTLE_SECONDS = 10.0
 _FIRST_DELIVERY_SECONDS = 600.0
 
 
 def shallow_drain(arena: Arena, messages: int) -> None:
     """How fast a queue of this length is taken off: what the drain of a deep one is compared with."""
     queue = arena.new_queues()
-    arena.measure(f"{SHALLOW_DRAIN}-fill", f"publish --messages {messages} --seconds 120", queue)
-    arena.measure(SHALLOW_DRAIN, "consume --seconds 120", queue)
+    filled = arena.measure(f"{SHALLOW_DRAIN}-fill", f"publish --messages {messages} --seconds 120", queue)
+    arena.measure(SHALLOW_DRAIN, f"consume --messages {filled.get('confirmed', 0)} --seconds 120", queue)
 
 
 def deep_queue(arena: Arena, messages: int, limit_seconds: float) -> None:
@@ -49,7 +48,8 @@ def deep_queue(arena: Arena, messages: int, limit_seconds: float) -> None:
         return
     _restart(arena, f"{DEEP}-restart-clean", queue, arena.peer.stop)
     _restart(arena, f"{DEEP}-restart-killed", queue, lambda: _kill(arena.peer))
-    arena.measure(f"{DEEP}-drain", f"consume --idle-seconds 10 {limit}", queue)
+    # Until nothing comes any more, not until a number is reached: a message too many is a fault, too.
+    arena.measure(f"{DEEP}-drain", f"consume --idle-seconds 5 {limit}", queue)
 
 
 def many_queues(arena: Arena, count: int, each: int) -> None:
@@ -66,16 +66,16 @@ def many_queues(arena: Arena, count: int, each: int) -> None:
     arena.measure(f"{MANY_QUEUES}-drain", consume, queues)
 
 
-def idle_connections(arena: Arena, count: int) -> None:
+def idle_connections(arena: Arena, count: int, settle_seconds: float) -> None:
     """What a connection with a subscription on an empty queue costs in memory."""
     queues = arena.new_queues(10)
-    time.sleep(_SETTLE_SECONDS)
+    time.sleep(settle_seconds)
     before = resident_bytes(arena.peer.pids())
     command = bench_command(f"connections --connections {count} --hold-seconds 3600", queues)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as held:  # noqa: S603 - the command is ours
         assert held.stdout is not None
         opened: dict[str, Any] = json.loads(held.stdout.readline() or '{"connections": 0, "error": "no answer"}')
-        time.sleep(_SETTLE_SECONDS)
+        time.sleep(settle_seconds)
         after = resident_bytes(arena.peer.pids())
         held.terminate()
     number = opened["connections"]

@@ -89,4 +89,6 @@ def test_a_refused_login_is_the_brokers_words_and_an_exit_code(
     figures = bench("publish", "--messages", "1")
     assert figures["exit_code"] == 1
     assert figures["error"].startswith("ERROR: ")
-    assert StompClient(module_broker.address).connect().command == "CONNECTED"
+    # And nobody else is shut out by that.
+    with StompClient(module_broker.address) as client:
+        assert client.connect().command == "CONNECTED"

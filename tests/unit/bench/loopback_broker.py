@@ -1,15 +1,21 @@
 """A broker of a few lines, in memory, on a loopback port: it can be told to lose, repeat and reorder messages.
 
 It shows that the load generator counts right, and that its checks find what they are for. It is no model of a broker.
+
+    python -m tests.unit.bench.loopback_broker PORT FILE
+
+runs it as a process that finds the messages in FILE again when it is started again, those that were taken as well.
 """
 
 from __future__ import annotations
 
 import re
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from segue.bench.target import Target
 
@@ -36,18 +42,31 @@ class LoopbackBroker:
         fault: what is done to the messages that wait when a consumer subscribes.
         refuse: an ERROR is the answer to this command.
         silent: no receipt is ever given for SEND.
+        port: where it listens, 0 for any.
+        kept: a file with the messages of all queues.
     """
 
-    def __init__(self, fault: Callable[[Bodies], Bodies] | None = None, refuse: str = "", silent: bool = False) -> None:
+    def __init__(
+        self,
+        fault: Callable[[Bodies], Bodies] | None = None,
+        refuse: str = "",
+        silent: bool = False,
+        port: int = 0,
+        kept: Path | None = None,
+    ) -> None:
         self._fault = fault
         self._refuse = refuse
         self._silent = silent
         self._lock = threading.Lock()
         self._subscribers: dict[str, tuple[socket.socket, str]] = {}
         self._deliveries = 0
+        self._kept = kept
         self.waiting: dict[str, Bodies] = {}
+        for line in kept.read_bytes().splitlines() if kept is not None and kept.exists() else ():
+            queue, _, body = line.partition(b" ")
+            self.waiting.setdefault(queue.decode(), []).append(body)
         self.acknowledged: list[str] = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self.listener.getsockname()[1]
 
     def accept(self) -> None:
@@ -79,6 +98,9 @@ class LoopbackBroker:
             return receipt + self._subscribe(peer, headers)
         if command == "SEND":
             self._publish(headers["destination"], body)
+            if self._kept is not None:
+                with self._kept.open("ab") as file:
+                    file.write(headers["destination"].encode() + b" " + body + b"\n")
             return b"" if self._silent else receipt
         return receipt
 
@@ -122,3 +144,7 @@ def loopback_broker(
         broker.listener.shutdown(socket.SHUT_RDWR)
         broker.listener.close()
         acceptor.join()
+
+
+if __name__ == "__main__":
+    LoopbackBroker(port=int(sys.argv[1]), kept=Path(sys.argv[2])).accept()

@@ -56,9 +56,9 @@ def test_a_second_sigterm_ends_the_daemon_at_once_and_keeps_every_confirmation(
     client = broker.client()
     client.publish_confirmed("/queue/kept", b"kept")
     broker.signal(signal.SIGTERM)
-    broker.wait_for_log(r"(?i)drain|stopping|SIGTERM")
+    broker.wait_for_log("signal=SIGTERM")
     broker.signal(signal.SIGTERM)
-    assert broker.wait(5.0) == 0, broker.log
+    assert broker.wait(5.0) in (0, 128 + signal.SIGTERM), broker.log
     broker.start()
     other = broker.client()
     other.subscribe("/queue/kept")

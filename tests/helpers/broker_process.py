@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -236,9 +236,9 @@ class BrokerProcess:
         client.connect(version, **headers)
         return client
 
-    def raw_client(self) -> StompClient:
+    def raw_client(self, **options: Any) -> StompClient:
         """Return a client that has connected and said nothing; the end of the daemon closes it too."""
-        client = StompClient(self.address)
+        client = StompClient(self.address, **options)
         self._clients.append(client)
         return client
 

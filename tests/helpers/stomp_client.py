@@ -56,6 +56,7 @@ class StompClient:
 
     Args:
         address: Host and port of a STOMP listener.
+        source: The address to connect from, to be somebody else on a machine that has all of 127.0.0.0/8.
         receive_buffer_bytes: Size of the kernel's receive buffer, for tests of clients that do not read.
         patience_seconds: How long a read may wait before the test fails.
     """
@@ -64,6 +65,7 @@ class StompClient:
         self,
         address: Address,
         *,
+        source: str | None = None,
         receive_buffer_bytes: int | None = None,
         patience_seconds: float = _PATIENCE_SECONDS,
     ) -> None:
@@ -71,6 +73,8 @@ class StompClient:
         if receive_buffer_bytes is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         self.socket.settimeout(patience_seconds)
+        if source is not None:
+            self.socket.bind((source, 0))
         try:
             self.socket.connect(address)
         except OSError:

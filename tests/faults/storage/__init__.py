@@ -1,0 +1,1 @@
+"""Storage on a disk that crashes, tears, forgets, lies and fills up."""

@@ -86,7 +86,9 @@ def describe_queue(node: Node, queue: Queue, meter: RateMeter) -> dict[str, Any]
     row["auto_delete"] = queue.auto_delete
     row["exclusive_to"] = queue.owner
     row["fault"] = queue.cursor.fault
-    row["set_aside"] = [{"seq": seq, "reason": reason} for seq, reason in sorted(queue.cursor.quarantined.items())]
+    row["set_aside"] = [
+        {"first": first, "last": last, "reason": reason} for first, last, reason in queue.cursor.quarantined
+    ]
     row["consumed_by"] = [_consumer(node, consumer) for consumer in queue.dispatcher.consumers]
     return row
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from segue.bench import cli
+from segue.broker.exit_codes import ExitCode
 
 __all__ = ["add_arguments", "run"]
 
@@ -12,6 +13,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the scenarios."""
     cli.add_arguments(parser)
+    parser.set_defaults(exit_codes=(ExitCode.OK, ExitCode.REFUSED, ExitCode.USAGE, ExitCode.INTERRUPTED))
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,8 +6,8 @@ import argparse
 import json
 import sys
 
+from segue.broker.cli.arguments import COMMON_EXIT_CODES, add_action, add_json, add_place, read_settings
 from segue.broker.cli.failure import CommandFailure
-from segue.broker.cli.place import add_json, add_place, read_settings
 from segue.broker.cli.text import count
 from segue.broker.exit_codes import ExitCode
 
@@ -18,12 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-commands."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     text = "say every fault of the settings at once, each with its place"
-    check = actions.add_parser("check", help=text, description=text.capitalize() + ".")
-    check.set_defaults(run=_check)
+    check = add_action(actions, "check", text, _check, COMMON_EXIT_CODES)
     text = "every setting in force, with where it comes from"
-    show = actions.add_parser("show", help=text, description=text.capitalize() + ".")
+    show = add_action(actions, "show", text, _show, COMMON_EXIT_CODES)
     show.add_argument("--no-origin", action="store_true", help="leave out where the values come from")
-    show.set_defaults(run=_show)
     for action in (check, show):
         add_place(action)
         action.add_argument("--stomp", metavar="HOST:PORT", help="where to listen for STOMP (stomp.listen)")

@@ -7,6 +7,7 @@ import json
 import time
 from typing import Any
 
+from segue.broker.cli.arguments import CONTROL_EXIT_CODES, add_action
 from segue.broker.cli.control_client import add_control_arguments, connect
 from segue.broker.cli.failure import CommandFailure
 from segue.broker.cli.text import age, count, table
@@ -21,15 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-commands."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     text = "every connection that has logged in"
-    listing = actions.add_parser("list", help=text, description=text.capitalize() + ".")
-    add_control_arguments(listing)
-    listing.set_defaults(run=_list)
+    add_control_arguments(add_action(actions, "list", text, _list, CONTROL_EXIT_CODES))
     text = "close a connection; what it held goes back to its queues"
-    closing = actions.add_parser("close", help=text, description=text.capitalize() + ".")
+    closing = add_action(actions, "close", text, _close, CONTROL_EXIT_CODES)
     closing.add_argument("connection", metavar="CONNECTION", type=int, help="its number in `segue connection list`")
     closing.add_argument("--reason", metavar="TEXT", default="closed by an operator", help="what its client is told")
     add_control_arguments(closing)
-    closing.set_defaults(run=_close)
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from segue.broker.cli.arguments import add_json, add_place, read_settings
 from segue.broker.cli.failure import CommandFailure
-from segue.broker.cli.place import add_json, add_place, read_settings
 from segue.broker.exit_codes import ExitCode
 from segue.protocols.control.frames import ControlError, Reply, ReplyReader, request_line
 from segue.protocols.control.socket_path import socket_address

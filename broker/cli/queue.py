@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from segue.broker.cli.arguments import CONTROL_EXIT_CODES, add_action, whole
 from segue.broker.cli.control_client import ControlClient, add_control_arguments, connect
 from segue.broker.cli.failure import CommandFailure
 from segue.broker.cli.messages import message_text
@@ -36,13 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     declare.add_argument("--auto-delete", action="store_true", help="the queue goes with its last consumer")
     browse = _add(actions, "browse", "read messages without taking them", _browse, "QUEUE")
     browse.add_argument(
-        "--limit", metavar="N", type=_positive, default=10, help="most messages that are read (default: %(default)s)"
+        "--limit", metavar="N", type=whole(1), default=10, help="most messages that are read (default: %(default)s)"
     )
     browse.add_argument("--all", action="store_true", help="read every message that is ready, whatever --limit says")
     browse.add_argument(
         "--body-bytes",
         metavar="N",
-        type=_not_negative,
+        type=whole(0),
         default=_BODY_BYTES_SHOWN,
         help="how much of each body is shown (default: %(default)s; --full-bodies: all)",
     )
@@ -71,11 +72,6 @@ def _add_publish(actions: Any) -> None:
 
 
 def _add(actions: Any, name: str, text: str, action: Action, *positional: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    for word in positional:
-        parser.add_argument(word.lower(), metavar=word, help=f"name of the {word.lower()}")
-    add_control_arguments(parser)
-
     def run(arguments: argparse.Namespace) -> int:
         try:
             with connect(arguments) as client:
@@ -86,7 +82,8 @@ def _add(actions: Any, name: str, text: str, action: Action, *positional: str) -
             raise
         return ExitCode.OK
 
-    parser.set_defaults(run=run)
+    parser = add_action(actions, name, text, run, CONTROL_EXIT_CODES, *positional)
+    add_control_arguments(parser)
     return parser
 
 
@@ -115,7 +112,7 @@ def _show(arguments: argparse.Namespace, client: ControlClient) -> None:
     for name, value in zip(names, values, strict=True):
         print(f"{name.ljust(width)}  {printable(value)}")
     for damaged in queue["set_aside"]:
-        print(f"set aside: message {damaged['seq']}: {printable(damaged['reason'])}")
+        print(f"set aside: messages {damaged['first']} to {damaged['last']}: {printable(damaged['reason'])}")
     if queue["consumed_by"]:
         print("\n" + table(_CONSUMER_COLUMNS, map(_consumer_row, queue["consumed_by"]), right=(0, 3, 4)))
 
@@ -221,17 +218,3 @@ def _header(text: str) -> list[str]:
     if not colon or not name:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME:VALUE")
     return [name, value.removeprefix(" ")]
-
-
-def _positive(text: str) -> int:
-    return _whole(text, 1)
-
-
-def _not_negative(text: str) -> int:
-    return _whole(text, 0)
-
-
-def _whole(text: str, minimum: int) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < minimum:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum} on")
-    return int(text)

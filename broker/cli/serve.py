@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from segue.broker.cli.arguments import COMMON_EXIT_CODES
 from segue.broker.exit_codes import ExitCode
 from segue.broker.log_lines import LogLines
-from segue.broker.settings import Settings, SettingsError, load_settings
+from segue.broker.settings import Settings, SettingsError, extra_sections, load_settings
 
 if TYPE_CHECKING:
     from segue.broker.log_lines import Log
@@ -32,14 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML (see conf/segue.toml)")
     parser.add_argument("--data", metavar="DIR", help="data directory (storage.data_directory)")
     parser.add_argument("--stomp", metavar="HOST:PORT", help="where to listen for STOMP (stomp.listen)")
-    parser.set_defaults(run=run)
+    codes = (*COMMON_EXIT_CODES, *_EXIT_CODES.values(), ExitCode.LISTEN_FAILED, ExitCode.INTERNAL)
+    parser.set_defaults(run=run, exit_codes=codes)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve; returns the exit code."""
     flags = {"storage.data_directory": arguments.data, "stomp.listen": arguments.stomp}
     try:
-        settings = load_settings(arguments.config, os.environ, flags)
+        settings = load_settings(arguments.config, os.environ, flags, extra_sections())
     except SettingsError as error:
         print(error, file=sys.stderr)
         return ExitCode.SETTINGS
@@ -62,7 +64,7 @@ def _serve(settings: Settings, log: Log) -> int:
         daemon.run(settings, log)
     except BaseExceptionGroup as group:
         return _explain(_innermost(group), log)
-    except Exception as error:  # the one boundary of the process
+    except Exception as error:  # noqa: BLE001 - the one boundary of the process
         return _explain(error, log)
     return ExitCode.OK
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from segue.broker.cli.arguments import CONTROL_EXIT_CODES
 from segue.broker.cli.control_client import add_control_arguments, connect
 from segue.broker.cli.text import age, count, rate, size
 from segue.broker.exit_codes import ExitCode
@@ -17,6 +18,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
     add_control_arguments(parser)
+    parser.set_defaults(exit_codes=CONTROL_EXIT_CODES)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from segue.broker.cli.arguments import CONTROL_EXIT_CODES, add_action
 from segue.broker.cli.control_client import add_control_arguments, connect
 from segue.broker.cli.text import count, table
 from segue.broker.exit_codes import ExitCode
@@ -19,9 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-commands."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     text = "every pattern that somebody subscribes to, and the durable subscriptions"
-    listing = actions.add_parser("list", help=text, description=text.capitalize() + ".")
-    add_control_arguments(listing)
-    listing.set_defaults(run=_list)
+    add_control_arguments(add_action(actions, "list", text, _list, CONTROL_EXIT_CODES))
 
 
 def _list(arguments: argparse.Namespace) -> int:

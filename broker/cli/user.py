@@ -6,8 +6,8 @@ import argparse
 import json
 import sys
 
+from segue.broker.cli.arguments import add_action, add_json
 from segue.broker.cli.failure import CommandFailure
-from segue.broker.cli.place import add_json
 from segue.broker.exit_codes import ExitCode
 
 __all__ = ["add_arguments"]
@@ -17,9 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-commands."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     text = "hash a password, read from the terminal or from the first line of standard input"
-    hashing = actions.add_parser("hash", help=text, description=text.capitalize() + ".")
-    add_json(hashing)
-    hashing.set_defaults(run=_hash)
+    add_json(add_action(actions, "hash", text, _hash, (ExitCode.OK, ExitCode.USAGE, ExitCode.INTERRUPTED)))
 
 
 def _hash(arguments: argparse.Namespace) -> int:

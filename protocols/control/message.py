@@ -8,6 +8,7 @@ record.md). A message that is published here is the same, octet for octet, as on
 from __future__ import annotations
 
 import base64
+import codecs
 import re
 from collections.abc import Iterable
 from typing import Any, Final
@@ -25,7 +26,6 @@ RESERVED_HEADERS: Final = frozenset(
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", ":": "\\c", "\r": "\\r", "\0": " "})
 _MEANINGS: Final = {"\\n": "\n", "\\c": ":", "\\\\": "\\", "\\r": "\r"}
 _SEQUENCE: Final = re.compile(r"\\.?", re.DOTALL)
-_UTF8_LENGTH_MAX: Final = 4
 
 
 def header_block(destination: str, headers: Iterable[tuple[str, str]], body_length: int) -> bytes:
@@ -72,13 +72,11 @@ def show_body(body: bytes, bytes_max: int) -> dict[str, Any]:
 
 
 def _as_text(body: bytes, *, is_cut: bool) -> str | None:
-    # A cut may go through a character.
-    for left_out in range(min(_UTF8_LENGTH_MAX, len(body)) if is_cut else 1):
-        try:
-            return body[: len(body) - left_out].decode()
-        except UnicodeDecodeError:
-            continue
-    return None if body else ""
+    try:
+        # What a cut leaves of a character is held back by the decoder.
+        return codecs.getincrementaldecoder("utf-8")().decode(body, final=not is_cut)
+    except UnicodeDecodeError:
+        return None
 
 
 def _unescape(text: str) -> str:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from segue.broker.node import Node
     from segue.broker.settings import Control
 
-__all__ = ["ControlFrontend"]
+__all__ = ["ControlFrontend", "is_allowed"]
 
 _CONNECTIONS_MAX: Final = 32
 """People and scripts that look after one daemon at a time. Redis has no bound of its own for these; we keep
@@ -95,7 +95,7 @@ class ControlFrontend:
     def _refusal(self, connection: trio.socket.SocketType) -> ControlError | None:
         """Why this peer is not served."""
         pid, uid, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
-        if uid not in (0, os.geteuid()):
+        if not is_allowed(uid, os.geteuid()):
             self._log.warning("control.refused", reason="another account", uid=uid, pid=pid)
             return ControlError(ErrorCode.NOT_ALLOWED, "only root and the daemon's own account may use this socket")
         if self._open > _CONNECTIONS_MAX:
@@ -118,6 +118,11 @@ class ControlFrontend:
     def carried_out(self, request: Request) -> None:
         """For the log."""
         self._log.debug("control.request", command=request.do)
+
+
+def is_allowed(peer_uid: int, own_uid: int) -> bool:
+    """Whether a process of this account may use the socket."""
+    return peer_uid in (0, own_uid)
 
 
 class _Conversation:

@@ -1,0 +1,82 @@
+"""What many commands have in common: the flags that say which broker is meant, `--json`, how an action is declared."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from segue.broker.cli.failure import CommandFailure
+from segue.broker.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from segue.broker.settings import Settings
+
+__all__ = ["COMMON_EXIT_CODES", "CONTROL_EXIT_CODES", "add_action", "add_json", "add_place", "read_settings", "whole"]
+
+COMMON_EXIT_CODES: Final = (ExitCode.OK, ExitCode.USAGE, ExitCode.SETTINGS, ExitCode.INTERRUPTED)
+"""What any command may end with."""
+CONTROL_EXIT_CODES: Final = (*COMMON_EXIT_CODES, ExitCode.REFUSED, ExitCode.UNREACHABLE)
+"""What a command may end with that asks a daemon."""
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def add_action(
+    actions: Any, name: str, text: str, run: Run, exit_codes: tuple[ExitCode, ...], *words: str
+) -> argparse.ArgumentParser:
+    """Declare an action of a command.
+
+    Args:
+        actions: what `add_subparsers` gave.
+        name: of the action.
+        text: what it does, in a few words, lower case.
+        run: does it, and returns the exit code.
+        exit_codes: all that `run` may return or raise; for the documentation.
+        words: names of what is given without a flag.
+    """
+    description = text[0].upper() + text[1:] + "."
+    parser: argparse.ArgumentParser = actions.add_parser(name, help=text, description=description)
+    for word in words:
+        parser.add_argument(word.lower(), metavar=word, help=f"name of the {word.lower()}")
+    parser.set_defaults(run=run, exit_codes=exit_codes)
+    return parser
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags that say which broker is meant."""
+    parser.add_argument("--config", metavar="FILE", type=Path, help="the broker's settings (see conf/segue.toml)")
+    parser.add_argument("--data", metavar="DIR", help="the broker's data directory (storage.data_directory)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Declare `--json`."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+
+
+def read_settings(arguments: argparse.Namespace) -> Settings:
+    """The settings that the flags lead to.
+
+    Raises:
+        CommandFailure: they have faults.
+    """
+    from segue.broker.settings import SettingsError, load_settings
+
+    try:
+        flags = {"storage.data_directory": arguments.data, "stomp.listen": getattr(arguments, "stomp", None)}
+        return load_settings(arguments.config, os.environ, flags)
+    except SettingsError as error:
+        raise CommandFailure(ExitCode.SETTINGS, "settings", str(error)) from error
+
+
+def whole(minimum: int) -> Callable[[str], int]:
+    """A reader for flags that want a whole number from `minimum` on."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or int(text) < minimum:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum} on")
+        return int(text)
+
+    return read

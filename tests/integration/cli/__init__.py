@@ -1,0 +1,1 @@
+"""The commands of `segue`, against a real daemon."""

@@ -36,6 +36,10 @@ __all__ = ["JOURNAL_DIRECTORY", "NO_BATCH", "Journal", "file_name"]
 NO_BATCH: Final = 0xFFFF_FFFF_FFFF_FFFF
 """The `previous` of the first batch ever."""
 
+_NOW_SECONDS: Final = 0.0005
+"""How long the event loop waits for a small write itself: three times what a good disk takes."""
+_SKIPS_MAX: Final = 1024
+"""Batches that go to the thread at once after the disk was slow; doubled each time up to this."""
 _BUFFER_KEPT_BYTES: Final = 8 << 20
 _NO_SPACE_RETRY_SECONDS: Final = 0.5
 _SPARES_LOOK_SECONDS: Final = 1.0
@@ -79,6 +83,10 @@ class Journal:
         self._buffer = mmap.mmap(-1, 1 << 20)
         self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._closing = threading.Event()
+        # Size of a write that `write_now` has begun and the thread waits for; 0 for none.
+        self._unfinished = 0
+        self._skip_now = 0
+        self._patience = 1
         self._thread = threading.Thread(target=self._run, name="segue-journal", daemon=True)
         self.syncs = 0
         self.bytes_written = 0
@@ -101,6 +109,36 @@ class Journal:
         assert self._batch is None
         self._batch = batch
         self._queue.put(batch)
+
+    def write_now(self, batch: Batch) -> bool:
+        """As `submit`, for a small batch: write it here and wait a moment. True when it is durable already.
+
+        Otherwise it is under way, and reported by `serve`. A disk that is slow is not tried again for a while.
+        """
+        assert self._batch is None
+        if self._skip_now > 0 or self._failure is not None:
+            self._skip_now -= 1
+            self.submit(batch)
+            return False
+        try:
+            place = self._prepare(batch)
+        except BaseException as error:  # noqa: BLE001 - reported by `serve`
+            self._failure = error
+            place = None
+        if place is None:
+            self.submit(batch)
+            return False
+        done = self._begin(*place)
+        if done:
+            self._written(len(place[1]))
+            self._patience = 1
+            return True
+        self._patience = min(self._patience * 2, _SKIPS_MAX)
+        self._skip_now = self._patience
+        self._batch = batch
+        self._unfinished = len(place[1])
+        self._queue.put(batch)
+        return False
 
     async def serve(
         self, durable: Callable[[Batch], None], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -186,7 +224,10 @@ class Journal:
         while (batch := self._queue.get()) is not None:
             if self._failure is None:
                 try:
-                    self._write(batch)
+                    if self._unfinished:
+                        self._finish()
+                    else:
+                        self._write(batch)
                 except BaseException as error:  # noqa: BLE001 - reported to the loop, which ends the process
                     self._failure = error
             os.eventfd_write(self._eventfd, 1)
@@ -195,20 +236,44 @@ class Journal:
         entries = batch.entries()
         if not entries:
             return  # somebody waits for what came before, and that is durable
-        size = BATCH_HEADER_SIZE + sum(map(len, entries))
-        room = padded(size)
+        room = padded(BATCH_HEADER_SIZE + sum(map(len, entries)))
         if self._file is None or self.position + room > self._base + self._file.size:
             self._roll(room)
         assert self._file is not None
-        header = batch_header(len(entries), entries, self.position, self.previous, self._salt)
-        view = self._fill(header, entries, size, room)
-        self._file.write_sync(self.position - self._base, view)
+        self._file.write_sync(self.position - self._base, self._encode(entries))
+        self._written(room)
+
+    def _finish(self) -> None:
+        assert self._file is not None
+        room, self._unfinished = self._unfinished, 0
+        self._file.finish_write()
+        self._written(room)
+
+    def _written(self, room: int) -> None:
         self.previous = self.position
         self.position += room
         self.syncs += 1
         self.bytes_written += room
 
-    def _fill(self, header: bytes, entries: list[bytes], size: int, room: int) -> memoryview:
+    def _prepare(self, batch: Batch) -> tuple[File, memoryview] | None:
+        """The bytes of a small batch; None when it needs more than a write."""
+        entries = batch.entries()
+        room = padded(BATCH_HEADER_SIZE + sum(map(len, entries)))
+        if not entries or self._file is None or self.position + room > self._base + self._file.size:
+            return None
+        return self._file, self._encode(entries)
+
+    def _begin(self, file: File, view: memoryview) -> bool:
+        try:
+            return file.write_within(self.position - self._base, view, _NOW_SECONDS)
+        except BaseException as error:  # noqa: BLE001 - reported by `serve`
+            self._failure = error
+            return False
+
+    def _encode(self, entries: list[bytes]) -> memoryview:
+        size = BATCH_HEADER_SIZE + sum(map(len, entries))
+        room = padded(size)
+        header = batch_header(len(entries), entries, self.position, self.previous, self._salt)
         buffer = self._buffer
         if room > len(buffer) or len(buffer) > _BUFFER_KEPT_BYTES:
             # No close(): a memoryview of the old one may still be referenced; it goes when that does.

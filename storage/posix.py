@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from segue.storage.aio import AsyncWriter
 from segue.storage.disk import Database
 from segue.storage.sqlite import open_sqlite
 
@@ -34,6 +35,27 @@ class PosixFile:
             os.close(self._descriptor)
             raise
         self.size = os.fstat(self._descriptor).st_size
+        self._aio = AsyncWriter.open(self._writer)
+        self._unfinished: tuple[int, memoryview] | None = None
+
+    def write_within(self, offset: int, data: memoryview, seconds: float) -> bool:
+        if self._aio is not None:
+            try:
+                self._aio.submit(offset, data)
+            except OSError:
+                self._aio.close()
+                self._aio = None  # a sandbox may forbid it; the plain way says what is wrong with the disk
+            else:
+                return self._aio.wait(seconds)
+        self._unfinished = offset, data
+        return False
+
+    def finish_write(self) -> None:
+        if self._unfinished is not None:
+            (offset, data), self._unfinished = self._unfinished, None
+            self.write_sync(offset, data)
+        elif self._aio is not None:
+            self._aio.wait(None)
 
     def write_sync(self, offset: int, data: memoryview) -> None:
         # EINTR is made good by Python itself (PEP 475).
@@ -65,6 +87,8 @@ class PosixFile:
 
     def close(self) -> None:
         if self._descriptor >= 0:
+            if self._aio is not None:
+                self._aio.close()
             os.close(self._descriptor)
             os.close(self._writer)
             self._descriptor = -1

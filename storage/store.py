@@ -39,6 +39,12 @@ LAZY_SECONDS: Final = 0.02
 """Longest that a change stays in memory that nobody waits for."""
 
 
+_NOW_BYTES: Final = 8 << 10
+_NOW_WAITERS: Final = 4
+"""A batch up to this size, with so few waiting for it, is written by the event loop itself: when little is going on,
+two thread hops cost more than they hide. Larger ones go to the thread, which works while the loop gathers the next."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoreOptions:
     """Sizes of the store; the settings of the same names say what they mean."""
@@ -83,6 +89,7 @@ class Store:
         self.checkpointer = Checkpointer(self, catalog, now_ms)
         self.next_id = catalog.next_id
         self._under_way: Batch | None = None
+        self._done_now: Batch | None = None
         self._reader = ColdReader(self, catalog, options.cold_read_bytes)
         self._lazy = trio.Event()
         self._lazy_armed = False
@@ -246,6 +253,7 @@ class Store:
                 self._call_back()  # nothing to write: everything that was waited for is durable
             elif self.batch.wanted:
                 self._seal()
+                self._take_done()
             elif not self._lazy_armed and self.batch:
                 self._lazy_armed = True
                 self._lazy.set()
@@ -281,7 +289,21 @@ class Store:
         if self.checkpointer.due:
             self.checkpointer.take_snapshot(self.next_id)
         self._under_way = batch
-        self.journal.submit(batch)
+        if batch.size <= _NOW_BYTES and len(batch.callbacks) <= _NOW_WAITERS:
+            if self.journal.write_now(batch):
+                self._done_now = batch
+        else:
+            self.journal.submit(batch)
+
+    def _reported(self, batch: Batch) -> None:
+        self._durable(batch)
+        self._take_done()
+
+    def _take_done(self) -> None:
+        """Batches that were written at once are reported when the step that sealed them is over."""
+        while (batch := self._done_now) is not None:
+            self._done_now = None
+            self._durable(batch)
 
     def _durable(self, batch: Batch) -> None:
         self._under_way = None
@@ -375,7 +397,7 @@ async def open_store(disk: Disk, options: StoreOptions, now_ms: Callable[[], int
             except OSError as error:
                 raise _unusable(error) from error
             async with trio.open_nursery() as nursery:
-                await nursery.start(store.journal.serve, store._durable)
+                await nursery.start(store.journal.serve, store._reported)
                 nursery.start_soon(store._flush_lazily)
                 nursery.start_soon(store.checkpointer.serve)
                 nursery.start_soon(store.reader.serve)

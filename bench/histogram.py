@@ -40,12 +40,15 @@ class Histogram:
 
     def record(self, nanoseconds: int, count: int = 1) -> None:
         """Add `count` durations of this length; a negative one counts as 0."""
-        value = max(nanoseconds, 0)
-        bucket = _bucket(value)
+        value = nanoseconds if nanoseconds > 0 else 0
+        # Values up to 2**8 have a bucket each; above, each power of two has 2**7.
+        shift = value.bit_length() - _BUCKET_BITS - 1
+        bucket = (shift << _BUCKET_BITS) + (value >> shift) if shift > 0 else value
         self._counts[bucket] = self._counts.get(bucket, 0) + count
         self.count += count
         self._sum += value * count
-        self._max = max(self._max, value)
+        if value > self._max:
+            self._max = value
 
     def record_all(self, ages: Iterable[tuple[int, int]]) -> None:
         """Add (nanoseconds, count) pairs."""
@@ -70,12 +73,6 @@ class Histogram:
         mean = round(self._sum / self.count / _NANOSECONDS_PER_MILLISECOND, 4)
         longest = round(self._max / _NANOSECONDS_PER_MILLISECOND, 4)
         return Percentiles(self.count, mean, p50, p90, p99, p99_9, longest)
-
-
-def _bucket(value: int) -> int:
-    """Values up to 2**7 each have their own bucket; above, each power of two has 2**7."""
-    shift = max(value.bit_length() - _BUCKET_BITS - 1, 0)
-    return (shift << _BUCKET_BITS) + (value >> shift)
 
 
 def _middle(bucket: int) -> float:

@@ -48,13 +48,14 @@ class Loop:
             end = self._ends[descriptor]
             if events & select.EPOLLOUT:
                 end.link.flush()
-            if events & ~select.EPOLLOUT:
+            if events != select.EPOLLOUT:
                 # Before the read: what it brings was there when epoll said so, and our own work is not the broker's.
                 now = time.monotonic_ns()
                 frames = end.link.receive()
                 if frames:
                     end.receive(frames, now)
-            self.watch_output(descriptor, end)
+            if end.link.backed_up or self._watched_for_output:
+                self.watch_output(descriptor, end)
 
     def watch_all_outputs(self) -> None:
         """Look at every link, after something was sent outside `step`."""

@@ -14,6 +14,7 @@ __all__ = ["BrokerError", "Deliveries", "FrameCutter", "count_receipts", "delive
 # A reply that is longer than this without an end is no reply: four times the largest body that brokers take by default.
 _PENDING_BYTES_MAX = 64 * 1024 * 1024
 
+_FRAME_ENDS = (b"\0", b"\0\n")
 _ACK_ID = re.compile(rb"\nack:([^\r\n]+)")
 _KEY = re.compile(rb"\n#(\d{18}) ")
 _ERROR = re.compile(rb"(?:\A|\0)[\r\n]*ERROR\r?\n(.*)", re.DOTALL)
@@ -45,6 +46,9 @@ class FrameCutter:
         Raises:
             BrokerError: a frame does not end.
         """
+        # Most reads end with a frame, and with the line end that some brokers send behind it.
+        if not self._pending and chunk.endswith(_FRAME_ENDS):
+            return chunk
         cut = chunk.rfind(b"\0") + 1
         if not cut:
             self._keep(chunk)

@@ -37,9 +37,9 @@ class SendTimes:
         end = first + count
         while first < end and block >= 0:
             following = firsts[block + 1] if block + 1 < len(firsts) else end
-            taken = min(following, end) - first
-            yield now - self._times[block], taken
-            first += taken
+            upto = following if following < end else end
+            yield now - self._times[block], upto - first
+            first = upto
             block += 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +25,8 @@ _SCENARIOS = (*(scenario.name for scenario in ROUND_SCENARIOS), SHALLOW_DRAIN, *
 def main() -> int:
     """Run what the command line says; return the exit code."""
     args = _parser().parse_args()
+    # As from the keyboard: brokers that were started are stopped on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     records = args.records or args.directory / "results" / f"{time.strftime('%Y%m%d-%H%M%S')}.jsonl"
     try:
         if not args.only_report:

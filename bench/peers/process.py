@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 __all__ = ["BrokerProcess", "descendants"]
@@ -65,6 +66,9 @@ class BrokerProcess:
         for pid in pids:
             _signal(pid, signal.SIGKILL)
         self._process.wait()
+        # Its children are not ours to wait for, but they hold its ports and files until they have really gone.
+        while any(_is_running(pid) for pid in pids):
+            time.sleep(0.005)
 
 
 def descendants(pid: int) -> list[int]:
@@ -87,6 +91,11 @@ def _parent(pid: int) -> int:
         )
     except OSError:
         return -1
+
+
+def _is_running(pid: int) -> bool:
+    """Whether it is more than a zombie, for which somebody else has to wait."""
+    return _stat(pid)[:1] not in ([], ["Z"], ["X"])
 
 
 def _comm(pid: int) -> str:

@@ -84,13 +84,16 @@ def descendants(pid: int) -> list[int]:
 
 
 def _parent(pid: int) -> int:
+    fields = _stat(pid)
+    return int(fields[1]) if fields else -1
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields behind the name, which stands in parentheses and may hold anything; none when there is no process."""
     try:
-        # The name in parentheses may hold anything; the fields count from behind the last one.
-        return int(
-            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1]
-        )
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
-        return -1
+        return []
 
 
 def _is_running(pid: int) -> bool:

@@ -91,6 +91,7 @@ class Checkpointer:
         return now >= self._not_before and (
             self._asked
             or self.journal_bytes >= options.checkpoint_journal_bytes
+            or self._store.hot_bytes >= options.hot_spill_bytes
             or now - self._last >= options.checkpoint_interval_seconds
         )
 

@@ -38,7 +38,6 @@ __all__ = ["LAZY_SECONDS", "Store", "StoreOptions", "open_store"]
 LAZY_SECONDS: Final = 0.02
 """Longest that a change stays in memory that nobody waits for."""
 
-
 _NOW_BYTES: Final = 8 << 10
 _NOW_WAITERS: Final = 4
 """A batch up to this size, with so few waiting for it, is written by the event loop itself: when little is going on,
@@ -58,7 +57,10 @@ class StoreOptions:
     replay_bytes_max: int = 256 << 20
     replay_memory_bytes_max: int = 64 << 20
     """Records in memory at which a start that replays the journal writes them to disk before it goes on."""
-    hot_bytes_max: int = 160 << 20
+    hot_spill_bytes: int = 64 << 20
+    """Memory of messages at which a checkpoint spills them: small messages take more room there than in the journal."""
+    hot_bytes_max: int = 128 << 20
+    """Twice that: publishers wait while a checkpoint is under way and what came since takes as much again."""
 
 
 class Store:
@@ -90,6 +92,7 @@ class Store:
         self.next_id = catalog.next_id
         self._under_way: Batch | None = None
         self._done_now: Batch | None = None
+        self._reporting = False
         self._reader = ColdReader(self, catalog, options.cold_read_bytes)
         self._lazy = trio.Event()
         self._lazy_armed = False
@@ -296,14 +299,23 @@ class Store:
             self.journal.submit(batch)
 
     def _reported(self, batch: Batch) -> None:
-        self._durable(batch)
+        self._done_now = batch
         self._take_done()
 
     def _take_done(self) -> None:
-        """Batches that were written at once are reported when the step that sealed them is over."""
-        while (batch := self._done_now) is not None:
-            self._done_now = None
-            self._durable(batch)
+        """Batches that were written at once are reported when the step that sealed them is over.
+
+        One after the other: what a report sets off may seal the next batch, and that one waits for its turn.
+        """
+        if self._reporting:
+            return
+        self._reporting = True
+        try:
+            while (batch := self._done_now) is not None:
+                self._done_now = None
+                self._durable(batch)
+        finally:
+            self._reporting = False
 
     def _durable(self, batch: Batch) -> None:
         self._under_way = None

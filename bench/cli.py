@@ -152,9 +152,10 @@ def _print_json(args: argparse.Namespace, **figures: Any) -> None:
 def _add_target(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--broker", default="127.0.0.1:61613", metavar="HOST:PORT", help="where the broker is (%(default)s)")
-    add("--login", default="guest", help="user name (%(default)s)")
+    add("--login", default="guest", metavar="NAME", help="user name (%(default)s)")
     add("--virtual-host", default="/", metavar="NAME", help="tenant (%(default)s)")
-    add("--destination", default="/queue/segue-bench", help="queue (%(default)s); -0, -1 ... are added for several")
+    text = "queue (%(default)s); -0, -1 ... are put behind it for several"
+    add("--destination", default="/queue/segue-bench", metavar="QUEUE", help=text)
     add("--queues", type=int, default=1, metavar="N", help="how many queues (%(default)s)")
     add("--send-header", action="append", type=_header, default=[], metavar="NAME:VALUE", help="put on every SEND")
     add("--subscribe-header", action="append", type=_header, default=[], metavar="NAME:VALUE", help="on SUBSCRIBE")

@@ -76,6 +76,7 @@ class AsyncWriter:
         self._limit = _Timespec()
         self._limit_at = ctypes.byref(self._limit)
         self._held: memoryview | None = None
+        self._result = 0
 
     @classmethod
     def open(cls, descriptor: int) -> AsyncWriter | None:
@@ -102,13 +103,18 @@ class AsyncWriter:
             raise OSError(ctypes.get_errno(), "io_submit failed")
         self._held = data  # the kernel reads from it until the write is done
 
-    def wait(self, seconds: float | None) -> bool:
-        """Wait for the write that was submitted, for ever when `seconds` is None. True when it is durable.
+    def wait(self, seconds: float | None) -> int:
+        """Wait for the write that was submitted, for ever when `seconds` is None.
+
+        Returns:
+            How many bytes are durable, fewer than were submitted after a short write; -1 when it is under way. Once
+            it is done, the same again.
 
         Raises:
-            OSError: it failed, or wrote less than it was asked to.
+            OSError: it failed.
         """
-        assert self._held is not None
+        if self._held is None:
+            return self._result
         limit = None
         if seconds is not None:
             self._limit.nanoseconds = int(seconds * 1e9)
@@ -118,13 +124,12 @@ class AsyncWriter:
             if number != errno.EINTR:
                 raise OSError(number, os.strerror(number))
         if count == 0:
-            return False
-        wanted, self._held = len(self._held), None
-        if self._event.result < 0:
-            raise OSError(-self._event.result, os.strerror(-self._event.result))
-        if self._event.result != wanted:
-            raise OSError(errno.EIO, f"the disk took {self._event.result} of {wanted} bytes")
-        return True
+            return -1
+        self._held = None
+        self._result = int(self._event.result)
+        if self._result < 0:
+            raise OSError(-self._result, os.strerror(-self._result))
+        return self._result
 
     def close(self) -> None:
         """Give the kernel's part back; waits for a write that is under way."""

@@ -6,11 +6,13 @@ larger blocks read no faster and cost more where a single message is wanted.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
+from zlib import crc32
 
 from segue.storage.quarantine import Damage
-from segue.storage.record import HEADERS_AT, verify
+from segue.storage.record import HEADERS_AT, SIZE_CRC, verify
 
 __all__ = ["BLOCK_BYTES_MAX", "BLOCK_MESSAGES_MAX", "PackedBlock", "Run", "blocks_of", "unpack_block"]
 
@@ -59,14 +61,19 @@ def unpack_block(block: PackedBlock) -> tuple[list[Run], list[Damage]]:
         return [], [Damage(first, last, f"block {first}-{last} counts {count} messages")]
     records = []
     offset = 0
-    for _ in range(count):
-        end = _end_of(blob, offset)
-        record = blob[offset:end]
-        if not verify(record):
-            return _sort_out(block)
-        records.append(record)
-        offset = end
-    return [(first, records)], []
+    view = memoryview(blob)
+    # As `split` and `verify` would do it, in one loop: this is on the path of every message that comes from disk.
+    try:
+        for _ in range(count):
+            size, crc = SIZE_CRC.unpack_from(blob, offset)
+            end = offset + size
+            if size < HEADERS_AT or crc32(view[offset + 8 : end]) != crc:
+                return _sort_out(block)
+            records.append(blob[offset:end])
+            offset = end
+    except struct.error:
+        return _sort_out(block)
+    return ([(first, records)], []) if offset == len(blob) else _sort_out(block)
 
 
 def _sort_out(block: PackedBlock) -> tuple[list[Run], list[Damage]]:

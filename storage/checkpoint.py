@@ -80,6 +80,9 @@ class Checkpoint:
                 for path in self._written:
                     await trio.to_thread.run_sync(disk.unlink, path)
             raise
+        finally:
+            with trio.CancelScope(shield=True):
+                await reader.close()
 
     def abort(self) -> None:
         """The write failed: what was to be spilled stays in memory. One step of the event loop."""

@@ -39,7 +39,6 @@ class ColdReader:
     Attributes:
         extents: reads without a cursor, for a checkpoint or a start.
         reads: reads done so far.
-        bytes_read: record bytes that they brought.
         windows_bytes: an upper bound of what is read ahead, over all cursors.
     """
 
@@ -51,15 +50,23 @@ class ColdReader:
         self._retries: trio.Nursery | None = None
         self._windows: dict[Cursor, int] = {}
         self.reads = 0
-        self.bytes_read = 0
         self.windows_bytes = 0
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of records read from disk so far."""
+        return self.extents.bytes_read
 
     async def serve(self) -> None:
         """Read until cancelled."""
-        async with trio.open_nursery() as nursery:
-            self._retries = nursery
-            for _ in range(_READERS):
-                nursery.start_soon(self._work)
+        try:
+            async with trio.open_nursery() as nursery:
+                self._retries = nursery
+                for _ in range(_READERS):
+                    nursery.start_soon(self._work)
+        finally:
+            with trio.CancelScope(shield=True):
+                await self.extents.close()
 
     def read_ahead(self, cursor: Cursor, seq: int) -> None:
         """Fill a cursor's window from `seq` on, then call its listener."""
@@ -83,9 +90,7 @@ class ColdReader:
         Raises:
             READ_ERRORS: the disk does not give them now.
         """
-        part = await self.extents.read_range(log, seq, end, bytes_max)
-        self.bytes_read += sum(len(record) for _, records in part.runs for record in records)
-        return part
+        return await self.extents.read_range(log, seq, end, bytes_max)
 
     async def _work(self) -> None:
         async for job in self._receive:

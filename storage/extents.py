@@ -15,9 +15,12 @@ from segue.storage.disk import Disk
 from segue.storage.errors import DatabaseDamagedError, NewerFormatError
 from segue.storage.log import Extent, Log
 from segue.storage.quarantine import Damage
-from segue.storage.segment import open_segment
+from segue.storage.segment import SegmentReader, open_segment
 
 __all__ = ["READ_ERRORS", "ExtentReader", "Part"]
+
+_KEPT_OPEN_MAX = 8
+"""Segments kept open between two reads; each is a thread, two descriptors and half a MiB."""
 
 READ_ERRORS = (OSError, NewerFormatError)
 """What reading raises when it is worth another try."""
@@ -32,9 +35,15 @@ class Part(NamedTuple):
 
 
 class ExtentReader:
-    """Reads segments and the catalog's loose blocks of any log."""
+    """Reads segments and the catalog's loose blocks of any log.
+
+    Attributes:
+        bytes_read: of records, so far.
+    """
 
     def __init__(self, disk: Disk, catalog: Catalog) -> None:
+        self.bytes_read = 0
+        self._open: dict[str, SegmentReader] = {}
         self._disk = disk
         self._catalog = catalog
 
@@ -86,19 +95,43 @@ class ExtentReader:
             runs += sound
             damage += bad
         part = Part(_from(seq, runs), sorted(each for each in damage if each.last >= seq), upto)
-        return part, sum(len(block.records) for block in blocks)
+        size = sum(len(block.records) for block in blocks)
+        self.bytes_read += size
+        return part, size
+
+    async def close(self) -> None:
+        """Close the segments that were kept open."""
+        while self._open:
+            await self._open.popitem()[1].close()
 
     async def _read_segment(
         self, log: Log, extent: Extent, seq: int, bytes_max: int
     ) -> tuple[list[PackedBlock], list[Damage], int]:
-        segment = await open_segment(self._disk, extent.path, log.id, self._catalog.salt, seq, extent.last)
+        segment = self._open.pop(extent.path, None)
+        if segment is not None and segment.position != seq:
+            await segment.close()
+            segment = None
+        if segment is None:
+            segment = await open_segment(self._disk, extent.path, log.id, self._catalog.salt, seq, extent.last)
         try:
             blocks: list[PackedBlock] = []
             while not blocks and not segment.done:
                 blocks = await segment.read(bytes_max)
-            return blocks, segment.damage, segment.position
-        finally:
+            damage, segment.damage = segment.damage, []
+        except BaseException:
             await segment.close()
+            raise
+        await self._keep(extent.path, segment)
+        return blocks, damage, segment.position
+
+    async def _keep(self, path: str, segment: SegmentReader) -> None:
+        """Reading mostly goes on where it stopped: opening again would cost three times as much as the read."""
+        if segment.done or path in self._open:
+            await segment.close()
+        else:
+            self._open[path] = segment
+            if len(self._open) > _KEPT_OPEN_MAX:
+                await self._open.pop(next(iter(self._open))).close()
 
 
 def _from(seq: int, runs: list[Run]) -> list[Run]:

@@ -30,32 +30,40 @@ class PosixFile:
         self._pwrite = pwrite
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self._writer = _open_writer(path)
+            self._writer, self._direct = _open_writer(path)
         except BaseException:
             os.close(self._descriptor)
             raise
         self.size = os.fstat(self._descriptor).st_size
-        self._aio = AsyncWriter.open(self._writer)
+        self._aio: AsyncWriter | None = None
         self._unfinished: tuple[int, memoryview] | None = None
 
     def write_within(self, offset: int, data: memoryview, seconds: float) -> bool:
-        if self._aio is not None:
-            try:
-                self._aio.submit(offset, data)
-            except OSError:
-                self._aio.close()
-                self._aio = None  # a sandbox may forbid it; the plain way says what is wrong with the disk
-            else:
-                return self._aio.wait(seconds)
         self._unfinished = offset, data
-        return False
+        if self._direct and self._aio is None:
+            self._aio = AsyncWriter.open(self._writer)
+            # Where there is none now, there is none later. Through the page cache, the kernel would do all of the
+            # write before it came back, however long the disk takes.
+            self._direct = self._aio is not None
+        if self._aio is None:
+            return False
+        try:
+            self._aio.submit(offset, data)
+        except OSError:
+            self._aio.close()
+            self._aio = None  # a sandbox may forbid it; the plain way says what is wrong with the disk
+            self._direct = False
+            return False
+        if self._aio.wait(seconds) != len(data):
+            return False  # under way, or short
+        self._unfinished = None
+        return True
 
     def finish_write(self) -> None:
-        if self._unfinished is not None:
-            (offset, data), self._unfinished = self._unfinished, None
+        assert self._unfinished is not None
+        (offset, data), self._unfinished = self._unfinished, None
+        if self._aio is None or self._aio.wait(None) != len(data):
             self.write_sync(offset, data)
-        elif self._aio is not None:
-            self._aio.wait(None)
 
     def write_sync(self, offset: int, data: memoryview) -> None:
         # EINTR is made good by Python itself (PEP 475).
@@ -195,16 +203,17 @@ class PosixDisk:
         return await open_sqlite(full, mode)
 
 
-def _open_writer(path: Path) -> int:
+def _open_writer(path: Path) -> tuple[int, bool]:
+    """A descriptor for synchronous writes, and whether it goes past the page cache."""
     flags = os.O_WRONLY | os.O_DSYNC | os.O_CLOEXEC
     try:
         # Past the page cache: one request to the disk instead of write-back plus flush (15 % off a lone sync,
         # 40 % off one of 1 MiB), and the journal doesn't push the segments out of the cache.
-        return os.open(path, flags | os.O_DIRECT)
+        return os.open(path, flags | os.O_DIRECT), True
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-        return os.open(path, flags)  # tmpfs and some network file systems have no O_DIRECT
+        return os.open(path, flags), False  # tmpfs and some network file systems have no O_DIRECT
 
 
 def _write_all(descriptor: int, data: memoryview, offset: int) -> None:

@@ -27,14 +27,26 @@ from zlib import crc32
 
 from segue.storage.errors import RecordDamagedError
 
-__all__ = ["HEADERS_AT", "PERSISTENT", "Encoding", "Record", "decode", "encode", "prefix", "split", "verify"]
+__all__ = [
+    "HEADERS_AT",
+    "PERSISTENT",
+    "SIZE_CRC",
+    "Encoding",
+    "Record",
+    "decode",
+    "encode",
+    "prefix",
+    "split",
+    "verify",
+]
 
 HEADERS_AT = 32
 PERSISTENT = 1
 
-_SIZE_CRC = struct.Struct("<II")
+SIZE_CRC = struct.Struct("<II")
+"""What a record begins with."""
 _FIXED = struct.Struct("<QQBBHI")
-_pack_size_crc = _SIZE_CRC.pack
+_pack_size_crc = SIZE_CRC.pack
 
 
 class Encoding(enum.IntEnum):
@@ -85,7 +97,7 @@ def verify(record: bytes) -> bool:
         return False
     size: int
     crc: int
-    size, crc = _SIZE_CRC.unpack_from(record)
+    size, crc = SIZE_CRC.unpack_from(record)
     return size == len(record) and crc == crc32(memoryview(record)[8:])
 
 

@@ -227,6 +227,7 @@ async def _retry_quarantined(store: Store) -> None:
                 for start, records in part.runs:
                     cursor.recover_quarantined(start, min(last, start + len(records) - 1))
                 seq = part.upto
+    await store.reader.extents.close()
 
 
 def _open_journal(store: Store, catalog: Catalog, scan: JournalScan) -> Journal:

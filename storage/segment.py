@@ -121,7 +121,7 @@ class SegmentReader:
 
     Attributes:
         position: everything below was returned, or reported as damaged, or does not exist.
-        damage: what was found damaged so far.
+        damage: what was found damaged; whoever has taken note of it may empty the list.
     """
 
     def __init__(self, database: Database, checksum_of: tuple[int, int], position: int, last: int) -> None:

@@ -47,7 +47,7 @@ _PRAGMAS: Final = {
         "PRAGMA locking_mode=EXCLUSIVE",
         "PRAGMA cache_size=-2048",
     ),
-    "read": ("PRAGMA query_only=ON", "PRAGMA cache_size=-512", "PRAGMA mmap_size=0", "PRAGMA cell_size_check=ON"),
+    "read": ("PRAGMA cache_size=-512", "PRAGMA cell_size_check=ON"),
 }
 _QUERY: Final = {"catalog": "mode=rwc", "build": "mode=rwc", "read": "mode=ro&immutable=1"}
 
@@ -75,8 +75,7 @@ class SqliteDatabase:
         self._connection = connection
 
     async def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
-        cursor = await self._call(self._connection.execute, sql, values)
-        await self._call(cursor.close)
+        await self._call(self._connection.execute_fetchall, sql, values)  # one hop to the thread; `execute` has two
 
     async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
         cursor = await self._call(self._connection.executemany, sql, rows)
@@ -96,6 +95,11 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         await self._call(self._connection.close)
+
+    async def run_script(self, statements: Sequence[str]) -> None:
+        """Several statements in one hop to the thread."""
+        cursor = await self._call(self._connection.executescript, ";".join(statements))
+        await self._call(cursor.close)
 
     async def _call(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
         try:
@@ -123,8 +127,7 @@ async def open_sqlite(path: Path, mode: str) -> SqliteDatabase:
         raise translated(error, path) from error
     database = SqliteDatabase(path, connection)
     try:
-        for pragma in _PRAGMAS[mode]:
-            await database.execute(pragma)
+        await database.run_script(_PRAGMAS[mode])
     except BaseException:
         with trio.CancelScope(shield=True):
             await database.close()

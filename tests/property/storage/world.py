@@ -1,0 +1,347 @@
+"""Plays a list of operations against a store on a simulated disk and against the model, through crashes and starts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import trio
+from hypothesis import strategies as st
+
+from segue.storage.api import Cursor, Log, Store
+from tests.faults.storage.driver import OPTIONS, read_all, record, run_store
+from tests.faults.storage.simulated_disk import CrashModel, SimulatedDisk
+from tests.property.storage.model import CursorModel, LogModel, Model, State
+
+__all__ = ["Operation", "World", "operations"]
+
+SIZES = (0, 10, 300, 3000, 20_000)
+"""Of bodies. The last ones make a block each, and a batch of a few of them fills a journal file."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One thing to do. `which` and `amount` choose among what there is at that time."""
+
+    what: str
+    which: int = 0
+    amount: int = 1
+    crash: CrashModel = "synced"
+    seed: int = 0
+
+
+def operations(max_size: int = 40) -> st.SearchStrategy[list[Operation]]:
+    """Lists of operations; those on messages come more often than those on logs, and crashes now and then."""
+    message = st.sampled_from(
+        ["append", "append", "append_many", "append_to", "read", "read", "settle", "settle", "return", "take_returned"]
+    )
+    other = st.sampled_from(["create_log", "create_cursor", "drop_cursor", "drop_log", "skip", "browse", "checkpoint"])
+    wait = st.sampled_from(["flush", "wait", "wait", "breathe"])
+    end = st.sampled_from(["crash", "crash_soon", "stop", "checkpoint_and_crash"])
+    small = st.integers(0, 7)
+    amount = st.integers(1, 30)
+    operation = st.builds(
+        Operation,
+        st.one_of(message, message, message, other, wait, wait, end),
+        small,
+        amount,
+        st.sampled_from(["synced", "posix", "journal"]),
+        st.integers(0, 1000),
+    )
+    return st.lists(operation, max_size=max_size)
+
+
+class World:
+    """A store, its disk and its model."""
+
+    def __init__(self, root: Path, **options: Any) -> None:
+        self._root = root
+        self._lives = 0
+        (root / "0").mkdir(parents=True)
+        self._options = options
+        self.disk = SimulatedDisk(root / "0")
+        self.model = Model()
+        self._serial = 0
+        self._store: Store
+        self._held: dict[str, dict[int, int]] = {}
+
+    def play(self, steps: list[Operation]) -> None:
+        """Do everything, life after life, and compare at each start and at the end."""
+        rest = iter([*steps, Operation("stop")])
+        for _ in range(len(steps) + 2):
+            ending = run_store(self.disk, lambda store: self._live(store, rest), OPTIONS, **self._options)
+            if ending == "end":
+                break
+            if ending is None:  # a crash; `_dying` says what is left
+                self._after_crash(self._dying)
+        run_store(self.disk, self._compare, OPTIONS, **self._options)
+
+    def _after_crash(self, crash: Operation) -> None:
+        rng = random.Random(crash.seed)
+        self._lives += 1
+        self.disk = self.disk.materialise(self._root / str(self._lives), crash.crash, rng)
+        if crash.which % 4 == 0:
+            self.disk.crash_at = crash.amount  # in the middle of the recovery, or soon after
+
+    async def _live(self, store: Store, rest: Iterator[Operation]) -> str:
+        await self._compare(store)
+        for operation in rest:
+            if operation.what in ("crash", "crash_soon", "checkpoint_and_crash"):
+                self._dying = operation
+                ahead = 0 if operation.what == "crash" else operation.amount
+                self.disk.crash_at = len(self.disk.calls) + ahead
+                self.disk.commit_lands = operation.seed % 2 == 0
+                if operation.what == "checkpoint_and_crash":
+                    await store.checkpoint()
+            elif operation.what == "stop":
+                return "stop" if rest.__length_hint__() else "end"  # type: ignore[attr-defined]
+            else:
+                await getattr(self, f"_{operation.what}")(operation)
+        return "end"
+
+    # -- comparing
+
+    async def _compare(self, store: Store) -> None:
+        """Read everything of a store that was just opened, give it back, and go on from that state."""
+        self._store = store
+        self._held = {}
+        found: State = {}
+        for log in store.logs.values():
+            cursors = {}
+            for cursor in log.cursors:
+                owed = await read_all(cursor)
+                first_time = [seq for seq, _ in owed if seq not in cursor.out[-1] or cursor.out[-1][seq] == 1]
+                assert first_time == sorted(first_time), "first deliveries rise"
+                assert len({seq for seq, _ in owed}) == len(owed), "nothing comes twice"
+                cursors[cursor.definition["name"]] = dict(sorted(owed))
+            found[log.definition["name"]] = log.head, cursors
+        self.model.settle_on(found)
+        self._check_flags(store)
+        for cursor in store.cursors.values():
+            cursor.give_back(cursor.out.pop())
+            model = self._model_of(cursor)
+            model.returned = set(cursor.returned)
+            model.given = cursor.next - 1
+            model.handed |= model.returned
+        await self._wait(Operation("wait"))
+
+    def _check_flags(self, store: Store) -> None:
+        """What may be a repeat says so."""
+        for cursor in store.cursors.values():
+            model = self._model_of(cursor)
+            for seq, deliveries in cursor.out[-1].items():
+                assert seq not in model.handed or deliveries > 1 or seq < cursor.maybe, f"message {seq} hides a repeat"
+
+    def _model_of(self, cursor: Cursor) -> CursorModel:
+        return self.model.logs[cursor.log.definition["name"]].cursors[cursor.definition["name"]]
+
+    # -- choosing
+
+    def _log(self, operation: Operation) -> Log | None:
+        logs = list(self._store.logs.values())
+        return logs[operation.which % len(logs)] if logs else None
+
+    def _cursor(self, operation: Operation) -> Cursor | None:
+        cursors = list(self._store.cursors.values())
+        return cursors[operation.which % len(cursors)] if cursors else None
+
+    def _body(self, operation: Operation) -> bytes:
+        self._serial += 1
+        return record(f"{self._serial}", SIZES[operation.seed % len(SIZES)])
+
+    def _name(self) -> str:
+        self._serial += 1
+        return f"n{self._serial}"
+
+    # -- operations
+
+    async def _create_log(self, operation: Operation) -> None:
+        if len(self._store.logs) < 5:
+            name, cursor_name = self._name(), self._name()
+            log = self._store.create_log({"name": name})
+            self._store.create_cursor(log, {"name": cursor_name})
+            self.model.logs[name] = LogModel(cursors={cursor_name: CursorModel(1)})
+            self.model.mark()
+
+    async def _create_cursor(self, operation: Operation) -> None:
+        log = self._log(operation)
+        if log is not None and len(log.cursors) < 3:
+            name = self._name()
+            model = self.model.logs[log.definition["name"]]
+            # At the start it may or may not see what others have settled: see docs/formats/journal.md.
+            cursor = self._store.create_cursor(log, {"name": name}, at_head=True)
+            if operation.amount % 2:
+                self._append_one(log, operation)
+            assert cursor.next == model.head or operation.amount % 2
+            model.cursors[name] = CursorModel(cursor.next)
+            self.model.mark()
+
+    async def _drop_cursor(self, operation: Operation) -> None:
+        cursor = self._cursor(operation)
+        if cursor is not None:
+            del self.model.logs[cursor.log.definition["name"]].cursors[cursor.definition["name"]]
+            self._store.drop_cursor(cursor)
+            self.model.mark()
+
+    async def _drop_log(self, operation: Operation) -> None:
+        log = self._log(operation)
+        if log is not None:
+            if operation.amount % 2:
+                log.append(self._body(operation))
+            del self.model.logs[log.definition["name"]]
+            self._store.drop_log(log)
+            self.model.mark()
+
+    def _append_one(self, log: Log, operation: Operation) -> None:
+        data = self._body(operation)
+        model = self.model.logs[log.definition["name"]]
+        assert log.append(data) == model.head, "numbers have no gap"
+        model.records.append(data)
+
+    async def _append(self, operation: Operation) -> None:
+        log = self._log(operation)
+        if log is not None:
+            self._append_one(log, operation)
+            self.model.mark()
+
+    async def _append_many(self, operation: Operation) -> None:
+        for number in range(operation.amount):
+            log = self._log(Operation("", operation.which + number % 3))
+            if log is not None:
+                self._append_one(log, operation)
+        self.model.mark()
+
+    async def _append_to(self, operation: Operation) -> None:
+        logs = tuple(self._store.logs.values())[: operation.amount]
+        if len(logs) > 1:
+            for _ in range(operation.which + 1):
+                data = self._body(operation)
+                self._store.append_to(logs, data)
+                for log in logs:
+                    self.model.logs[log.definition["name"]].records.append(data)
+            self.model.mark()
+
+    async def _read(self, operation: Operation) -> None:
+        cursor = self._cursor(operation)
+        if cursor is None or cursor.returned:
+            return
+        model = self._model_of(cursor)
+        first, records = cursor.read(operation.amount)
+        for seq, data in enumerate(records, first):
+            assert data == self.model.logs[cursor.log.definition["name"]].records[seq - 1], "byte for byte"
+            assert seq > model.given, "first deliveries rise strictly"
+            assert seq not in model.settled
+            model.given = seq
+            self._hand_out(cursor, model, seq, 1)
+
+    async def _take_returned(self, operation: Operation) -> None:
+        cursor = self._cursor(operation)
+        if cursor is not None and (taken := cursor.take_returned()) is not None:
+            seq, deliveries, data = taken
+            model = self._model_of(cursor)
+            assert seq == min(model.returned), "the lowest comes first"
+            assert data == self.model.logs[cursor.log.definition["name"]].records[seq - 1]
+            model.returned.discard(seq)
+            self._hand_out(cursor, model, seq, deliveries + 1)
+
+    def _hand_out(self, cursor: Cursor, model: CursorModel, seq: int, deliveries: int) -> None:
+        assert seq < cursor.log.durable, "delivered means synced"
+        if not any(container is self._held.get(cursor.definition["name"]) for container in cursor.out):
+            held = self._held[cursor.definition["name"]] = {}
+            cursor.out.append(held)
+        self._held[cursor.definition["name"]][seq] = deliveries
+        model.out.add(seq)
+        model.handed.add(seq)
+
+    async def _settle(self, operation: Operation) -> None:
+        cursor = self._cursor(operation)
+        if cursor is not None:
+            model = self._model_of(cursor)
+            seqs = self._choose(cursor, operation)
+            cursor.settle(seqs)
+            model.settled.update(seqs)
+            self.model.mark()
+
+    async def _return(self, operation: Operation) -> None:
+        cursor = self._cursor(operation)
+        if cursor is not None:
+            model = self._model_of(cursor)
+            held = dict(self._held.get(cursor.definition["name"], {}))
+            seqs = self._choose(cursor, operation)
+            cursor.give_back({seq: held[seq] for seq in seqs})
+            model.returned.update(seqs)
+            self.model.mark()
+
+    def _choose(self, cursor: Cursor, operation: Operation) -> list[int]:
+        """Some of what is out, in some order, taken from where it is kept."""
+        held = self._held.get(cursor.definition["name"], {})
+        rng = random.Random(operation.seed)
+        seqs = rng.sample(sorted(held), min(operation.amount, len(held)))
+        for seq in seqs:
+            del held[seq]
+        self._model_of(cursor).out.difference_update(seqs)
+        return seqs
+
+    async def _skip(self, operation: Operation) -> None:
+        cursor = self._cursor(operation)
+        if cursor is not None:
+            model = self._model_of(cursor)
+            upto = min(cursor.log.durable, cursor.next + operation.amount * 3)
+            skipped = range(cursor.next, upto)
+            waiting = list(cursor.returned)
+            cursor.drop_returned(waiting)
+            assert cursor.skip_to(upto) == len(skipped)
+            model.settled.update(skipped, waiting)
+            model.returned.clear()
+            model.given = max(model.given, upto - 1)
+            self.model.mark()
+
+    async def _browse(self, operation: Operation) -> None:
+        log = self._log(operation)
+        if log is not None:
+            part = await self._store.reader.read_range(log, operation.amount, 1 << 40, 4096)
+            known = self.model.logs[log.definition["name"]].records
+            assert not part.damage
+            for first, records in part.runs:
+                assert records == known[first - 1 : first - 1 + len(records)]
+
+    async def _checkpoint(self, operation: Operation) -> None:
+        await self._store.checkpoint()
+
+    async def _flush(self, operation: Operation) -> None:
+        """Somebody waits, but the world goes on."""
+        moment = self.model.mark()
+        self._store.on_durable(lambda: self.model.confirm(moment))
+        self._store.flush()
+
+    async def _wait(self, operation: Operation) -> None:
+        moment = self.model.mark()
+        durable = trio.Event()
+        self._store.on_durable(lambda: self.model.confirm(moment))
+        self._store.on_durable(durable.set)
+        self._store.flush()
+        await durable.wait()
+        self._check_counts()
+
+    async def _breathe(self, operation: Operation) -> None:
+        """Let reads from disk and lazy commits come round."""
+        self._store.flush()
+        await trio.sleep(0.001 * (operation.amount % 3))
+
+    def _check_counts(self) -> None:
+        """Each message of a cursor is in one state, and the counts add up."""
+        store = self._store
+        for cursor in store.cursors.values():
+            model = self._model_of(cursor)
+            assert set(cursor.returned) == model.returned
+            assert set(cursor.holes()) == model.returned | model.out
+            assert cursor.unread == max(0, cursor.log.durable - cursor.next)
+            owed = model.owed(self.model.logs[cursor.log.definition["name"]].head)
+            assert {seq for seq in owed if seq < cursor.next} == model.returned | model.out
+        sizes = [
+            len(r) + 128 for log in store.logs.values() for r in [*log.hot.values(), *(log.spilling or {}).values()]
+        ]
+        assert store.hot_bytes == sum(sizes), "the memory of records is counted right"

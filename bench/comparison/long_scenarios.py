@@ -6,7 +6,6 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from segue.bench import frames
@@ -127,6 +126,5 @@ def _restart(arena: Arena, scenario: str, queue: Target, stop: Callable[[], floa
 
 
 def _kill(peer: Peer) -> float:
-    with suppress(ProcessLookupError):
-        peer.kill()
+    peer.kill()
     return 0.0

@@ -40,6 +40,7 @@ class Checkpointer:
         done: checkpoints so far.
         fault: why the last one failed, empty when it did not.
         under_way: a snapshot was taken and is not yet swapped.
+        replaying: the journal is being read, and not written.
     """
 
     def __init__(self, store: Store, catalog: Catalog, now_ms: Callable[[], int]) -> None:
@@ -49,6 +50,7 @@ class Checkpointer:
         self.done = 0
         self.fault = ""
         self.under_way = False
+        self.replaying = True
         self._dropped: list[Log] = []
         self._dropped_cursors: list[int] = []
         self._asked = False
@@ -224,11 +226,12 @@ class Checkpointer:
         with trio.CancelScope(shield=True):
             try:
                 await trio.to_thread.run_sync(checkpoint.remove_dead, self._store.disk)
-                await trio.to_thread.run_sync(self._store.journal.recycle, self._catalog.lsn)
+                if not self.replaying:
+                    await trio.to_thread.run_sync(self._store.journal.recycle, self._catalog.lsn)
+                    self._store.journal.want_spares()
             except OSError as error:
                 # The checkpoint counts; what could not be removed is garbage that the next start removes.
                 self.fault = f"old files can't be removed: {error}"
-        self._store.journal.want_spares()
 
     def _failed(self, checkpoint: Checkpoint, error: Exception) -> None:
         checkpoint.abort()
@@ -244,8 +247,8 @@ class Checkpointer:
         Removing them does not wait for the checkpoint: that they are settled stands in the journal, behind the LSN
         from which it would be replayed.
         """
-        journal = self._store.journal
-        await trio.to_thread.run_sync(journal.give_up_spare)
+        if not self.replaying:
+            await trio.to_thread.run_sync(self._store.journal.give_up_spare)
         dead = checkpoint.dead_extents()
         change = CatalogChange()
         change.gone_segments = [(snapshot.log.id, extent.first) for snapshot, extents in dead for extent in extents]

@@ -83,6 +83,7 @@ async def recover(store: Store, catalog: Catalog) -> tuple[Journal, Recovery]:
     _take_up(store)
     await _retry_quarantined(store)
     journal = await trio.to_thread.run_sync(_open_journal, store, catalog, scan)
+    store.checkpointer.replaying = False
     found.seconds = time.monotonic() - started
     return journal, found
 

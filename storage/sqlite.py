@@ -121,17 +121,18 @@ async def open_sqlite(path: Path, mode: str) -> SqliteDatabase:
     async def connect() -> aiosqlite.Connection:
         return await aiosqlite.connect(uri, uri=True)
 
-    try:
-        connection = await aio_as_trio(connect)()
-    except sqlite3.Error as error:
-        raise translated(error, path) from error
-    database = SqliteDatabase(path, connection)
-    try:
-        await database.run_script(_PRAGMAS[mode])
-    except BaseException:
-        with trio.CancelScope(shield=True):
+    # Not cancelled half-way: nobody would be left to end the thread.
+    with trio.CancelScope(shield=True):
+        try:
+            connection = await aio_as_trio(connect)()
+        except sqlite3.Error as error:
+            raise translated(error, path) from error
+        database = SqliteDatabase(path, connection)
+        try:
+            await database.run_script(_PRAGMAS[mode])
+        except BaseException:
             await database.close()
-        raise
+            raise
     return database
 
 

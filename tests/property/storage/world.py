@@ -12,6 +12,7 @@ import trio
 from hypothesis import strategies as st
 
 from segue.storage.api import Cursor, Log, Store
+from segue.storage.log import RECORD_OVERHEAD
 from tests.faults.storage.driver import OPTIONS, read_all, record, run_store
 from tests.faults.storage.simulated_disk import CrashModel, SimulatedDisk
 from tests.property.storage.model import CursorModel, LogModel, Model, State
@@ -341,7 +342,6 @@ class World:
             assert cursor.unread == max(0, cursor.log.durable - cursor.next)
             owed = model.owed(self.model.logs[cursor.log.definition["name"]].head)
             assert {seq for seq in owed if seq < cursor.next} == model.returned | model.out
-        sizes = [
-            len(r) + 128 for log in store.logs.values() for r in [*log.hot.values(), *(log.spilling or {}).values()]
-        ]
-        assert store.hot_bytes == sum(sizes), "the memory of records is counted right"
+        if not store.checkpointer.under_way:  # that may hold what was deleted meanwhile
+            sizes = [len(record) + RECORD_OVERHEAD for log in store.logs.values() for record in log.hot.values()]
+            assert store.hot_bytes == sum(sizes), "the memory of records is counted right"

@@ -7,12 +7,15 @@ that is not needed for safety: a stop like a crash loses nothing.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -48,8 +51,17 @@ def run(settings: Settings, log: Log) -> None:
     gc.set_threshold(_GC_YOUNG_MAX, 20, 50)
     frontends = load_frontends()
     os.umask(0o077)
+    _raise_descriptor_limit()
     with lock_directory(Path(settings.storage.data_directory)):
         trio.run(partial(_serve, settings, log, frontends))
+
+
+@dataclass(slots=True)
+class _Stop:
+    """How far the daemon is between start and stop."""
+
+    asked: trio.Event
+    serving: bool = False
 
 
 async def _serve(settings: Settings, log: Log, frontends: dict[str, type[FrontEnd]]) -> None:
@@ -64,11 +76,11 @@ async def _serve(settings: Settings, log: Log, frontends: dict[str, type[FrontEn
             gc.collect()
             gc.freeze()
             log.info("daemon.ready", version=broker.__version__, pid=os.getpid(), listening=" ".join(listening))
-            print(
-                f"segue {broker.__version__} ready: {'; '.join(listening)}; data in {settings.storage.data_directory}",
-                flush=True,
+            stop.serving = True
+            _print(
+                f"segue {broker.__version__} ready: {'; '.join(listening)}; data in {settings.storage.data_directory}"
             )
-            await stop.wait()
+            await stop.asked.wait()
             node.stopping = True
             nursery.cancel_scope.cancel()
         log.info("daemon.stopping", messages="a checkpoint is written")
@@ -88,23 +100,36 @@ async def _start(
 
 
 @asynccontextmanager
-async def _stop_signals(log: Log) -> AsyncIterator[trio.Event]:
-    """An event that the first SIGTERM or SIGINT sets; the second one ends the process at once."""
-    stop = trio.Event()
+async def _stop_signals(log: Log) -> AsyncIterator[_Stop]:
+    """What the first SIGTERM or SIGINT asks for; the second one, or one during recovery, ends the process at once."""
+    stop = _Stop(trio.Event())
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
 
         async def listen() -> None:
             async for number in signals:
-                if stop.is_set():
-                    # Everything confirmed is on disk already; the next start replays the journal.
-                    os._exit(128 + number)
                 log.info("daemon.signal", signal=signal.Signals(number).name)
-                stop.set()
+                if not stop.serving or stop.asked.is_set():
+                    # Everything confirmed is on disk already; the next start replays the journal.
+                    os._exit(128 + number if stop.serving else 0)
+                stop.asked.set()
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(listen)
             yield stop
             nursery.cancel_scope.cancel()
+
+
+def _raise_descriptor_limit() -> None:
+    """Allow as many open files as the system lets us: ten thousand connections need more than the usual 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _print(line: str) -> None:
+    """One write: the line stays whole where standard output and the log go to the same file."""
+    with contextlib.suppress(OSError):
+        os.write(sys.stdout.fileno(), f"{line}\n".encode(errors="replace"))
 
 
 def _options(settings: Settings) -> StoreOptions:

@@ -36,6 +36,9 @@ class Output(Protocol):
     def let_go(self) -> None:
         """Publishers are no longer held."""
 
+    def abandon(self, reason: str) -> None:
+        """Close without another word; a connection that is closed already is no error."""
+
     def close(self, reason: str) -> None:
         """An operator, or the end of the broker, closes the connection."""
 
@@ -244,7 +247,11 @@ class Node:
         while self._outbox:
             outbox, self._outbox = self._outbox, []
             for output in outbox:
-                output.flush_output()
+                try:
+                    output.flush_output()
+                except Exception as error:  # noqa: BLE001 - a fault of ours costs one connection, not the broker
+                    self.log.crash("internal.error", error)
+                    output.abandon("internal error")
         held = self.pressure.check()
         if held != self.held:
             self.held = held

@@ -253,6 +253,9 @@ class _Room:
     def close(self, reason: str) -> None:
         """See `Output`."""
 
+    def abandon(self, reason: str) -> None:
+        """See `Output`."""
+
 
 def _message(seq: int, record: bytes, deliveries: int, body_bytes_max: int) -> Result:
     message = decode(record)

@@ -405,7 +405,7 @@ class Commands:
                 transaction.receipts.append(frame.receipt)
             return None
         if returning and options.requeue:
-            consumer.dispatcher.give_back(consumer.take_out(seqs), consumer)
+            self._session.give_back(consumer, seqs)
         else:
             consumer.acknowledge_all(seqs)
             consumer.settle()

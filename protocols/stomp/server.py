@@ -82,8 +82,6 @@ class StompFrontend:
 
     def connection_closed(self, stomp: StompSession, reason: str) -> None:
         """A connection is gone."""
-        if not stomp.session_id:
-            self._listener.stranger_left(stomp.connection)
         self.log.debug(
             "connection.closed", protocol="stomp", peer=stomp.connection.peer, session=stomp.session_id, reason=reason
         )

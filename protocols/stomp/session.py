@@ -169,6 +169,7 @@ class StompSession:
             self.state.signal(Signal.ENDED)
         self.end_session()
         self.frontend.connection_closed(self, reason)
+        del self._commands  # it refers to us
 
     # -- output
 

@@ -140,6 +140,12 @@ class StompSubscription:
         """See `Sink`."""
         self._session.subscription_cancelled(self, reason)
 
+    def failed(self, error: Exception) -> None:
+        """See `Sink`."""
+        session = self._session
+        session.frontend.log.crash("internal.error", error, peer=session.connection.peer)
+        session.fail(StompProtocolError(ErrorCode.INTERNAL_ERROR, "A message could not be written"))
+
 
 def read_delivery(text: bytes) -> tuple[int, int]:
     """The sequence number and which delivery of it, from the end of an ack id: `12`, or `12.3` for the third one.

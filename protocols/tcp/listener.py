@@ -1,0 +1,200 @@
+"""A front-end's listeners: they accept connections within the limits, and take leave of them at the end."""
+
+from __future__ import annotations
+
+import resource
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from segue.protocols.tcp.connection import TcpConnection
+from segue.protocols.tcp.conversation import Conversation
+from segue.protocols.tcp.deadlines import Deadlines
+from segue.protocols.tcp.poller import Poller
+from segue.protocols.tcp.strangers import Strangers
+
+if TYPE_CHECKING:
+    from segue.broker.node import Node
+    from segue.broker.settings import ListenAddress
+
+__all__ = ["Listener"]
+
+_BACKLOG: Final = 1024
+_ACCEPTS_A_TURN: Final = 64
+_ACCEPT_RETRY_SECONDS: Final = 0.1
+_KEEPALIVE: Final = (30, 10, 3)
+"""Idle, interval, count: a dead peer is found after 60 s (FAULTS 52)."""
+_DESCRIPTORS_RESERVED: Final = 64
+"""Descriptors that connections leave to the store: journal, catalog, segments being read and written."""
+
+
+class Listener:
+    """The listening sockets of a front-end and their connections."""
+
+    def __init__(
+        self,
+        node: Node,
+        name: str,
+        addresses: Sequence[ListenAddress],
+        make: Callable[[TcpConnection], Conversation],
+        refusal: Callable[[str], bytes],
+    ) -> None:
+        """`make` builds the conversation of a new connection; `refusal` says why there is none."""
+        self.node = node
+        self.name = name
+        self.make = make
+        self.deadlines = Deadlines(node)
+        self.poller = Poller(node)
+        self.connections: set[TcpConnection] = set()
+        self._refusal = refusal
+        self._addresses = addresses
+        self._nursery: trio.Nursery
+        self._all_closed = trio.Event()
+        limits = node.settings.limits
+        self._strangers = Strangers(
+            limits.connections_unauthenticated_max, limits.connections_unauthenticated_per_address_max
+        )
+        self._connections_max = min(limits.connections_max, _descriptors() - _DESCRIPTORS_RESERVED)
+
+    def start(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Run a task as long as the listener."""
+        self._nursery.start_soon(task)
+
+    def authenticated(self, connection: TcpConnection) -> None:
+        """A connection no longer counts as a stranger's."""
+        self._strangers.remove(connection)
+
+    async def serve(self, task_status: trio.TaskStatus[Sequence[str]], drain_seconds: float) -> None:
+        """Accept and converse until cancelled; then close the listeners, say goodbye, and wait a while.
+
+        Raises:
+            OSError: an address can't be listened on.
+        """
+        sockets = [_listen(address.host, address.port) for address in self._addresses]
+        try:
+            async with trio.open_nursery() as nursery:
+                scope = await nursery.start(self._keep_connections)
+                self._nursery.start_soon(self.deadlines.serve)
+                self._nursery.start_soon(self.poller.serve)
+                try:
+                    async with trio.open_nursery() as accepting:
+                        for sock in sockets:
+                            accepting.start_soon(self._accept, sock)
+                        task_status.started([_name_of(sock) for sock in sockets])
+                finally:
+                    with trio.CancelScope(shield=True):
+                        await self._say_goodbye(sockets, drain_seconds)
+                    scope.cancel()
+        finally:
+            for sock in sockets:
+                sock.close()
+
+    async def _keep_connections(self, task_status: trio.TaskStatus[trio.CancelScope]) -> None:
+        """The nursery of all connections: a stop of the listeners does not reach into it."""
+        with trio.CancelScope(shield=True) as scope:
+            async with trio.open_nursery() as self._nursery:
+                task_status.started(scope)
+                await trio.sleep_forever()
+
+    async def _say_goodbye(self, sockets: list[socket.socket], drain_seconds: float) -> None:
+        for sock in sockets:
+            sock.close()
+        self._all_closed = trio.Event()
+        for connection in list(self.connections):
+            connection.close("the broker is shutting down")
+        self.node.end_step()
+        self._note_closed()
+        with trio.move_on_after(drain_seconds):
+            await self._all_closed.wait()
+        for connection in list(self.connections):
+            connection.abandon("the broker is shutting down")
+
+    async def _accept(self, listener: socket.socket) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(listener)
+            for _ in range(_ACCEPTS_A_TURN):
+                try:
+                    sock, address = listener.accept()
+                except BlockingIOError:
+                    break
+                except OSError as error:
+                    # No descriptors, no memory, or the peer is gone again: the listener lives on.
+                    self.node.log.warning("connection.not_accepted", protocol=self.name, reason=error.strerror)
+                    await trio.sleep(_ACCEPT_RETRY_SECONDS)
+                    break
+                self._take(sock, address)
+            await trio.lowlevel.checkpoint()
+
+    def _take(self, sock: socket.socket, address: Any) -> None:
+        sock.setblocking(False)
+        host = f"[{address[0]}]" if ":" in address[0] else address[0]
+        if len(self.connections) >= self._connections_max:
+            self._refuse(sock, host, f"limits.connections_max ({self._connections_max}) is reached")
+            return
+        if self.node.stopping:
+            self._refuse(sock, host, "the broker is shutting down")
+            return
+        _tune(sock, self.node.settings.limits.tcp_timeout_seconds)
+        connection = TcpConnection(self, sock, host, address[1])
+        self.connections.add(connection)
+        self._strangers.add(connection)
+        connection.deadline_changed()
+
+    def forget(self, connection: TcpConnection) -> None:
+        """A connection is closed."""
+        self.connections.discard(connection)
+        self._strangers.remove(connection)
+        self.deadlines.remove(connection)
+        self._note_closed()
+
+    def _note_closed(self) -> None:
+        if not self.connections:
+            self._all_closed.set()
+
+    def _refuse(self, sock: socket.socket, host: str, reason: str) -> None:
+        self.node.log.warning("connection.refused", protocol=self.name, peer=host, reason=reason)
+        try:
+            sock.send(self._refusal(reason))
+            sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+        sock.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, address = found[0]
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        sock.listen(_BACKLOG)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"{host}:{port}: {error.strerror}") from error
+    return sock
+
+
+def _name_of(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _tune(sock: socket.socket, tcp_timeout_seconds: float) -> None:
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    idle, interval, count = _KEEPALIVE
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, count)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(tcp_timeout_seconds * 1000))
+
+
+def _descriptors() -> int:
+    """How many files this process may have open; the soft limit is raised to the hard one when the daemon starts."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

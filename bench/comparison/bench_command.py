@@ -28,9 +28,10 @@ def run_bench(words: str, target: Target) -> dict[str, Any]:
     command = bench_command(words, target)
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False)  # noqa: S603
-        figures: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
         return {"error": f"segue bench was still running after {_TIMEOUT_SECONDS:.0f} s"}
+    try:
+        figures: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         return {"error": f"segue bench ended with {done.returncode}: {done.stderr[-300:]}"}
     return figures

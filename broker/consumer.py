@@ -1,8 +1,8 @@
 """A consumer: one subscription's credit, and the messages that are out with it.
 
-Invariants: `len(unacknowledged)` ≤ what was ever granted; a message is in `unacknowledged` of one consumer, or in one
-transaction, or with the cursor, never in two places. `unacknowledged` keeps the order of delivery, which is what a
-cumulative acknowledgement means.
+Invariants: a message is in `unacknowledged` of one consumer, or in one transaction, or with the cursor, never in two
+places. `credit` is `prefetch` less the messages of the first two; it comes back when they are settled or returned, and
+is never negative. `unacknowledged` keeps the order of delivery, which is what a cumulative acknowledgement means.
 """
 
 from __future__ import annotations
@@ -36,6 +36,12 @@ class Sink(Protocol):
     def cancelled(self, reason: str) -> None:
         """The queue is gone; no more will come."""
 
+    def failed(self, error: Exception) -> None:
+        """A `deliver` has raised: a fault of the front-end, which is to log it and to end this consumer's connection.
+
+        So what it was given returns, and what others are given does not suffer.
+        """
+
 
 class Consumer:
     """One subscription to a queue or a durable subscription.
@@ -48,6 +54,9 @@ class Consumer:
 
     __slots__ = (
         "_acknowledged",
+        "_in_transactions",
+        "_numbered",
+        "_order",
         "_window_bytes",
         "_window_out",
         "_window_sizes",
@@ -83,6 +92,11 @@ class Consumer:
         self.waiting = False
         self.open = True
         self._acknowledged: list[int] = []
+        # What transactions hold, and where it stood in the order of delivery: an abort puts it back there. Whatever has
+        # no number was delivered after everything that has one.
+        self._in_transactions: set[int] = set()
+        self._order: dict[int, int] = {}
+        self._numbered = 0
         self._window_bytes = window_bytes
         self._window_out = 0
         self._window_sizes: dict[int, int] = {}
@@ -110,15 +124,22 @@ class Consumer:
         self.credit -= len(records)
         if self._window_bytes:
             self._count_out(first, records)
-        self.sink.deliver(first, records, redelivered)
+        try:
+            self.sink.deliver(first, records, redelivered)
+        except Exception as error:  # noqa: BLE001 - the boundary to a front-end
+            self.sink.failed(error)
 
     def take_again(self, seq: int, record: bytes, deliveries: int) -> None:
         """A returned message."""
         self.unacknowledged[seq] = deliveries
+        self._order.pop(seq, None)
         self.credit -= 1
         if self._window_bytes:
             self._count_out(seq, [record])
-        self.sink.deliver_again(seq, record, deliveries)
+        try:
+            self.sink.deliver_again(seq, record, deliveries)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.sink.failed(error)
 
     # -- settling (called by sessions)
 
@@ -183,15 +204,59 @@ class Consumer:
         self.dispatcher.settle(self, seqs)
 
     def take_out(self, seqs: list[int]) -> dict[int, int]:
-        """Move messages into a transaction.
+        """These messages are no longer out: what they were, number → deliveries, for `Dispatcher.give_back`.
 
         Raises:
             NotHeldError: one of them is not out with this consumer; nothing has changed.
         """
+        self._check_held(seqs)
+        return {seq: self.unacknowledged.pop(seq) for seq in seqs}
+
+    # -- transactions
+
+    def hold(self, seqs: list[int]) -> dict[int, int]:
+        """Move messages into a transaction, which ends with `release` or `restore`. As `take_out` otherwise."""
+        self._check_held(seqs)
+        self._note_order(seqs)
+        self._in_transactions.update(seqs)
+        return {seq: self.unacknowledged.pop(seq) for seq in seqs}
+
+    def release(self, held: dict[int, int]) -> None:
+        """A transaction is carried out, or this consumer is gone: these messages are its own no more."""
+        self._in_transactions.difference_update(held)
+        if not self._in_transactions:
+            self._order.clear()
+
+    def restore(self, held: dict[int, int]) -> None:
+        """A transaction was aborted: these messages are out again, each in its place in the order of delivery."""
+        out = self.unacknowledged
+        both = out | held
+        order, last = self._order, self._numbered
+        ordered = sorted(both, key=lambda seq: order.get(seq, last))  # stable: those without a number stay as they are
+        out.clear()
+        out.update((seq, both[seq]) for seq in ordered)
+        self.release(held)
+
+    def _check_held(self, seqs: list[int]) -> None:
         for seq in seqs:
             if seq not in self.unacknowledged:
                 raise NotHeldError(f"message {seq} is not out with this subscription")
-        return {seq: self.unacknowledged.pop(seq) for seq in seqs}
+
+    def _note_order(self, seqs: list[int]) -> None:
+        """Number everything from the oldest delivery to the last of `seqs`: mostly those and no others."""
+        order, out = self._order, self.unacknowledged
+        if len(order) > 2 * (len(out) + len(self._in_transactions)):
+            order = self._order = {s: n for s, n in order.items() if s in out or s in self._in_transactions}
+        missing = set(seqs).difference(order)
+        for seq in out if missing else ():
+            if seq not in order:
+                order[seq] = self._numbered
+                self._numbered += 1
+                missing.discard(seq)
+                if not missing:
+                    break
+
+    # -- credit
 
     def grant(self, seqs: list[int]) -> None:
         """Give back the credit of messages that are no longer out."""

@@ -25,6 +25,7 @@ class Dispatcher:
 
     Attributes:
         delivered, acknowledged, returned: counts since the start.
+        open: False once the cursor is deleted: what is still out then is nobody's business any more.
         paused: nothing is delivered while True.
         in_flight_max: most messages out at a time, over all consumers.
     """
@@ -33,6 +34,7 @@ class Dispatcher:
         self.cursor = cursor
         self.consumers: list[Consumer] = []
         self.in_flight_max = in_flight_max
+        self.open = True
         self.paused = False
         self.delivered = 0
         self.acknowledged = 0
@@ -43,7 +45,7 @@ class Dispatcher:
     @property
     def in_flight(self) -> int:
         """Messages that are out, in transactions included."""
-        return sum(map(len, self.cursor.out))
+        return self.delivered - self.acknowledged - self.returned
 
     def add(self, sink: Sink, *, prefetch: int, settles: bool, session_id: int, window_bytes: int = 0) -> Consumer:
         """A new consumer. Its first deliveries come with the next `dispatch`."""
@@ -55,8 +57,7 @@ class Dispatcher:
         return consumer
 
     def remove(self, consumer: Consumer) -> None:
-        """A consumer leaves; what it holds goes back to its place."""
-        consumer.settle()
+        """A consumer leaves; what it holds goes back to its place, and out again with the next `dispatch`."""
         consumer.open = False
         self.consumers.remove(consumer)
         if consumer.waiting:
@@ -66,23 +67,32 @@ class Dispatcher:
         held = dict(consumer.unacknowledged)
         consumer.unacknowledged.clear()
         self.give_back(held)
+        consumer.settle()
+
+    def close(self) -> None:
+        """The cursor is about to be deleted: nothing is delivered any more, and nothing comes back to it."""
+        self.open = False
+        self.paused = True
 
     def settle(self, consumer: Consumer, seqs: list[int]) -> None:
         """Messages that this consumer held are done."""
-        self.acknowledged += len(seqs)
-        self.cursor.settle(seqs)
-        consumer.grant(seqs)
-        self.resume(consumer)
+        if self.open:
+            self.acknowledged += len(seqs)
+            self.cursor.settle(seqs)
+            consumer.grant(seqs)
+            self.resume(consumer)
 
     def give_back(self, messages: dict[int, int], consumer: Consumer | None = None) -> None:
-        """Messages (sequence number → deliveries) go back to their places and out again."""
-        if messages:
+        """Messages (sequence number → deliveries) go back to their places, and out again with the next `dispatch`.
+
+        Ordering: whoever gives back what belongs together does so before he dispatches; then the lowest goes out first.
+        """
+        if messages and self.open:
             self.returned += len(messages)
             self.cursor.give_back(messages)
             if consumer is not None:
                 consumer.grant(list(messages))
                 self.queue_up(consumer)
-            self.dispatch()
 
     def queue_up(self, consumer: Consumer) -> None:
         """A consumer may be able to take something: let it stand in line."""
@@ -129,9 +139,7 @@ class Dispatcher:
         cursor = self.cursor
         if cursor.next < cursor.maybe:
             room = min(room, cursor.maybe - cursor.next)
-        if room > _SHARE_MAX:  # the sum is not worth its price for small shares: the bound is a soft one
-            room = min(room, max(0, self.in_flight_max - self.in_flight))
-        return room
+        return min(room, max(0, self.in_flight_max - self.in_flight))
 
     def _deliver_again(self, consumer: Consumer, seq: int, deliveries: int, record: bytes) -> None:
         self.delivered += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from segue.broker.deduplication import DeduplicationWindow
 from segue.broker.dispatcher import Dispatcher
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from segue.broker.node import Node
 
 __all__ = ["Queue", "QueueStatistics", "TemporaryQueue"]
+
+_RECORD_BYTES_MORE: Final = 256
+"""At least what a message takes in memory beside its record: so what fits together fits one by one, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,10 @@ class Queue:
     def close(self, reason: str) -> None:
         """It is being deleted: nobody consumes from it any more; consumers are told why, unless `reason` is empty."""
         self.open = False
-        self.dispatcher.paused = True  # or what one consumer gives back would go to the next
-        for consumer in list(self.dispatcher.consumers):
+        self.dispatcher.close()
+        consumers = self.dispatcher.consumers
+        while consumers:  # to be told may end a session, and with it others of these
+            consumer = consumers[0]
             self.dispatcher.remove(consumer)
             if reason:
                 consumer.sink.cancelled(reason)
@@ -158,7 +163,9 @@ class TemporaryQueue(Queue):
     def check_room(self, messages: int, size: int) -> None:
         """See `Queue`."""
         log = self.log
-        if len(log.hot) + messages > self._messages_max or log.hot_bytes + size > self._bytes_max:
+        together = log.hot_bytes + size + messages * _RECORD_BYTES_MORE
+        fits = together <= self._bytes_max or (messages == 1 and not log.hot)  # a single message always fits
+        if not fits or len(log.hot) + messages > self._messages_max:
             raise LimitReachedError(f"temporary queue {self.name} is full: its consumer does not keep up")
 
     def publish(self, record: bytes) -> None:

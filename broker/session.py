@@ -125,10 +125,20 @@ class Session:
         """End a subscription; what is out with it goes back to its place."""
         self.subscriptions.remove(subscription)
         consumer = subscription.consumer
-        if consumer in consumer.dispatcher.consumers:
+        if consumer.open:
             consumer.dispatcher.remove(consumer)
+            self.node.touched(consumer.dispatcher)
             if subscription.ended is not None:
                 subscription.ended()
+
+    def give_back(self, consumer: Consumer, seqs: list[int]) -> None:
+        """Messages that are out with a consumer of this session go back to their places.
+
+        Raises:
+            NotHeldError: one of them is not out with it; nothing has changed.
+        """
+        consumer.dispatcher.give_back(consumer.take_out(seqs), consumer)
+        self.node.touched(consumer.dispatcher)
 
     def delete_durable(self, name: str) -> None:
         """Delete a durable subscription with what it still owes.
@@ -200,7 +210,7 @@ class Session:
 
     def abort(self, name: str) -> None:
         """Give a transaction up. Raises as `transaction`."""
-        self.transaction(name).abort(consumers_live=True)
+        self._abort(self.transaction(name))
         del self._transactions[name]
 
     @property
@@ -213,11 +223,11 @@ class Session:
     def close(self) -> None:
         """End everything that belongs to this session."""
         self.node.sessions.pop(self.id, None)
-        for transaction in self._transactions.values():
-            transaction.abort(consumers_live=False)
-        self._transactions.clear()
         for subscription in list(self.subscriptions):
             self.unsubscribe(subscription)
+        for transaction in self._transactions.values():
+            self._abort(transaction)
+        self._transactions.clear()
         for queue in self._temporary.values():
             self.node.delete_temporary(queue)
         self._temporary.clear()
@@ -234,6 +244,10 @@ class Session:
             "in_flight": sum(len(s.consumer.unacknowledged) for s in self.subscriptions),
             "transactions": len(self._transactions),
         }
+
+    def _abort(self, transaction: Transaction) -> None:
+        for dispatcher in transaction.abort():
+            self.node.touched(dispatcher)
 
     def _check_subscriptions(self) -> None:
         maximum = self.node.settings.limits.subscriptions_per_connection_max

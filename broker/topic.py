@@ -212,6 +212,7 @@ class TopicRoutes:
         """It is gone, with what it still owed; the log goes with the last one."""
         store = self.node.store
         topic_log = subscription.topic_log
+        subscription.dispatcher.close()
         del self._durable[subscription.name]
         del topic_log.subscriptions[subscription.name]
         if topic_log.subscriptions:

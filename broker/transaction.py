@@ -6,11 +6,11 @@ all after a crash; so there is nothing else to a commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from segue.broker.consumer import Consumer
-from segue.broker.dispatcher import remove_identical
+from segue.broker.dispatcher import Dispatcher, remove_identical
 from segue.broker.errors import LimitReachedError, NotFoundError
 
 __all__ = ["Target", "Transaction"]
@@ -29,12 +29,13 @@ class Target(Protocol):
 class Transaction:
     """One open transaction of a session.
 
-    What is acknowledged in it stays a hole of its cursor: `_held` dicts are registered there until the end.
+    What is acknowledged in it stays a hole of its cursor: the dicts that hold it stand in `cursor.out` until the end.
     """
 
     def __init__(self, messages_max: int, bytes_max: int) -> None:
         self._messages_max = messages_max
         self._bytes_max = bytes_max
+        self._messages = 0
         self._bytes = 0
         self._sends: list[tuple[Target, Callable[[bytes], object], bytes]] = []
         self._acknowledged: dict[Consumer, dict[int, int]] = {}
@@ -47,15 +48,20 @@ class Transaction:
         Raises:
             LimitReachedError: the transaction would become too large; what it has is unchanged.
         """
-        self._count(len(record))
+        self._count(1, len(record))
         self._sends.append((target, publish, record))
+
+    @property
+    def publishes(self) -> bool:
+        """True when there are messages in it, and not acknowledgements alone."""
+        return bool(self._sends)
 
     def acknowledge(self, consumer: Consumer, seqs: list[int]) -> None:
         """Gather acknowledgements.
 
         Raises:
             NotHeldError: the consumer does not hold one of them.
-            LimitReachedError: the transaction would become too large.
+            LimitReachedError: the transaction would become too large; nothing has changed, as above.
         """
         self._hold(self._acknowledged, consumer, seqs)
 
@@ -72,22 +78,37 @@ class Transaction:
         self._check_targets()
         for _, publish, record in self._sends:
             publish(record)
-        for consumer, held in self._acknowledged.items():
-            remove_identical(consumer.dispatcher.cursor.out, held)
-            consumer.dispatcher.settle(consumer, list(held))
-        for consumer, held in self._rejected.items():
-            remove_identical(consumer.dispatcher.cursor.out, held)
+        # What returns comes first, or credit from the rest would bring newer messages before it.
+        for consumer, held in self._end(self._rejected):
+            consumer.release(held)
             consumer.dispatcher.give_back(held, consumer)
+        for consumer, held in self._end(self._acknowledged):
+            consumer.release(held)
+            consumer.dispatcher.settle(consumer, list(held))
+        for consumer in self._rejected:
+            consumer.dispatcher.dispatch()
 
-    def abort(self, consumers_live: bool) -> None:
-        """Nothing happens. Messages are with their consumers again, or go back when these are gone."""
+    def abort(self) -> list[Dispatcher]:
+        """Nothing happens. Messages are with their consumers again, or go back when these are gone.
+
+        Returns:
+            Where something went back; to be dispatched.
+        """
+        touched = []
         for part in (self._acknowledged, self._rejected):
-            for consumer, held in part.items():
-                remove_identical(consumer.dispatcher.cursor.out, held)
-                if consumers_live and consumer in consumer.dispatcher.consumers:
-                    consumer.unacknowledged.update(held)
+            for consumer, held in self._end(part):
+                if consumer.open:
+                    consumer.restore(held)
                 else:
+                    consumer.release(held)
                     consumer.dispatcher.give_back(held)
+                    touched.append(consumer.dispatcher)
+        return touched
+
+    def _end(self, part: dict[Consumer, dict[int, int]]) -> Iterator[tuple[Consumer, dict[int, int]]]:
+        for consumer, held in part.items():
+            remove_identical(consumer.dispatcher.cursor.out, held)
+            yield consumer, held
 
     def _check_targets(self) -> None:
         totals: dict[Target, list[int]] = {}
@@ -101,18 +122,22 @@ class Transaction:
             target.check_room(messages, size)
 
     def _hold(self, part: dict[Consumer, dict[int, int]], consumer: Consumer, seqs: list[int]) -> None:
-        taken = consumer.take_out(seqs)
+        self._check_size(len(seqs), 0)
+        taken = consumer.hold(seqs)
         held = part.get(consumer)
         if held is None:
             held = part[consumer] = {}
             consumer.dispatcher.cursor.out.append(held)
         held.update(taken)
-        self._count(0, len(seqs))
+        self._count(len(seqs), 0)
 
-    def _count(self, size: int, messages: int = 1) -> None:
-        self._messages_max -= messages
+    def _count(self, messages: int, size: int) -> None:
+        self._check_size(messages, size)
+        self._messages += messages
         self._bytes += size
-        if self._messages_max < 0 or self._bytes > self._bytes_max:
+
+    def _check_size(self, messages: int, size: int) -> None:
+        if self._messages + messages > self._messages_max or self._bytes + size > self._bytes_max:
             raise LimitReachedError(
                 "transaction too large: see limits.transaction_messages_max and limits.transaction_bytes_max;"
                 " commit more often"

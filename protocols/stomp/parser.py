@@ -283,7 +283,7 @@ class Parser:
         if line_end or len(line) > limits.command_bytes_max + 1:
             read_command(line)
         # A NUL behind what a head may have is not looked at: that head is too large in the first place.
-        if 0 <= data.find(b"\0") <= self._head_bytes_max - size:
+        if 0 <= data.find(b"\0") <= limits.header_block_bytes_max - size:
             raise StompProtocolError(ErrorCode.BAD_FRAME, "A NUL stands where header lines or a blank line belong")
         # The start of a blank line does not count.
         size = len(pending) - (2 if pending.endswith(b"\n\r") else pending.endswith(b"\n"))

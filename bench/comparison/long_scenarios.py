@@ -27,7 +27,7 @@ _FIRST_DELIVERY_SECONDS = 600.0
 def shallow_drain(arena: Arena, messages: int) -> None:
     """How fast a queue of this length is taken off: what the drain of a deep one is compared with."""
     queue = arena.new_queues()
-    filled = arena.measure(f"{SHALLOW_DRAIN}-fill", f"publish --messages {messages} --seconds 120", queue)
+    filled = arena.measure(f"{SHALLOW_DRAIN}-fill", f"publish --messages {messages} --seconds 60", queue)
     arena.measure(SHALLOW_DRAIN, f"consume --messages {filled.get('confirmed', 0)} --seconds 120", queue)
 
 

@@ -56,6 +56,11 @@ class Records:
         numbers = [_at(record.values, path) for record in self.of(peer, scenario) if not record.error]
         return max((float(number) for number in numbers if number is not None), default=None)
 
+    def all(self, *path: str) -> list[float]:
+        """The values at this path, of all records that have one."""
+        found = (_at(record.values, path) for record in self._records)
+        return [float(value) for value in found if value is not None]
+
     def errors(self) -> list[Record]:
         """What did not go through."""
         return [record for record in self._records if record.error]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from segue.bench.comparison.goals import verdicts
 from segue.bench.comparison.records import Records
 from segue.bench.comparison.scenarios import DEEP
-from segue.bench.comparison.tables import TABLES, Table, number
+from segue.bench.comparison.tables import DEEP_TABLE, TABLES, Table, number
 
 __all__ = ["BEGIN", "END", "ReportError", "insert", "render"]
 
@@ -42,7 +43,8 @@ def _sections(records: Records) -> Iterator[str]:
     yield _goals(records)
     for table in TABLES:
         yield _table(records, table)
-    yield _blocks(records)
+        if table is DEEP_TABLE:
+            yield _blocks(records)
     yield _failures(records)
 
 
@@ -58,10 +60,19 @@ def _machine(records: Records) -> str:
     machine = (
         f"{values['processor']}, {values['cores']} cores, {values['memory_gib']} GiB; {values['system']}, "
         f"Linux {values['kernel']}, {values['file_system']}; Python {values['python']}. "
-        f"A bare 4 KiB synchronous write takes {number(bare[0])} ms (p99 {number(bare[1])} ms)."
+        f"A bare 4 KiB synchronous write takes {number(bare[0])} ms (p99 {number(bare[1])} ms). "
+        f"{_noise(records)}"
     )
     peers = [_peer(values["peers"], name) for name in records.peers()]
     return "\n".join(["### The machine", "", machine, "", *_grid([["broker", "version", "behind a receipt"], *peers])])
+
+
+def _noise(records: Records) -> str:
+    """How quiet the machine was: a neighbour takes from brokers what the figures then lack."""
+    cores = sorted(records.all("cost", "other_cores"))
+    if not cores:
+        return ""
+    return f"Cores busy with something else meanwhile: {median(cores):.2f} in the median run, {cores[-1]:.2f} in the worst."
 
 
 def _peer(peers: dict[str, dict[str, str]], name: str) -> list[str]:
@@ -99,7 +110,7 @@ def _blocks(records: Records) -> str:
                 lines.append(f"- {peer}, {phase}: " + " ".join(f"{block['rate']:,.0f}" for block in blocks))
     if not lines:
         return ""
-    return "\n".join(["#### Messages a second, per block of the deep queue", "", *lines])
+    return "\n".join(["Messages a second in each block:", "", *lines])
 
 
 def _failures(records: Records) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from segue.bench.comparison.records import Records
 from segue.bench.comparison.scenarios import DEEP, IDLE, MANY_QUEUES, SHALLOW_DRAIN
 
-__all__ = ["TABLES", "Cell", "Table", "number", "whole"]
+__all__ = ["DEEP_TABLE", "TABLES", "Cell", "Table", "number", "whole"]
 
 _MIB = 1024 * 1024
 
@@ -88,6 +88,23 @@ def number(value: float | None) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
+DEEP_TABLE = Table(
+    "Deep queue",
+    "One queue filled, nobody taking, in blocks of 250,000; restarts with all that waiting; the drain.",
+    (
+        ("confirmed", _rate(f"{DEEP}-fill", "confirmed")),
+        ("rate, first / last", _ends("fill", "rate")),
+        ("confirm p99 ms, first / last", _ends("fill", "latency", "p99")),
+        ("RSS MiB", _value(f"{DEEP}-fill", "cost", "rss_peak_bytes", scale=_MIB)),
+        ("window 1 behind it, p50 / p99 ms", _percentiles(f"{DEEP}-probe", "confirm", "p50", "p99")),
+        ("restart, s", _value(f"{DEEP}-restart-clean", "first_delivery_seconds")),
+        ("after kill -9, s", _value(f"{DEEP}-restart-killed", "first_delivery_seconds")),
+        ("drain", _rate(f"{DEEP}-drain", "delivery_rate")),
+        ("shallow drain", _rate(SHALLOW_DRAIN, "delivery_rate")),
+        ("faults", _faults(f"{DEEP}-drain")),
+    ),
+)
+
 TABLES = (
     Table(
         "Publish",
@@ -124,22 +141,7 @@ TABLES = (
             ("per CPU second", _rate("latency-5000", "messages_per_cpu_second")),
         ),
     ),
-    Table(
-        "Deep queue",
-        "One queue filled, nobody taking, in blocks of 250,000; restarts with all that waiting; the drain.",
-        (
-            ("confirmed", _rate(f"{DEEP}-fill", "confirmed")),
-            ("rate, first / last", _ends("fill", "rate")),
-            ("confirm p99 ms, first / last", _ends("fill", "latency", "p99")),
-            ("RSS MiB", _value(f"{DEEP}-fill", "cost", "rss_peak_bytes", scale=_MIB)),
-            ("window 1 behind it, p50 / p99 ms", _percentiles(f"{DEEP}-probe", "confirm", "p50", "p99")),
-            ("restart, s", _value(f"{DEEP}-restart-clean", "first_delivery_seconds")),
-            ("after kill -9, s", _value(f"{DEEP}-restart-killed", "first_delivery_seconds")),
-            ("drain", _rate(f"{DEEP}-drain", "delivery_rate")),
-            ("shallow drain", _rate(SHALLOW_DRAIN, "delivery_rate")),
-            ("faults", _faults(f"{DEEP}-drain")),
-        ),
-    ),
+    DEEP_TABLE,
     Table(
         "Many queues",
         "Ten messages on each of 10,000 queues.",

@@ -50,6 +50,14 @@ def test_the_machine_and_its_disk_are_named() -> None:
     assert "A bare 4 KiB synchronous write takes 0.20 ms (p99 0.40 ms)." in text
 
 
+def test_what_else_the_machine_did_meanwhile_is_said() -> None:
+    runs = [
+        Record("segue", "e2e-1x1", number, {"cost": {"other_cores": cores}}) for number, cores in ((1, 0.1), (2, 0.5))
+    ]
+    text = render(Records([Record("campaign", "machine", 1, MACHINE), *runs]))
+    assert "something else meanwhile: 0.30 in the median run, 0.50 in the worst." in text
+
+
 def test_a_broker_is_a_row_with_the_median_of_its_rounds() -> None:
     row = next(line for line in render(RECORDS).splitlines() if line.startswith("| segue | 87,000"))
     assert row.endswith("| 0 / 0 / 0 |")

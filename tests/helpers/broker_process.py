@@ -29,6 +29,8 @@ __all__ = ["BrokerFactory", "BrokerProcess", "DaemonDied", "broker_factory", "mo
 _READY_SECONDS = 30.0
 _READY_LINE = re.compile(r"\bready\b.*\bstomp\b[^\n]*?(127\.0\.0\.1|\[::1\]):(\d+)")
 _SETTING = "SEGUE_{}"
+# Where `tests` can be imported from, for modules of ours that are started instead of the daemon's.
+_ROOT = Path(__file__).parents[2]
 
 
 class DaemonDied(AssertionError):
@@ -48,6 +50,8 @@ class BrokerProcess:
         settings: `section.key` to value, handed over as environment variables.
         arguments: More arguments for `segue serve`.
         descriptors_max: The limit of open files for the daemon.
+        module: What is started with `python -m`; another one may give the daemon a bad disk.
+        environment: More environment variables.
     """
 
     def __init__(
@@ -57,11 +61,15 @@ class BrokerProcess:
         settings: Mapping[str, object] | None = None,
         arguments: Sequence[str] = (),
         descriptors_max: int | None = None,
+        module: str = "segue.broker",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.data = data
         self.settings = dict(settings or {})
         self.arguments = list(arguments)
         self.descriptors_max = descriptors_max
+        self.module = module
+        self.environment = dict(environment or {})
         self.starts = 0
         self.ready_seconds = 0.0
         self._launched = 0.0
@@ -86,7 +94,8 @@ class BrokerProcess:
         assert self._process is None, "the daemon runs already"
         self._launched = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "segue.broker", "serve", "--data", str(self.data), *self._listen(), *self.arguments],
+            [sys.executable, "-m", self.module, "serve", "--data", str(self.data), *self._listen(), *self.arguments],
+            cwd=_ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -105,7 +114,7 @@ class BrokerProcess:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
         for name, value in self.settings.items():
             environment[_SETTING.format(name.upper().replace(".", "__"))] = str(value)
-        return environment
+        return environment | self.environment
 
     def _limit_descriptors(self) -> None:
         if self.descriptors_max is not None:

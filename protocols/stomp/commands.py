@@ -23,7 +23,7 @@ from segue.broker.users import AuthenticationFailed
 from segue.protocols.stomp.browse import browse
 from segue.protocols.stomp.destination import Destination, DestinationKind, Use, parse_destination
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
-from segue.protocols.stomp.frames import Frame, SendHead, connected, replace_header
+from segue.protocols.stomp.frames import Frame, SendHead, Version, connected, replace_header
 from segue.protocols.stomp.headers import (
     AckMode,
     AckOptions,
@@ -148,13 +148,15 @@ class Commands:
         stomp.state.signal(Signal.ACCEPTED)
         stomp.frontend.logged_in(stomp)
         minimum, maximum = stomp.frontend.heart_beat_bounds
-        stomp.beat = negotiate_heart_beat(options.heart_beat, minimum, maximum)
+        # STOMP 1.0 has no heart-beats; clients that speak all versions send the header before they know.
+        offered = (0, 0) if options.version is Version.V1_0 else options.heart_beat
+        stomp.beat = negotiate_heart_beat(offered, minimum, maximum)
         stomp.put(
             connected(
                 options.version,
                 session=f"{session.id}",
                 server=stomp.frontend.server_name,
-                heart_beat=(minimum, minimum) if options.heart_beat != (0, 0) else (0, 0),
+                heart_beat=(minimum, minimum) if offered != (0, 0) else (0, 0),
                 response_id=options.request_id,
             )
         )

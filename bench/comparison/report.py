@@ -72,7 +72,8 @@ def _noise(records: Records) -> str:
     cores = sorted(records.all("cost", "other_cores"))
     if not cores:
         return ""
-    return f"Cores busy with something else meanwhile: {median(cores):.2f} in the median run, {cores[-1]:.2f} in the worst."
+    usual, worst = median(cores), cores[-1]
+    return f"Cores busy with something else meanwhile: {usual:.2f} in the median run, {worst:.2f} in the worst."
 
 
 def _peer(peers: dict[str, dict[str, str]], name: str) -> list[str]:

@@ -19,7 +19,8 @@ class Limits:
     connections_max: int = count(
         10_000,
         "connections",
-        "The most connections at once, logged in or not. The next one is told so and closed.",
+        "The most connections at once, logged in or not; 64 below the process's limit of open files at most. The next "
+        "one is told so and closed.",
         minimum=1,
         maximum=1_000_000,
     )
@@ -29,14 +30,14 @@ class Limits:
     connections_unauthenticated_max: int = count(
         1_000,
         "connections",
-        "The most connections that have not logged in yet.",
+        "The most connections that have not logged in yet. The next one pushes out the one that has waited longest.",
         minimum=1,
         maximum=100_000,
     )
     connections_unauthenticated_per_address_max: int = count(
         500,
         "connections",
-        "The most connections from one address that have not logged in yet.",
+        "The most connections from one address that have not logged in yet; likewise.",
         minimum=1,
         maximum=100_000,
     )

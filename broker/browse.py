@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
+
+from segue.broker.errors import UnreadableError
 from segue.broker.queue import Queue
+from segue.storage.api import READ_ERRORS
 
 __all__ = ["Browser"]
 
@@ -16,7 +20,7 @@ class Browser:
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
         cursor = queue.cursor
-        self._returned = sorted(cursor.returned)
+        self._returned = deque(sorted(cursor.returned))
         self._next = cursor.next
         self._end = queue.log.durable
 
@@ -24,20 +28,18 @@ class Browser:
         """The next messages (sequence number, record), about `bytes_max` bytes of them; none at the end.
 
         Raises:
-            OSError, sqlite3.Error, StorageError: what lies on disk can't be read.
+            UnreadableError: what lies on disk can't be read.
         """
-        if self._returned:
-            seq = self._returned.pop(0)
-            found = await self._read(seq, seq + 1, 1)
-            return found or await self.chunk(bytes_max)
-        while self._next < self._end:
-            found = await self._read(self._next, self._end, bytes_max)
-            if found:
-                return found
-        return []
+        found: list[tuple[int, bytes]] = []
+        while self._returned and not found:
+            seq = self._returned.popleft()
+            found, _ = await self._read(seq, seq + 1, 1)
+        while self._next < self._end and not found:
+            found, self._next = await self._read(self._next, self._end, bytes_max)
+        return found
 
-    async def _read(self, seq: int, end: int, bytes_max: int) -> list[tuple[int, bytes]]:
-        """Messages of [seq, end) from memory or disk; moves `_next` behind what is settled for good."""
+    async def _read(self, seq: int, end: int, bytes_max: int) -> tuple[list[tuple[int, bytes]], int]:
+        """Messages of [seq, end) from memory or disk, and the number below which that is complete."""
         log = self._queue.log
         found: list[tuple[int, bytes]] = []
         size = 0
@@ -45,11 +47,12 @@ class Browser:
             found.append((seq, record))
             size += len(record)
             seq += 1
-        if not found and seq < log.ram_first:
-            blocks, _, seq = await log.store.reader.read_range(log, seq, end, bytes_max)
-            found = [(s, record) for first, records in blocks for s, record in enumerate(records, first) if s < end]
-        elif not found:
-            seq += 1  # it was taken and settled meanwhile
-        if end == self._end:
-            self._next = max(self._next, seq)
-        return found
+        if found:
+            return found, seq
+        if seq >= log.ram_first:
+            return [], seq + 1  # it was taken and settled meanwhile
+        try:
+            blocks, _, upto = await log.store.reader.read_range(log, seq, end, bytes_max)
+        except READ_ERRORS as error:
+            raise UnreadableError(f"queue '{self._queue.name}': {error}") from error
+        return [(s, record) for first, records in blocks for s, record in enumerate(records, first) if s < end], upto

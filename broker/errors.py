@@ -10,6 +10,7 @@ __all__ = [
     "NotHeldError",
     "ShuttingDownError",
     "TransactionError",
+    "UnreadableError",
 ]
 
 
@@ -38,6 +39,12 @@ class LimitReachedError(BrokerError):
     """A limit of the configuration is reached; the text names it."""
 
     code = "limit-reached"
+
+
+class UnreadableError(BrokerError):
+    """What lies on disk can't be read now; the text says why. For operators, not for peers."""
+
+    code = "unreadable"
 
 
 class NotHeldError(BrokerError):

@@ -12,6 +12,7 @@ from segue.storage.errors import (
     StorageError,
     UnusableDirectoryError,
 )
+from segue.storage.extents import READ_ERRORS
 from segue.storage.lock import holder_of, lock_directory
 from segue.storage.log import Log
 from segue.storage.posix import PosixDisk
@@ -21,6 +22,7 @@ from segue.storage.store import Store, StoreOptions, open_store
 __all__ = [
     "HEADERS_AT",
     "PERSISTENT",
+    "READ_ERRORS",
     "Cursor",
     "DamagedStoreError",
     "DirectoryLockedError",

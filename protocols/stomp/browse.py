@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING, Final
 
 import trio
 
 from segue.broker.browse import Browser
+from segue.broker.errors import UnreadableError
 from segue.broker.queue import Queue
-from segue.storage.api import StorageError
 
 if TYPE_CHECKING:
     from segue.protocols.stomp.session import StompSession
@@ -30,7 +29,7 @@ async def browse(stomp: StompSession, queue: Queue, subscription: StompSubscript
             continue
         try:
             found = await browser.chunk(_CHUNK_BYTES)
-        except (OSError, sqlite3.Error, StorageError) as failure:
+        except UnreadableError as failure:
             stomp.frontend.log.error("browse.failed", queue=queue.name, reason=str(failure))
             break
         if not found:

@@ -1,0 +1,24 @@
+"""Whoever types what the tutorials say sees what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.tutorial.walkthrough import walk_through
+
+PAGES = [
+    "README.md",
+    "docs/tutorial/README.md",
+    "docs/how-to/back-up.md",
+    "docs/how-to/configure-users.md",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_does_what_it_says(page: str, tmp_path: Path) -> None:
+    walk = walk_through(Path(page), tmp_path)
+    differences = list(walk.unexpected())
+    assert not differences, "\n".join(differences)
+    assert not walk.left_running

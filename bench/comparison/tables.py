@@ -156,7 +156,7 @@ TABLES = (
     ),
     Table(
         "Idle connections",
-        "Memory of the broker for a connection with one subscription.",
+        "Memory of the broker for a connection with one subscription. That of a Java broker moves by itself.",
         (
             ("connections", _rate(IDLE, "connections")),
             ("KiB each", _value(IDLE, "bytes_each", scale=1024)),

@@ -16,14 +16,16 @@ from tests.integration.tutorial.markdown import ROOT, anchors, blocks, code_span
 
 INDEX = Path("docs/README.md")
 DECISIONS = Path("docs/adr/README.md")
+BEHAVIOUR = Path("docs/reference/limits-and-behaviour.md")
 # Folders of the repository that a page may name a file of, and the names that code is imported by.
 PLACES = ("bench", "broker", "conf", "docs", "protocols", "storage", "systemd", "tests", ".ci", ".typing")
 MODULES = ("bench", "broker", "conf", "protocols", "storage", "systemd")
-SETTINGS = {f"{name}.{key.name}" for name, section in SECTIONS.items() for key in keys_of((name,), section)}
+SETTINGS = {f"{name}.{key.name}": key for name, section in SECTIONS.items() for key in keys_of((name,), section)}
 SOURCES = [path.read_text(encoding="utf-8") for folder in MODULES for path in (ROOT / folder).rglob("*.py")]
 # Named by pages already; this goes when the command is there.
 COMING = {"storage"}
-EVENTS = {name for text in SOURCES for name in re.findall(r'\blog\.[a-z]+\(\s*"([a-z.]+)"', text)}
+EVENT = re.compile(r'log\.(?:debug|info|warning|error|crash)\(\s*"([a-z]+\.[a-z_]+)"')
+EVENTS = {name for text in SOURCES for name in EVENT.findall(text)}
 
 
 @pytest.mark.parametrize("page", pages(), ids=str)
@@ -40,7 +42,17 @@ def test_every_file_and_module_that_is_named_exists(page: Path) -> None:
 def test_every_setting_and_event_that_is_named_exists(page: Path) -> None:
     named = {span for span in code_spans(page) if re.fullmatch(rf"({'|'.join(SECTIONS)})\.[a-z_]+", span)}
     files = {name for name in named if name.endswith((".py", ".md", ".toml", ".db", ".sock"))}
-    assert named - files - SETTINGS - EVENTS == set()
+    assert named - files - SETTINGS.keys() - EVENTS == set()
+
+
+@pytest.mark.parametrize("page", pages(), ids=str)
+def test_the_value_that_is_given_with_a_setting_is_its_default(page: Path) -> None:
+    assert [(name, value) for name, value in values(page) if not is_default(name, value)] == []
+
+
+def test_every_event_of_the_log_is_in_its_table_and_no_other() -> None:
+    rows = re.findall(r"^\| (`.+?`) \| [a-z, ]+ \|", prose(BEHAVIOUR).partition("## Log events")[2], re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row)} == EVENTS, f"see {BEHAVIOUR}"
 
 
 @pytest.mark.parametrize("page", pages(), ids=str)
@@ -120,6 +132,19 @@ def is_module(parts: list[str]) -> bool:
         if module.is_file():
             return known is parts or re.search(rf"^(class |def |){parts[-1]}\b", module.read_text(), re.M) is not None
     return False
+
+
+def values(page: Path) -> Iterator[tuple[str, str]]:
+    """Settings with the value in brackets behind them, or in the cell of a table before them."""
+    for name, value in re.findall(r"`([a-z]+\.[a-z_]+)`\s\((\d[^)]*)\)", prose(page)):
+        yield name, value
+    for value, name in re.findall(r"\| (\d[^|]*) \| `([a-z]+\.[a-z_]+)` \|$", prose(page), re.MULTILINE):
+        yield name, value
+
+
+def is_default(name: str, value: str) -> bool:
+    key = SETTINGS[name]
+    return bool(key.setting.kind.read_text(re.sub(r",| bytes$", "", value.strip())) == key.default)
 
 
 def commands(page: Path) -> Iterator[list[str]]:

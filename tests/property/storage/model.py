@@ -19,6 +19,7 @@ class CursorModel:
         start: it owes nothing below.
         given: the highest number handed out for the first time.
         handed: ever handed out, in any life of the store.
+        counts: deliveries of what was given back.
     """
 
     start: int
@@ -27,6 +28,7 @@ class CursorModel:
     out: set[int] = field(default_factory=set)
     returned: set[int] = field(default_factory=set)
     handed: set[int] = field(default_factory=set)
+    counts: dict[int, int] = field(default_factory=dict)
 
     def owed(self, head: int) -> set[int]:
         return set(range(self.start, head)) - self.settled
@@ -55,6 +57,11 @@ class Model:
     logs: dict[str, LogModel] = field(default_factory=dict)
     moments: list[dict[str, LogModel]] = field(default_factory=lambda: [{}])
     confirmed: int = 0
+
+    @property
+    def sum_of_heads(self) -> int:
+        """Something that differs from start to start."""
+        return sum(log.head for log in self.logs.values())
 
     def mark(self) -> int:
         """All that was done up to now was done in one step, and is there together or not at all."""

@@ -80,6 +80,26 @@ class World:
                 self._after_crash(self._dying)
         run_store(self.disk, self._compare, OPTIONS, **self._options)
 
+    def play_until(self, call: int, steps: list[Operation], crash: Operation) -> bool:
+        """Play, and let the power go off at a call of the disk. False when there were not so many calls."""
+        self.disk.crash_at = call
+        self.disk.commit_lands = crash.seed % 2 == 0
+        self._dying = crash
+        self.play(steps)
+        return self._lives > 0
+
+    def play_crashing_starts(self, steps: list[Operation], model: CrashModel, starts: int) -> None:
+        """Play, crash, and crash again at call 0, 1, 2 … of the starts that follow."""
+        self._dying = Operation("crash", which=1, crash=model)
+        run_store(self.disk, lambda store: self._live(store, iter([*steps, Operation("crash")])), **self._options)
+        for call in range(starts):
+            self._after_crash(Operation("crash", which=1, crash=model, seed=call))
+            self.disk.crash_at = call
+            self.disk.commit_lands = call % 3 == 0
+            run_store(self.disk, self._compare, **self._options)
+        self._after_crash(self._dying)
+        run_store(self.disk, self._compare, **self._options)
+
     def _after_crash(self, crash: Operation) -> None:
         rng = random.Random(crash.seed)
         self._lives += 1
@@ -106,35 +126,54 @@ class World:
     # -- comparing
 
     async def _compare(self, store: Store) -> None:
-        """Read everything of a store that was just opened, give it back, and go on from that state."""
+        """Look at everything in a store that was just opened, and go on from there."""
         self._store = store
         self._held = {}
         found: State = {}
         for log in store.logs.values():
+            records = await records_of(log)
             cursors = {}
             for cursor in log.cursors:
-                owed = await read_all(cursor)
-                first_time = [seq for seq, _ in owed if seq not in cursor.out[-1] or cursor.out[-1][seq] == 1]
-                assert first_time == sorted(first_time), "first deliveries rise"
-                assert len({seq for seq, _ in owed}) == len(owed), "nothing comes twice"
-                cursors[cursor.definition["name"]] = dict(sorted(owed))
+                owed = [*cursor.returned, *range(cursor.next, log.head)]
+                cursors[cursor.definition["name"]] = {seq: records[seq] for seq in sorted(owed) if seq in records}
             found[log.definition["name"]] = log.head, cursors
         self.model.settle_on(found)
-        self._check_flags(store)
         for cursor in store.cursors.values():
-            cursor.give_back(cursor.out.pop())
             model = self._model_of(cursor)
             model.returned = set(cursor.returned)
             model.given = cursor.next - 1
+            self._check_flags(cursor, model)
             model.handed |= model.returned
+        if self.model.sum_of_heads % 2:
+            await self._take_everything()
         await self._wait(Operation("wait"))
 
-    def _check_flags(self, store: Store) -> None:
-        """What may be a repeat says so."""
-        for cursor in store.cursors.values():
+    def _check_flags(self, cursor: Cursor, model: CursorModel) -> None:
+        """What may be a repeat says so, and how often it was delivered is not forgotten."""
+        for seq in model.handed & model.owed(cursor.log.head):
+            assert cursor.returned.get(seq, 0) > 0 or seq < cursor.maybe, f"message {seq} hides a repeat"
+        for seq, deliveries in model.counts.items():
+            if seq not in model.settled:
+                assert cursor.returned.get(seq, 0) >= deliveries, f"deliveries of {seq} are forgotten"
+
+    async def _take_everything(self) -> None:
+        """Read all that is owed the way a consumer does, and give it back."""
+        for cursor in self._store.cursors.values():
             model = self._model_of(cursor)
-            for seq, deliveries in cursor.out[-1].items():
-                assert seq not in model.handed or deliveries > 1 or seq < cursor.maybe, f"message {seq} hides a repeat"
+            returned = sorted(cursor.returned)
+            taken = await read_all(cursor)
+            seqs = [seq for seq, _ in taken]
+            assert seqs == returned + sorted(model.owed(cursor.log.head) - set(returned)), (
+                "returned ones first, in order"
+            )
+            known = self.model.logs[cursor.log.definition["name"]].records
+            assert [data for _, data in taken] == [known[seq - 1] for seq in seqs]
+            cursor.give_back(cursor.out.pop())
+            model.returned = model.owed(cursor.log.head)
+            model.counts = dict(cursor.returned)
+            model.given = cursor.next - 1
+            model.handed |= model.returned
+            self.model.mark()
 
     def _model_of(self, cursor: Cursor) -> CursorModel:
         return self.model.logs[cursor.log.definition["name"]].cursors[cursor.definition["name"]]
@@ -274,6 +313,7 @@ class World:
             seqs = self._choose(cursor, operation)
             cursor.give_back({seq: held[seq] for seq in seqs})
             model.returned.update(seqs)
+            model.counts |= {seq: held[seq] for seq in seqs}
             self.model.mark()
 
     def _choose(self, cursor: Cursor, operation: Operation) -> list[int]:
@@ -345,3 +385,15 @@ class World:
         if not store.checkpointer.under_way:  # that may hold what was deleted meanwhile
             sizes = [len(record) + RECORD_OVERHEAD for log in store.logs.values() for record in log.hot.values()]
             assert store.hot_bytes == sum(sizes), "the memory of records is counted right"
+
+
+async def records_of(log: Log) -> dict[int, bytes]:
+    """Every record of a log that is still there, without taking it."""
+    found = {seq: data for seq in range(1, log.head) if (data := log.find(seq)) is not None}
+    seq = 1
+    while seq < log.ram_first:
+        part = await log.store.reader.read_range(log, seq, log.ram_first, 4096)
+        assert not part.damage
+        found |= {first + n: data for first, records in part.runs for n, data in enumerate(records)}
+        seq = part.upto
+    return found

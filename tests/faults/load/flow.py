@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 
 from tests.helpers.broker_process import BrokerProcess
-from tests.helpers.stomp_client import Address, ConnectionEnded, NothingArrived, StompClient
+from tests.helpers.stomp_client import ConnectionEnded, NothingArrived
 
 __all__ = ["Consumer", "Publisher", "fill", "percentile", "watch_memory"]
 
@@ -30,9 +30,9 @@ def percentile(values: list[float], share: float) -> float:
 class _Worker(threading.Thread):
     """A thread with one connection, stopped by an event, whose failure `finish` raises."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, broker: BrokerProcess) -> None:
         super().__init__(daemon=True)
-        self.client = StompClient(address, patience_seconds=120.0)
+        self.client = broker.raw_client(patience_seconds=120.0)
         self.client.connect()
         self.failure: BaseException | None = None
         self._stop_asked = threading.Event()
@@ -60,7 +60,7 @@ class Publisher(_Worker):
     """Sends messages with receipts.
 
     Args:
-        address: The broker.
+        broker: The daemon, which runs.
         destination: Where to.
         body_bytes: The size of a body, at least 16.
         rate: Messages a second; None for as fast as the window allows.
@@ -68,9 +68,15 @@ class Publisher(_Worker):
     """
 
     def __init__(
-        self, address: Address, destination: str, *, body_bytes: int = 256, rate: float | None = None, window: int = 500
+        self,
+        broker: BrokerProcess,
+        destination: str,
+        *,
+        body_bytes: int = 256,
+        rate: float | None = None,
+        window: int = 500,
     ) -> None:
-        super().__init__(address)
+        super().__init__(broker)
         self.destination = destination
         self.body_bytes = body_bytes
         self.rate = rate
@@ -120,14 +126,16 @@ class Consumer(_Worker):
     """Takes messages and acknowledges each.
 
     Args:
-        address: The broker.
+        broker: The daemon, which runs.
         destination: Where from.
         rate: Messages a second; None for as fast as they come.
         prefetch: How many may be out.
     """
 
-    def __init__(self, address: Address, destination: str, *, rate: float | None = None, prefetch: int = 100) -> None:
-        super().__init__(address)
+    def __init__(
+        self, broker: BrokerProcess, destination: str, *, rate: float | None = None, prefetch: int = 100
+    ) -> None:
+        super().__init__(broker)
         self.rate = rate
         self.taken = 0
         self.numbers: list[int] = []

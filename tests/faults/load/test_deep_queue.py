@@ -15,8 +15,8 @@ _MIB = 1024 * 1024
 
 def latency_p99(broker: BrokerProcess, queue: str) -> float:
     """From the time a message is due to its delivery, at 500 a second, on a queue of its own."""
-    consumer = Consumer(broker.address, queue)
-    publisher = Publisher(broker.address, queue, rate=500.0)
+    consumer = Consumer(broker, queue)
+    publisher = Publisher(broker, queue, rate=500.0)
     for worker in (consumer, publisher):
         worker.start()
     time.sleep(20.0)

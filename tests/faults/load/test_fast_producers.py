@@ -18,9 +18,8 @@ _MIB = 1024 * 1024
 def test_memory_stays_flat_and_consumers_keep_their_rate(broker_factory: BrokerFactory) -> None:
     """L1: RSS rises by less than 64 MiB after minute two, no confirm is lost, nobody is dropped."""
     broker = broker_factory()
-    address = broker.address
-    consumer = Consumer(address, "/queue/l1", rate=_CONSUMER_RATE)
-    publishers = [Publisher(address, "/queue/l1", rate=_CONSUMER_RATE) for _ in range(_PRODUCERS)]
+    consumer = Consumer(broker, "/queue/l1", rate=_CONSUMER_RATE)
+    publishers = [Publisher(broker, "/queue/l1", rate=_CONSUMER_RATE) for _ in range(_PRODUCERS)]
     memory = watch_memory(broker)
     for worker in (consumer, *publishers):
         worker.start()

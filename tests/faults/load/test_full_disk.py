@@ -32,7 +32,7 @@ def test_publishers_are_held_at_the_mark_and_consumers_go_on(broker_factory: Bro
     broker = broker_factory(
         settings={"storage.disk_free_bytes_min": free - step, "storage.disk_free_hysteresis_bytes": step // 4}
     )
-    publisher = Publisher(broker.address, "/queue/l8", rate=500.0, window=200)
+    publisher = Publisher(broker, "/queue/l8", rate=500.0, window=200)
     publisher.start()
     time.sleep(3.0)
     assert publisher.confirmed > 1000
@@ -40,7 +40,7 @@ def test_publishers_are_held_at_the_mark_and_consumers_go_on(broker_factory: Bro
     make_ballast(ballast, 2 * step)
     time.sleep(_NOTICED_SECONDS_MAX)
     held_at = publisher.confirmed
-    consumer = Consumer(broker.address, "/queue/l8")
+    consumer = Consumer(broker, "/queue/l8")
     consumer.start()
     time.sleep(5.0)
     print(f"held at {held_at}, {publisher.confirmed - held_at} more since; drained {consumer.taken}")

@@ -59,8 +59,8 @@ def test_a_large_operation_delays_nobody(
     broker = broker_factory()
     if operation is not upload:
         fill(broker, "/queue/deep", _COUNT)
-    consumer = Consumer(broker.address, "/queue/small")
-    publisher = Publisher(broker.address, "/queue/small", body_bytes=1000, rate=200.0)
+    consumer = Consumer(broker, "/queue/small")
+    publisher = Publisher(broker, "/queue/small", body_bytes=1000, rate=200.0)
     for worker in (consumer, publisher):
         worker.start()
     time.sleep(1.0)

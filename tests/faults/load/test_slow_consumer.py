@@ -16,8 +16,8 @@ _MEASURE_SECONDS = 20.0
 
 
 def others_p99(broker: BrokerProcess) -> float:
-    consumer = Consumer(broker.address, "/queue/others")
-    publisher = Publisher(broker.address, "/queue/others", rate=500.0)
+    consumer = Consumer(broker, "/queue/others")
+    publisher = Publisher(broker, "/queue/others", rate=500.0)
     for worker in (consumer, publisher):
         worker.start()
     time.sleep(_MEASURE_SECONDS)
@@ -43,9 +43,8 @@ def test_a_consumer_that_stops_reading_harms_nobody(broker_factory: BrokerFactor
             deaf.send_bytes(b"\n")
             time.sleep(0.5)
     stalled = time.monotonic() - began
-    print(
-        f"p99 {before_p99 * 1e3:.2f} -> {during_p99 * 1e3:.2f} ms, {grown // 1024} KiB more, closed after {stalled:.0f} s"
-    )
+    print(f"p99 {before_p99 * 1e3:.2f} -> {during_p99 * 1e3:.2f} ms, {grown // 1024} KiB more")
+    print(f"closed after {stalled:.0f} s")
     assert during_p99 < 2 * before_p99 + 0.001
     assert 55.0 <= stalled <= 75.0
     # The others' traffic moves the figure by some MiB as well.

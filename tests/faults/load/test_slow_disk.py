@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from itertools import pairwise
 from pathlib import Path
 
 from tests.faults.load.flow import Publisher
@@ -21,28 +23,26 @@ def read_beats(client: StompClient, seconds: float) -> list[float]:
     while time.monotonic() < until:
         client.send_bytes(b"\n")
         before = client.reader.end_of_lines
-        try:
+        with contextlib.suppress(NothingArrived):
             client.receive(0.2)
-        except NothingArrived:
-            pass
         if client.reader.end_of_lines > before:
             times.append(time.monotonic())
     return times
 
 
 def longest_gap(times: list[float]) -> float:
-    return max(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+    return max(later - earlier for earlier, later in pairwise(times))
 
 
 def test_slow_syncs_slow_confirms_down_and_nothing_else(broker_factory: BrokerFactory) -> None:
     """L10: the group commit grows with what waits; heart-beats stay in time."""
     broker = broker_factory(module=_MODULE, environment={"SLOW_DISK_SYNC_SECONDS": "0.2"})
-    alone = Publisher(broker.address, "/queue/one", window=1)
+    alone = Publisher(broker, "/queue/one", window=1)
     alone.start()
     time.sleep(5.0)
     alone.finish()
     beating = broker.client(heart_beat="1000,1000")
-    crowd = [Publisher(broker.address, f"/queue/{number}", window=200) for number in range(10)]
+    crowd = [Publisher(broker, f"/queue/{number}", window=200) for number in range(10)]
     for publisher in crowd:
         publisher.start()
     gap = longest_gap(read_beats(beating, 15.0))
@@ -58,10 +58,10 @@ def test_a_disk_that_stands_still_delays_confirms_and_loses_none(broker_factory:
     """Fault 20: 20 s."""
     stall = tmp_path / "stall"
     broker = broker_factory(module=_MODULE, environment={"SLOW_DISK_STALL_FILE": str(stall)})
-    beating = broker.client(heart_beat="1000,1000")
-    publisher = Publisher(broker.address, "/queue/a", rate=200.0, window=100)
+    publisher = Publisher(broker, "/queue/a", rate=200.0, window=100)
     publisher.start()
     time.sleep(2.0)
+    beating = broker.client(heart_beat="1000,1000")
     stall.touch()
     gap = longest_gap(read_beats(beating, 20.0))
     stall.unlink()

@@ -18,7 +18,7 @@ _STOP_SECONDS_MAX = 10.0
 @pytest.mark.parametrize("attempt", range(5))
 def test_a_stop_takes_ten_seconds_at_most_and_keeps_every_confirm(broker_factory: BrokerFactory, attempt: int) -> None:
     broker = broker_factory()
-    publishers = [Publisher(broker.address, f"/queue/{number}", window=500) for number in range(4)]
+    publishers = [Publisher(broker, f"/queue/{number}", window=500) for number in range(4)]
     for publisher in publishers:
         publisher.start()
     time.sleep(3.0 + attempt)

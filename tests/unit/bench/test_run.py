@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from segue.bench.consumer import AckMode
 from segue.bench.ledger import Ledger
 from segue.bench.run import run_workload
 from segue.bench.workload import Workload, WorkloadError
@@ -69,6 +70,22 @@ def test_a_fixed_rate_sends_each_message_not_before_it_is_due() -> None:
     assert (result.unique, result.faultless) == (40, True)
     # The last of 40 at 400 a second is due after 97.5 ms.
     assert result.seconds >= 0.0975
+
+
+def test_messages_that_no_socket_buffer_holds_arrive_whole() -> None:
+    load = Workload(producers=1, consumers=1, messages=6, body_bytes=8_000_000, window=6)
+    with loopback_broker() as broker:
+        result = run_workload(broker.target(), load)
+        assert len(broker.acknowledged) == 6
+    assert (result.confirmed, result.unique, result.faultless) == (6, 6, True)
+
+
+@pytest.mark.parametrize("ack", ["client", "auto"])
+def test_every_ack_mode_counts_every_message(ack: AckMode) -> None:
+    with loopback_broker() as broker:
+        result = run_workload(broker.target(), Workload(producers=1, consumers=1, messages=200, ack=ack))
+        assert broker.acknowledged[-1:] == (["200"] if ack == "client" else [])
+    assert (result.received, result.unique, result.faultless) == (200, 200, True)
 
 
 def test_messages_of_an_earlier_run_are_not_taken_for_those_of_this_one() -> None:

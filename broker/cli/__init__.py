@@ -37,6 +37,7 @@ COMMANDS: Final = (
     Command("queue", "look at queues, and work on them", "segue.broker.cli.queue"),
     Command("topic", "look at subscriptions to topics", "segue.broker.cli.topic"),
     Command("connection", "who is connected, and closing connections", "segue.broker.cli.connection"),
+    Command("storage", "look into a data directory, and bring a damaged one to safety", "segue.broker.cli.storage"),
     Command("config", "check the settings, and show those in force", "segue.broker.cli.config"),
     Command("user", "hash a password for the configuration", "segue.broker.cli.user"),
     Command("bench", "measure any STOMP broker", "segue.broker.cli.bench"),

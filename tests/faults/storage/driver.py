@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import trio
@@ -13,7 +11,7 @@ import trio
 from segue.storage.api import Cursor, Disk, Log, Store, StoreOptions, encode, open_store, prefix
 from tests.faults.storage.simulated_disk import SimulatedCrash
 
-__all__ = ["OPTIONS", "Sequel", "crashes", "drain_all", "read_all", "record", "run_store"]
+__all__ = ["OPTIONS", "Sequel", "crashes", "drain_all", "only", "read_all", "record", "run_store", "until"]
 
 OPTIONS = StoreOptions(
     journal_file_bytes=64 << 10,
@@ -27,7 +25,9 @@ OPTIONS = StoreOptions(
 Sequel = Callable[[Store], Awaitable[Any]]
 
 
-def run_store(disk: Disk, body: Sequel, options: StoreOptions = OPTIONS, **changes: Any) -> Any:
+def run_store(
+    disk: Disk, body: Sequel, options: StoreOptions = OPTIONS, clock: trio.abc.Clock | None = None, **changes: Any
+) -> Any:
     """Open a store, run `body`, stop it cleanly. Returns what `body` returns, or None when the disk has crashed."""
 
     async def main() -> Any:
@@ -35,7 +35,7 @@ def run_store(disk: Disk, body: Sequel, options: StoreOptions = OPTIONS, **chang
             return await body(store)
 
     try:
-        return trio.run(main)
+        return trio.run(main, clock=clock)
     except BaseException as error:
         if crashes(error):
             return None
@@ -53,11 +53,6 @@ def crashes(error: BaseException) -> bool:
 def record(text: str, body_bytes: int = 0) -> bytes:
     """A record whose body begins with `text`."""
     return encode(*prefix(1_000_000, b"destination:/queue/a\n\n"), text.encode().ljust(body_bytes, b"."))
-
-
-async def durable(store: Store) -> None:
-    """Wait until everything done so far is on disk."""
-    await store.next_commit()
 
 
 async def read_all(cursor: Cursor, limit: int = 7) -> list[tuple[int, bytes]]:
@@ -104,17 +99,15 @@ async def drain_all(cursor: Cursor) -> list[tuple[int, bytes]]:
     return found
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what a thread of the store brings about by itself."""
+    with trio.fail_after(600):
+        while not condition():  # noqa: ASYNC110 - there is no event for it
+            await trio.sleep(0.001)
+
+
 def only(store: Store) -> tuple[Log, Cursor]:
     """The one log of a store, and its one cursor."""
     (log,) = store.logs.values()
     (cursor,) = log.cursors
     return log, cursor
-
-
-def states(disk: Any, root: Path, seed: int, count: int) -> Any:
-    """Some of the states that a crashed disk could be found in: all synced only, and `count` of each model."""
-    rng = random.Random(seed)
-    yield disk.materialise(root / "synced", "synced", rng)
-    for number in range(count):
-        yield disk.materialise(root / f"posix-{number}", "posix", rng)
-        yield disk.materialise(root / f"journal-{number}", "journal", rng)

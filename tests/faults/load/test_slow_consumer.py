@@ -7,7 +7,6 @@ import time
 
 from tests.faults.load.flow import Consumer, Publisher, fill, percentile
 from tests.helpers.broker_process import BrokerFactory, BrokerProcess
-from tests.helpers.stomp_client import StompClient
 
 __all__: list[str] = []
 
@@ -32,7 +31,7 @@ def test_a_consumer_that_stops_reading_harms_nobody(broker_factory: BrokerFactor
     fill(broker, "/queue/slow", 2000, body_bytes=50_000, block=20)
     before_p99 = others_p99(broker)
     before = broker.resident_bytes()
-    deaf = StompClient(broker.address, receive_buffer_bytes=4096)
+    deaf = broker.raw_client(receive_buffer_bytes=4096)
     deaf.connect()
     deaf.subscribe("/queue/slow", wait=False, headers={"prefetch-count": "1000"})
     began = time.monotonic()

@@ -51,6 +51,8 @@ _PRAGMAS: Final = {
 }
 _QUERY: Final = {"catalog": "mode=rwc", "build": "mode=rwc", "read": "mode=ro&immutable=1"}
 
+_ERRORS: Final = (sqlite3.Error, UnicodeError, OverflowError)
+"""What the standard library raises; the last two when it can't make sense of what SQLite hands it."""
 _DISK_ERRORS: Final = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,
     sqlite3.SQLITE_IOERR: errno.EIO,
@@ -104,7 +106,7 @@ class SqliteDatabase:
     async def _call(self, function: Callable[..., Awaitable[_T]], *args: object) -> _T:
         try:
             result: _T = await aio_as_trio(function)(*args)
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise translated(error, self._path) from error
         return result
 
@@ -125,7 +127,7 @@ async def open_sqlite(path: Path, mode: str) -> SqliteDatabase:
     with trio.CancelScope(shield=True):
         try:
             connection = await aio_as_trio(connect)()
-        except sqlite3.Error as error:
+        except _ERRORS as error:
             raise translated(error, path) from error
         database = SqliteDatabase(path, connection)
         try:
@@ -136,7 +138,7 @@ async def open_sqlite(path: Path, mode: str) -> SqliteDatabase:
     return database
 
 
-def translated(error: sqlite3.Error, path: Path) -> OSError | DatabaseDamagedError:
+def translated(error: Exception, path: Path) -> OSError | DatabaseDamagedError:
     """What a caller outside this file gets to see of an error of SQLite."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)  # Python's own complaints have none
     if code == sqlite3.SQLITE_IOERR_SHORT_READ:

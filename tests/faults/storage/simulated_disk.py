@@ -231,10 +231,11 @@ class SimulatedDisk:
         shutil.copytree(self.root, root)
         return SimulatedDisk(root)
 
-    def flip(self, path: str, bit: int) -> None:
-        """Flip one bit of a file, counted from its first byte's lowest. Only while no store is open."""
-        flip_bit(self.root / path, bit)
-        self.__init__(self.root)  # type: ignore[misc]
+    def flipped(self, root: Path, path: str, bit: int) -> SimulatedDisk:
+        """A copy with one bit of a file flipped, counted from the lowest of its first byte."""
+        self.copy(root)
+        flip_bit(root / path, bit)
+        return SimulatedDisk(root)
 
     def note_catalog(self) -> None:
         """What the catalog's files hold now is durable."""

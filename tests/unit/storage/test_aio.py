@@ -51,7 +51,7 @@ def test_writes_follow_each_other_on_one_file_in_both_ways(file: PosixFile) -> N
 def test_where_the_kernel_offers_no_asynchronous_write_the_thread_does_all_of_it(
     file: PosixFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file, "_aio", None)
+    monkeypatch.setattr(file, "_direct", False)
     assert not file.write_within(0, page_of(b"x"), 10.0)
     assert file.read(0, PAGE) == bytes(PAGE)
     file.finish_write()

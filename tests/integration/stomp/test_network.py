@@ -132,7 +132,7 @@ def test_many_consumers_that_do_not_read_cost_little_and_are_closed(broker_facto
     """
     broker = broker_factory(settings={"limits.write_stall_seconds": 2, "log.level": "error"})
     for number in range(count):
-        fill(broker, f"/queue/{number}", count=12, body=bytes(500_000))
+        fill(broker, f"/queue/{number}", count=60, body=bytes(100_000))
     before = broker.resident_bytes()
     deaf = [broker.raw_client(receive_buffer_bytes=4096) for _ in range(count)]
     for number, client in enumerate(deaf):
@@ -188,6 +188,15 @@ def test_a_reset_amid_the_octets_that_the_broker_sends(broker: BrokerProcess, co
     other = connect()
     other.subscribe(queue)
     other.expect_message(redelivered="true")
+
+
+def test_a_reset_during_the_login_is_no_event(broker: BrokerProcess, connect: Connect) -> None:
+    """Fault 59: found by noise, it once took the whole daemon down."""
+    for _ in range(200):
+        client = broker.raw_client()
+        client.send_connect(login="guest", passcode="wrong")
+        client.reset()
+    connect().disconnect()
 
 
 # Storms -----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ _READY_SECONDS_MAX = 30.0
 
 @pytest.fixture
 def seed() -> int:
-    """Where every choice comes from; pytest-randomly makes it the same again with `-p randomly_seed=...`."""
+    """Where every choice comes from; `--randomly-seed=...` makes it the same again."""
     seed = random.getrandbits(32)
     print(f"campaign seed {seed}")
     return seed

@@ -58,6 +58,8 @@ class Checkpointer:
         self._wake = trio.Event()
         self._finished = trio.Event()
         self._last = trio.current_time()
+        # What no checkpoint can spill must not set off one after the other.
+        self._volatile_bytes = 0
         self._not_before = -1.0
         self._pause_seconds = _PAUSE_SECONDS
 
@@ -93,7 +95,7 @@ class Checkpointer:
         return now >= self._not_before and (
             self._asked
             or self.journal_bytes >= options.checkpoint_journal_bytes
-            or self._store.hot_bytes >= options.hot_spill_bytes
+            or self._store.hot_bytes - self._volatile_bytes >= options.hot_spill_bytes
             or now - self._last >= options.checkpoint_interval_seconds
         )
 
@@ -103,6 +105,7 @@ class Checkpointer:
         self.under_way = True
         self._asked = False
         self._last = trio.current_time()
+        self._volatile_bytes = sum(log.hot_bytes for log in self._store.logs.values() if not log.journaled)
         change = CatalogChange(next_id=next_id, clean=clean)
         dropped, self._dropped = self._dropped, []
         change.dropped_logs = [log.id for log in dropped]

@@ -11,7 +11,7 @@ import trio
 from segue.storage.api import Cursor, Disk, Log, Store, StoreOptions, encode, open_store, prefix
 from tests.faults.storage.simulated_disk import SimulatedCrash
 
-__all__ = ["OPTIONS", "Sequel", "crashes", "drain_all", "only", "read_all", "record", "run_store", "until"]
+__all__ = ["OPTIONS", "Sequel", "crashes", "drain_all", "nothing", "only", "read_all", "record", "run_store", "until"]
 
 OPTIONS = StoreOptions(
     journal_file_bytes=64 << 10,
@@ -83,7 +83,8 @@ async def read_all(cursor: Cursor, limit: int = 7) -> list[tuple[int, bytes]]:
         if not cursor.ready:
             break
         store.flush()
-        await told.wait()
+        with trio.move_on_after(0.05):  # a fault is told to the store's `on_fault`
+            await told.wait()
         told = trio.Event()
     cursor.listener = None
     return found
@@ -97,6 +98,10 @@ async def drain_all(cursor: Cursor) -> list[tuple[int, bytes]]:
     cursor.settle([seq for seq, _ in found])
     await cursor.log.store.next_commit()
     return found
+
+
+async def nothing(store: Store) -> None:
+    """Start and stop."""
 
 
 async def until(condition: Callable[[], object]) -> None:

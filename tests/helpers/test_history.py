@@ -187,6 +187,16 @@ def test_the_next_consumer_may_have_it_as_soon_as_the_first_has_left(story: Stor
     assert check(story.events) == []
 
 
+def test_the_next_consumer_may_have_it_once_disconnect_was_sent(story: Story) -> None:
+    """Whether its receipt has come or not: found by the campaign, whose recorder had left it out."""
+    story.published("p", "m1")
+    story.delivered("a", "m1")
+    story.leaving("a")
+    story.delivered("b", "m1", redelivered=True)
+    story.lost("a", leaving=True)
+    assert check(story.events) == []
+
+
 def test_the_next_consumer_may_have_it_before_the_nack_is_confirmed(story: Story) -> None:
     story.published("p", "m1")
     story.delivered("a", "m1")

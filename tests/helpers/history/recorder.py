@@ -74,19 +74,23 @@ class RecordingClient:
         self._events = events
         self._deliveries = 0
         self._over = False
+        # Once DISCONNECT is sent, the broker may give what is out to others, whether its RECEIPT comes or not.
+        self._leaving_since: float | None = None
         self._enter(Opened(at=time.monotonic(), connection=name))
         try:
             self._client = StompClient(address, patience_seconds=patience_seconds)
         except OSError as refused:
             raise self._lost() from refused
-        self._guarded(self._client.connect)
+        self._guarded(self._client.send_connect)
+        greeting = self._receive(patience_seconds)
+        assert greeting.command == "CONNECTED", describe(greeting)
 
     def _enter(self, event: Event) -> None:
         self._events.append(event)
 
     def _lost(self) -> Gone:
         self._over = True
-        self._enter(Lost(at=time.monotonic(), connection=self.name, by="broker"))
+        self._enter(Lost(at=time.monotonic(), connection=self.name, by="broker", began=self._leaving_since))
         return Gone()
 
     def _guarded(self, action: Callable[_P, _R], *arguments: _P.args, **options: _P.kwargs) -> _R:
@@ -166,12 +170,12 @@ class RecordingClient:
         return True
 
     def _receive(self, timeout_seconds: float) -> Frame:
-        """Return a MESSAGE or a RECEIPT; the one ERROR that may come here is the broker's good-bye."""
+        """Return what comes next; the one ERROR that may come here is the broker's good-bye."""
         frame = self._guarded(self._client.receive, timeout_seconds)
         if frame.command == "ERROR" and frame.get("error-code") == "shutting-down":
             self._client.close()
             raise self._lost()
-        if frame.command not in ("MESSAGE", "RECEIPT"):
+        if frame.command == "ERROR":
             raise AssertionError(f"{self.name} got {describe(frame)}")
         return frame
 
@@ -222,7 +226,7 @@ class RecordingClient:
 
     def disconnect(self, patience_seconds: float = 20.0) -> None:
         """Leave in order: DISCONNECT, then read to its receipt."""
-        began = time.monotonic()
+        began = self._leaving_since = time.monotonic()
         self._guarded(self._client.send_frame, "DISCONNECT", {"receipt": "bye"})
         while (frame := self._read_to_the_end(patience_seconds))["receipt-id"] != "bye":
             self._confirm(frame["receipt-id"])

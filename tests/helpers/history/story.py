@@ -36,6 +36,7 @@ class Story:
         self.alive: set[str] = set()
         self._ticks = 0
         self._deliveries = 0
+        self._leaving: dict[str, float] = {}
         self._numbers: dict[tuple[str, str], int] = {}
 
     def now(self) -> float:
@@ -72,9 +73,15 @@ class Story:
         self.alive.discard(name)
         self.events.append(Lost(at=self.now(), connection=name, by="client", began=began, settled=settled))
 
-    def lost(self, name: str) -> None:
+    def lost(self, name: str, *, leaving: bool = False) -> None:
+        """The client finds its connection gone, perhaps while it waits for the receipt of its DISCONNECT."""
+        began = self._leaving.pop(name, None) if leaving else None
         self.alive.discard(name)
-        self.events.append(Lost(at=self.now(), connection=name, by="broker"))
+        self.events.append(Lost(at=self.now(), connection=name, by="broker", began=began))
+
+    def leaving(self, name: str) -> None:
+        """DISCONNECT is about to leave."""
+        self._leaving[name] = self.now()
 
     def sent(self, name: str, message: str, *, queue: str = "q", transaction: str | None = None) -> None:
         self.events.append(

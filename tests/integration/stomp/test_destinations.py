@@ -109,6 +109,16 @@ def test_an_unknown_prefix_with_a_slash_is_answered_clearly(connect: Connect, de
         assert frame["message"]
 
 
+@pytest.mark.parametrize("destination", ["/queue/a,/queue/b", "/queue/a?consumer.prefetchSize=1", "/temp-topic/a"])
+@pytest.mark.parametrize("command", ["SEND", "SUBSCRIBE"])
+def test_what_only_activemq_understands_is_refused_and_not_taken_for_a_name(
+    connect: Connect, destination: str, command: str
+) -> None:
+    client = connect()
+    client.send_frame(command, {"destination": destination, "id": "1", "receipt": "r"})
+    client.expect_error()
+
+
 def test_amq_queue_is_an_existing_queue(connect: Connect, queue: str) -> None:
     client = connect()
     client.publish_confirmed(queue, b"1")

@@ -50,7 +50,7 @@ def test_a_hundred_frames_may_come_in_one_packet(connect: Connect, consumer: Sto
     consumer.expect_messages(*(b"%d" % number for number in range(100)))
 
 
-@pytest.mark.parametrize("between", [b"\n", b"\n\n\n", b"\r\n", b"\r\n\n\r\n"])
+@pytest.mark.parametrize("between", [b"\n", b"\n\n\n", b"\r\n", b"\r\n\n\r\n", b"\0", b"\n\0\n"])
 def test_end_of_lines_between_frames_are_skipped(
     connect: Connect, consumer: StompClient, queue: str, between: bytes
 ) -> None:

@@ -120,6 +120,13 @@ _CHANGE_DELIVERY = {
     "selector": ("SUBSCRIBE", "a = 1"),
     "x-stream-offset": ("SUBSCRIBE", "first"),
     "x-stream-filter": ("SUBSCRIBE", "a"),
+    "x-max-age": ("SUBSCRIBE", "1h"),
+    "activemq.exclusive": ("SUBSCRIBE", "true"),
+    "activemq.priority": ("SUBSCRIBE", "9"),
+    "x-priority": ("SUBSCRIBE", "9"),
+    "expiration": ("SEND", "60000"),
+    "expires": ("SEND", "1700000000000"),
+    "JMSXGroupID": ("SEND", "group"),
     "AMQ_SCHEDULED_DELAY": ("SEND", "60000"),
     "AMQ_SCHEDULED_PERIOD": ("SEND", "1000"),
     "AMQ_SCHEDULED_REPEAT": ("SEND", "9"),
@@ -137,6 +144,15 @@ def test_a_header_that_would_change_delivery_is_refused_and_not_ignored(
     client.send_frame(command, {"destination": queue, "id": "1", name: value, "receipt": "r"})
     error = client.expect_error()
     assert name in error["message"] or name.encode() in error.body
+
+
+@pytest.mark.parametrize(("name", "value"), [("expires", "0"), ("priority", "4"), ("JMSType", "a")])
+def test_a_header_that_changes_nothing_is_taken(connect: Connect, queue: str, name: str, value: str) -> None:
+    """JMS bridges send `expires:0`, never, with every message."""
+    client = connect()
+    client.subscribe(queue, ack="auto")
+    client.publish(queue, b"1", headers={name: value})
+    client.expect_message(b"1")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,63 @@
+"""`durable`, `auto-delete` and `exclusive`: queues that do not outlive something (stomp.md §5)."""
+
+from __future__ import annotations
+
+from tests.helpers.broker_process import BrokerFactory
+from tests.integration.stomp.conftest import Connect
+
+__all__: list[str] = []
+
+
+def test_an_exclusive_queue_is_its_connections_alone(connect: Connect, queue: str) -> None:
+    owner, other = connect(), connect()
+    owner.subscribe(queue, headers={"exclusive": "true"})
+    other.send_frame("SUBSCRIBE", {"destination": queue, "id": "1", "receipt": "r"})
+    other.expect_error()
+    owner.publish(queue, b"mine")
+    owner.expect_message(b"mine")
+
+
+def test_an_exclusive_queue_goes_with_its_connection(connect: Connect, queue: str) -> None:
+    owner = connect()
+    owner.subscribe(queue, headers={"exclusive": "true"})
+    owner.publish_confirmed(queue, b"gone")
+    owner.disconnect()
+    other = connect()
+    other.send_frame("SUBSCRIBE", {"destination": queue.replace("/queue/", "/amq/queue/"), "id": "1"})
+    other.expect_error("not_found")
+
+
+def test_an_auto_delete_queue_goes_with_its_last_consumer(connect: Connect, queue: str) -> None:
+    first, second = connect(), connect()
+    for client in (first, second):
+        client.subscribe(queue, headers={"auto-delete": "true"})
+    first.disconnect()
+    second.publish_confirmed(queue, b"1")
+    second.expect_message(b"1")
+    second.disconnect()
+    other = connect()
+    other.send_frame("SUBSCRIBE", {"destination": queue.replace("/queue/", "/amq/queue/"), "id": "1"})
+    other.expect_error("not_found")
+
+
+def test_a_queue_that_is_not_durable_does_not_survive_a_restart(broker_factory: BrokerFactory) -> None:
+    broker = broker_factory(settings={"limits.drain_seconds": 0})
+    client = broker.client()
+    client.subscribe("/queue/passing", headers={"durable": "false"})
+    client.publish_confirmed("/queue/passing", b"1")
+    client.publish_confirmed("/queue/lasting", b"2")
+    client.disconnect()
+    assert broker.stop() == 0
+    broker.start()
+    other = broker.client()
+    other.subscribe("/queue/lasting")
+    other.expect_message(b"2")
+    other.send_frame("SUBSCRIBE", {"destination": "/amq/queue/passing", "id": "1"})
+    other.expect_error("not_found")
+
+
+def test_a_flag_that_is_neither_true_nor_false_is_an_error(connect: Connect, queue: str) -> None:
+    for name in ("durable", "auto-delete", "exclusive"):
+        client = connect()
+        client.send_frame("SUBSCRIBE", {"destination": queue, "id": "1", name: "perhaps"})
+        client.expect_error()

@@ -49,7 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     browse.add_argument("--full-bodies", action="store_true", help="show whole bodies")
     _add_publish(actions)
-    _add(actions, "purge", "remove every message that is ready; those out with consumers stay", _purge, "QUEUE")
+    text = "remove every message that is ready; those out with consumers stay"
+    purge = _add(actions, "purge", text, _purge, "QUEUE")
+    purge.add_argument(
+        "--set-aside", action="store_true", help="give up what was set aside as damaged, and nothing else"
+    )
     delete = _add(actions, "delete", "delete a queue with its messages", _delete, "QUEUE")
     delete.add_argument("--if-empty", action="store_true", help="only if it has no messages")
     delete.add_argument("--if-unused", action="store_true", help="only if it has no consumers")
@@ -112,7 +116,9 @@ def _show(arguments: argparse.Namespace, client: ControlClient) -> None:
     for name, value in zip(names, values, strict=True):
         print(f"{name.ljust(width)}  {printable(value)}")
     for damaged in queue["set_aside"]:
-        print(f"set aside: messages {damaged['first']} to {damaged['last']}: {printable(damaged['reason'])}")
+        first, last = damaged["first"], damaged["last"]
+        which = f"message {first}" if first == last else f"messages {first}-{last}"
+        print(f"set aside: {which}: {printable(damaged['reason'])}")
     if queue["consumed_by"]:
         print("\n" + table(_CONSUMER_COLUMNS, map(_consumer_row, queue["consumed_by"]), right=(0, 3, 4)))
 
@@ -156,7 +162,8 @@ def _purge(arguments: argparse.Namespace, client: ControlClient) -> None:
 
     bar = ProgressBar(sys.stderr, "purge")
     try:
-        done = client.ask("queue.purge", {"queue": arguments.queue}, on_progress=bar.show)
+        wanted = {"queue": arguments.queue, "set_aside": arguments.set_aside}
+        done = client.ask("queue.purge", wanted, on_progress=bar.show)
     finally:
         bar.clear()
     _say(arguments, done, f"queue '{done['queue']}': {count(done['purged'])} messages removed")

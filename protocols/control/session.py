@@ -39,7 +39,7 @@ _BROWSE_BYTES: Final = 256 << 10
 _NO_LIMIT: Final = 1 << 62
 _HEADER_CHARACTERS_MAX: Final = 32 << 10
 """Half of what STOMP clients may send in a frame, so that any client can take it."""
-_HELD_SECONDS_MAX: Final = 10.0
+_HELD_SECONDS_MAX: Final = 5.0
 """A checkpoint that is late takes seconds; a full disk takes an operator, who wants to be told."""
 _CODES: Final[dict[type[BrokerError], ErrorCode]] = {
     NotFoundError: ErrorCode.NOT_FOUND,
@@ -177,10 +177,11 @@ class ControlSession:
 
     async def _purge(self, arguments: Arguments, answer: Answer) -> Result:
         queue = self._queue(arguments)
+        set_aside = arguments.flag("set_aside")
         arguments.finish()
-        total = queue.cursor.ready
+        total = len(queue.cursor.quarantined) if set_aside else queue.cursor.ready
         await answer.progress(0, total)
-        purged = queue.purge()
+        purged = queue.cursor.settle_quarantined() if set_aside else queue.purge()
         await self._durable()
         await answer.progress(total, total)
         return {"queue": queue.name, "purged": purged}

@@ -45,7 +45,6 @@ _HEAD_BYTES: Final = 100
 _COPY_BYTES: Final = 1 << 20
 _VERSION_AT: Final = 60
 _APPLICATION_AT: Final = 68
-_PAGE_SIZE: Final = 4096
 _ATTEMPTS: Final = 20
 _PAUSE_SECONDS: Final = 0.05
 _FAULTS_TOLD_MAX: Final = 20
@@ -199,7 +198,7 @@ class _Reader:
 
     def _raw_rows(self, table: str) -> Iterator[Row]:
         if self._raw is None:
-            self._raw = list(raw_rows_of(self._path, _PAGE_SIZE))
+            self._raw = list(raw_rows_of(self._path))
         width, has_rowid = _RAW[table]
         for row in self._raw:
             if len(row.columns) == width:

@@ -38,6 +38,8 @@ _PAUSE_SECONDS: Final = 0.2
 _RANGES_TOLD_MAX: Final = 20
 """Of one log or one file; the rest is counted."""
 _NAMES_AT_THE_TOP: Final = frozenset({"LOCK", CATALOG, f"{CATALOG}-wal", JOURNAL_DIRECTORY, SEGMENTS_DIRECTORY})
+_USUAL_WHILE_RUNNING: Final = (FindingKind.STRAY, FindingKind.TORN)
+"""What a daemon is just writing: a batch, a commit of the catalog, segments of a checkpoint."""
 _JOURNAL_PREFIXES: Final = ("free-", "new-")
 
 
@@ -104,7 +106,8 @@ def check_store(root: Path, progress: Progress | None = None) -> CheckReport:
         look.run()
         damage = {str(finding) for finding in look.findings if finding.is_damage}
         if not damage or pid is None or damage == before or passes == _PASSES_MAX:
-            return CheckReport(str(root), pid, look.findings, look.counts, passes)
+            findings = [f for f in look.findings if pid is None or f.kind not in _USUAL_WHILE_RUNNING]
+            return CheckReport(str(root), pid, findings, look.counts, passes)
         before = damage
         time.sleep(_PAUSE_SECONDS)
 
@@ -316,7 +319,9 @@ class _Look:
             self._tell(FindingKind.MISSING, CATALOG, f"{rest} more messages of {log.name} are owed", log=log.id)
         if lost:
             gone = size(lost)
-            problem = f"{gone} messages of {log.name} were lost before the salvage that made this store"
+            problem = (
+                f"{gone} numbers of {log.name} have no message: a salvage could not bring them along, or skipped them"
+            )
             self._tell(FindingKind.LOST, CATALOG, problem, log=log.id, first=lost[0][0], last=lost[-1][1])
 
     def _is_in_extent(self, log: LogPlaces, seq: int) -> bool:

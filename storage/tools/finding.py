@@ -23,9 +23,7 @@ class FindingKind(StrEnum):
     JOURNAL = "journal"
     """A batch or a whole file of the journal is damaged or missing, and what follows it is there."""
     SEGMENT = "segment"
-    """A segment file is missing, has the wrong size, belongs elsewhere, or its pages are damaged."""
-    BLOCK = "block"
-    """A block of a segment or of the catalog is damaged or missing."""
+    """A segment file is missing, has the wrong size, belongs elsewhere, or pages or blocks of it are damaged."""
     RECORD = "record"
     """A message fails its checksum."""
     ORDER = "order"
@@ -39,7 +37,7 @@ class FindingKind(StrEnum):
     TORN = "torn"
     """A write that a crash has cut short. No damage: it was confirmed to nobody, and the next start cuts it off."""
     LOST = "lost"
-    """Messages that an earlier salvage could not bring along. No damage of this store."""
+    """Numbers without a message, since a salvage that could not bring it along. No damage of this store."""
 
     @property
     def is_damage(self) -> bool:

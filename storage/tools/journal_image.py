@@ -178,7 +178,7 @@ class JournalImage:
                 self.previous = batch.lsn
                 self.position = batch.lsn + padded(batch.header.size)
                 yield batch
-            self._look_at_the_end(start)
+            self._look_at_the_end()
         finally:
             self._close()
 
@@ -228,17 +228,19 @@ class JournalImage:
             start = base + self.files[base]
         return -1
 
-    def _look_at_the_end(self, start: int) -> None:
-        base = self._base_of(self.position)
-        if base is None or self.position < start:
-            return
-        header = parse_batch_header(self._read(base, self.position - base, BATCH_HEADER_SIZE))
-        if header is None or header.lsn != self.position or header.salt != self._salt:
-            return
-        if self.position + padded(header.size) > base + self.files[base]:
-            self.cut.setdefault(file_name(base), f"a batch of {header.size} bytes begins at its end, and does not fit")
-        else:
-            self.torn_bytes = header.size
+    def _look_at_the_end(self) -> None:
+        """A batch that is not whole begins at the position, or, where the file had no room for it, the next file."""
+        here = self._base_of(self.position)
+        places = [(here, self.position)] if here is not None else []
+        places += [(base, base) for base in self.files if base > self.position]
+        for base, lsn in places:
+            header = parse_batch_header(self._read(base, lsn - base, BATCH_HEADER_SIZE))
+            if header is None or header.lsn != lsn or header.salt != self._salt:
+                continue
+            if lsn + padded(header.size) > base + self.files[base]:
+                self.cut.setdefault(file_name(base), f"a batch of {header.size} bytes begins in it, and does not fit")
+            else:
+                self.torn_bytes = header.size
 
     def _base_of(self, lsn: int) -> int | None:
         return next((base for base, size in self.files.items() if base <= lsn < base + size), None)

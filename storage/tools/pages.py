@@ -25,6 +25,7 @@ _INTERIOR_INDEX: Final = 0x02
 _LEAF_INDEX: Final = 0x0A
 _LEAF_TABLE: Final = 0x0D
 _PAGE_HEADS: Final = {_INTERIOR_INDEX: 12, _LEAF_INDEX: 8, _LEAF_TABLE: 8}
+_PAGE_SIZES: Final = (16384, 4096, 512, 1024, 2048, 8192, 32768, 65536)
 _READ_BYTES: Final = 4096
 _FREELIST_MAX: Final = 1 << 20
 _INTEGER_BYTES: Final = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
@@ -43,11 +44,15 @@ class _NoRow(Exception):
     """These bytes are no row, or not one that can be read."""
 
 
-def raw_rows_of(path: Path, page_size: int) -> Iterator[RawRow]:
-    """As `raw_rows`, of a file; `page_size` holds where its header does not say a possible one."""
+def raw_rows_of(path: Path) -> Iterator[RawRow]:
+    """As `raw_rows`, of a file. Where its header does not say a possible size of pages, that with most rows is it."""
     data = read_patiently(path)
-    if len(data) >= _HEADER_BYTES:
-        yield from raw_rows(data, _page_size_of(data[:_HEADER_BYTES], page_size))
+    if len(data) < _HEADER_BYTES:
+        return
+    size = _page_size_of(data)
+    if not size:
+        size = max(_PAGE_SIZES, key=lambda guess: sum(1 for _ in raw_rows(data, guess)))
+    yield from raw_rows(data, size)
 
 
 def read_patiently(path: Path) -> bytes:
@@ -79,10 +84,10 @@ def raw_rows(data: bytes, page_size: int) -> Iterator[RawRow]:
             yield from _rows_of_page(data, page_size, number)
 
 
-def _page_size_of(data: bytes, otherwise: int) -> int:
+def _page_size_of(data: bytes) -> int:
     size = int.from_bytes(data[16:18], "big")
     size = 65536 if size == 1 else size
-    return size if size >= 512 and size & (size - 1) == 0 else otherwise
+    return size if size >= 512 and size & (size - 1) == 0 else 0
 
 
 def _rows_of_page(data: bytes, page_size: int, number: int) -> Iterator[RawRow]:

@@ -131,9 +131,19 @@ async def build_store(target: Path, meta: dict[str, Any]) -> AsyncIterator[Store
         disk.sync_directory("")
         unfinished.rename(target)
         PosixDisk(target.parent).sync_directory("")
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise
+        inner = _only_one_in(error)
+        if inner is error:
+            raise
+        raise inner from None
+
+
+def _only_one_in(error: BaseException) -> BaseException:
+    """What the block has raised: the loop's nurseries wrap it."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 class _Tally:

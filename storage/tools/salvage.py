@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from segue.storage.catalog_rows import CursorState, LogState
 from segue.storage.errors import RecordDamagedError
+from segue.storage.record import HEADERS_AT
 from segue.storage.tools.catalog_image import CatalogImage, open_catalog_image
 from segue.storage.tools.finding import Finding, FindingKind, Meter, Progress
 from segue.storage.tools.journal_image import Gap, JournalImage, entries_of
@@ -35,6 +36,8 @@ Describe = Callable[[bytes], dict[str, Any] | None]
 """Makes the definition of a log that has lost it from one of its records; None where it can't."""
 
 _RECOVERED: Final = "recovered-{}"
+_LOOSE_MESSAGES_MAX: Final = (4 << 20) // HEADERS_AT
+"""Most messages of one log that may have been in a catalog that is gone: less than what makes a segment."""
 _END: Final = 1 << 62
 
 
@@ -214,7 +217,9 @@ class _Salvage:
 
     async def write(self, builder: StoreBuilder) -> None:
         taken = {str(log.definition.get("name")) for log in self._state.logs.values() if log.definition}
+        skip = self._numbers_to_skip()
         for log in sorted(self._state.logs.values(), key=lambda log: log.id):
+            self._skip_numbers(log, skip)
             pieces = self._pieces(log, self._report.findings.append)
             if not log.definition:
                 if not pieces and not log.cursors:
@@ -238,7 +243,8 @@ class _Salvage:
     async def _write_all(self, builder: StoreBuilder, log: LogPlaces, pieces: list[Piece]) -> None:
         """Everything that there is of a log, as nobody knows what is owed. What is known to be damaged is lost."""
         before = len(self._report.findings)
-        kept = await self._write_log(builder, log, [(1, log.head - 1)], pieces)
+        known_lost = self.lost.get(log.id, [])
+        kept = await self._write_log(builder, log, without([(1, log.head - 1)], known_lost), pieces)
         told = [f for f in self._report.findings[before:] if f.kind is FindingKind.RECORD]
         damaged = without(normal((finding.first, finding.last) for finding in told), kept)
         # Other numbers that are nowhere may have been settled long ago. A check must not miss them.
@@ -289,6 +295,25 @@ class _Salvage:
         return CursorState(cursor.id, log.id, next_seq, promised, holes, [], cursor.definition)
 
     # -- what is not known any more
+
+    def _numbers_to_skip(self) -> int:
+        """How many messages of one log may have been given numbers that nobody knows of any more, at most.
+
+        A number that was given is never given again: consumers know messages by it.
+        """
+        if not self._report.may_repeat:
+            return 0
+        lost_bytes = sum(f.size for f in self._report.findings if f.kind is FindingKind.JOURNAL and f.size > 0)
+        return lost_bytes // HEADERS_AT + (0 if self._image.is_whole else _LOOSE_MESSAGES_MAX)
+
+    def _skip_numbers(self, log: LogPlaces, count: int) -> None:
+        if count:
+            old = log.head
+            log.head += count
+            self.lost[log.id] = normal([*self.lost.get(log.id, []), (old, log.head - 1)])
+            for cursor in log.cursors.values():
+                if cursor.next == old:
+                    cursor.next = log.head
 
     def _define(self, log: LogPlaces, taken: set[str]) -> None:
         """A definition for a log that has lost it, under a name that no other has."""

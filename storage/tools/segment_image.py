@@ -21,7 +21,6 @@ from segue.storage.tools.pages import SQLITE_MAGIC, raw_rows_of
 
 __all__ = ["SegmentImage", "SegmentName", "read_segment_name", "salt_of_segment", "segment_names"]
 
-_PAGE_SIZE: Final = 16384
 _COLUMNS: Final = 6
 _FAULTS_TOLD_MAX: Final = 5
 _SQL: Final = "SELECT first, last, count, previous, crc, records FROM block ORDER BY first"
@@ -59,7 +58,7 @@ def read_segment_name(path: str) -> SegmentName | None:
 
 def salt_of_segment(file: Path) -> int | None:
     """The store's random number, as a segment says it; None where it can't be read."""
-    for row in raw_rows_of(file, _PAGE_SIZE):
+    for row in raw_rows_of(file):
         key, value = row.columns if len(row.columns) == 2 else ("", "")
         if key == "salt" and isinstance(value, str) and len(value) == 16:
             try:
@@ -155,7 +154,7 @@ class SegmentImage:
         return PackedBlock(first, last, count, records)
 
     def _from_pages(self) -> Iterator[PackedBlock]:
-        for row in raw_rows_of(self.file, _PAGE_SIZE):
+        for row in raw_rows_of(self.file):
             if row.rowid is not None and len(row.columns) == _COLUMNS:
                 block = self._accept((row.rowid, *row.columns[1:]))
                 if block is not None:

@@ -1,7 +1,8 @@
-"""Small stores with everything in them, written by the storage core itself: for tests that look at them, or break them."""
+"""Small stores with everything in them, written by the storage core itself: to be looked at, or broken."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from segue.storage.api import (
     prefix,
 )
 
-__all__ = ["NOW_MS", "Shelf", "body_of", "open_shelf", "record", "write_plain_store"]
+__all__ = ["NOW_MS", "Content", "Shelf", "body_of", "open_shelf", "read_content", "record", "write_plain_store"]
 
 NOW_MS = 1_700_000_000_000
 _OPTIONS = StoreOptions(journal_file_bytes=1 << 20, segment_bytes_min=64 << 10, checkpoint_interval_seconds=3600)
@@ -100,7 +101,7 @@ async def open_shelf(root: Path, *, crash: bool = False) -> AsyncIterator[Shelf]
 
 
 async def write_plain_store(root: Path, *, crash: bool = False) -> None:
-    """Two queues and a topic; segments, loose blocks, holes, and, after a crash, a journal with all kinds of entries."""
+    """Two queues and a topic; segments, loose blocks, holes; after a crash, a journal with all kinds of entries."""
     async with open_shelf(root, crash=crash) as shelf:
         orders, quiet = shelf.queue("orders"), shelf.queue("quiet")
         alice, bob = shelf.topic("news.#", "alice", "bob")
@@ -134,3 +135,40 @@ def record(log_id: int, seq: int, size: int = 200) -> bytes:
 def body_of(log_id: int, seq: int, size: int = 200) -> bytes:
     """The body of that message."""
     return (b"%d-%d " % (log_id, seq)).ljust(size, b".")
+
+
+Content = dict[tuple[str, str], dict[int, bytes]]
+"""What each cursor still delivers, by the names of its log and itself: sequence number → record."""
+
+
+async def read_content(root: Path) -> Content:
+    """Open a copy of a store as a daemon would, and take everything off that it owes."""
+    copy = root.with_name(f"{root.name}-read")
+    shutil.copytree(root, copy)
+    try:
+        async with open_shelf(copy, crash=True) as shelf:
+            return {
+                (str(log.definition), str(cursor.definition)): dict(await _drain(shelf.store, cursor))
+                for log in shelf.store.logs.values()
+                for cursor in log.cursors
+            }
+    finally:
+        shutil.rmtree(copy)
+
+
+async def _drain(store: Store, cursor: Cursor) -> list[tuple[int, bytes]]:
+    taken: list[tuple[int, bytes]] = []
+    while cursor.returned or cursor.next < cursor.log.durable:
+        more = trio.Event()
+        cursor.listener = more.set
+        if cursor.returned:
+            again = cursor.take_returned()
+            found = [(again[0], again[2])] if again is not None else []
+        else:
+            first, records = cursor.read(1000)
+            found = list(enumerate(records, first))
+        taken += found
+        if not found and (cursor.returned or cursor.next < cursor.log.durable):
+            store.flush()
+            await more.wait()
+    return taken

@@ -7,7 +7,8 @@ once; all of them are then in one group commit, deliveries go out, and every con
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Final, Protocol
 
 import trio
 
@@ -25,6 +26,14 @@ from segue.storage.api import Log as StorageLog
 from segue.storage.api import Store
 
 __all__ = ["Node", "Output"]
+
+_ROUNDS_MAX: Final = 4
+"""Times that outputs are written in one step. A peer that takes what it is sent as fast as we make it could go on for
+ever, and nobody else would have his turn."""
+_OUTPUTS_GATHERED_MAX: Final = 16
+"""Connections whose deliveries of large messages wait in memory at the same time: they are copies, one for each."""
+_FAN_OUT_BYTES: Final = 16 << 20
+"""What subscribers are given in one step from which on their outputs are written in between."""
 
 
 class Output(Protocol):
@@ -50,6 +59,7 @@ class Node:
         queues: durable queues by name.
         sessions: authenticated peers by id.
         held: True while publishers have to wait; acknowledgements are still taken.
+        fan_out_bytes: what subscribers to topics are to be given in this step, at most; kept by the topics.
         stopping: True once a stop has begun.
     """
 
@@ -69,9 +79,11 @@ class Node:
         self.started_ms = clock.now_ms()
         self._last_session = 0
         self._told = False
+        self.fan_out_bytes = 0
         self._touched: list[Dispatcher] = []
         self._outbox: list[Output] = []
-        self._waiting: list[Output] = []
+        self._waiting: dict[Output, None] = {}
+        self._more = trio.Event()
         self._topics_by_name: dict[str, Topic] = {}
         self._take_up()
         store.after_step = self.end_step
@@ -112,8 +124,7 @@ class Node:
         """Create a durable queue; one that is there already is returned as it is."""
         if (queue := self.queues.get(name)) is not None:
             return queue
-        if len(self.queues) >= self.settings.limits.queues_max:
-            raise LimitReachedError(f"limits.queues_max ({self.settings.limits.queues_max}) is reached")
+        self.check_queues()
         definition: dict[str, Any] = {
             "kind": "queue",
             "name": name,
@@ -125,6 +136,12 @@ class Node:
         queue = self.queues[name] = Queue(self, name, log, cursor, self.settings.limits.queue_in_flight_max)
         queue.auto_delete = auto_delete
         return queue
+
+    def check_queues(self) -> None:
+        """Raises LimitReachedError when there may be no further queue or durable subscription."""
+        maximum = self.settings.limits.queues_max
+        if len(self.queues) + self.topics.durable_count >= maximum:
+            raise LimitReachedError(f"limits.queues_max ({maximum}) is reached")
 
     def delete_queue(self, name: str, *, if_empty: bool = False, if_unused: bool = False) -> int:
         """Delete a queue with its messages; its consumers are told. Returns how many messages were owed.
@@ -188,7 +205,9 @@ class Node:
     def unbuffer_topic(self, subscription: TopicSubscription) -> None:
         """End a non-durable subscription."""
         self.topics.remove_buffer(subscription.name, subscription)
+        subscription.close("")
         self.store.drop_log(subscription.log)
+        subscription.account()
 
     # -- temporary queues
 
@@ -215,15 +234,19 @@ class Node:
         self.temporary.pop(queue.name, None)
         queue.close("")
         self.store.drop_log(queue.log)
+        queue.account()
 
     # -- steps
 
-    def on_durable(self, callback: Callable[[], None]) -> None:
-        """Call back when everything done so far is on disk; at once if it is already."""
+    def on_durable(self, callback: Callable[[], None], output: Output | None = None) -> None:
+        """Call back when everything done so far is on disk; at once if it is already.
+
+        A fault in it is logged, and costs `output` its connection; others' callbacks, and the broker, go on.
+        """
         if self.store.idle:
             callback()
         else:
-            self.store.on_durable(callback)
+            self.store.on_durable(partial(self._guard, callback, output))
 
     def touched(self, dispatcher: Dispatcher) -> None:
         """Something can be read that needs no disk: deliver it at the end of this step."""
@@ -235,48 +258,104 @@ class Node:
 
     def wait_for_room(self, output: Output) -> None:
         """A connection has put publishing aside; it is told when it may go on."""
-        self._waiting.append(output)
+        self._waiting[output] = None
+
+    def stop_waiting(self, output: Output) -> None:
+        """It need not be told any more."""
+        self._waiting.pop(output, None)
+
+    @property
+    def has_more(self) -> bool:
+        """True when the last step has left something for the next one, which is to come soon."""
+        return self._more.is_set()
 
     def end_step(self) -> None:
         """Commit, deliver, write: called at the end of everything that has called the node."""
+        while True:
+            for _ in range(_ROUNDS_MAX):
+                if self._touched:
+                    self._dispatch_touched()
+                self.store.flush()
+                if self._outbox:
+                    self._flush_outputs()
+                elif not self._touched:
+                    break
+            else:
+                self._more.set()
+            self._look_at_pressure()
+            if self.held or not self._waiting:
+                return
+            self._let_go()
+
+    def relieve(self) -> None:
+        """Write what has gathered, if it is for many connections: between the copies of a large fan-out."""
+        if len(self._outbox) >= _OUTPUTS_GATHERED_MAX:
+            self._flush_outputs()
+
+    def _dispatch_touched(self) -> None:
         while self._touched:
             touched, self._touched = self._touched, []
+            large = self.fan_out_bytes > _FAN_OUT_BYTES
+            self.fan_out_bytes = 0
             for dispatcher in dict.fromkeys(touched):
                 dispatcher.dispatch()
-        self.store.flush()
-        while self._outbox:
-            outbox, self._outbox = self._outbox, []
-            for output in outbox:
-                try:
-                    output.flush_output()
-                except Exception as error:  # noqa: BLE001 - a fault of ours costs one connection, not the broker
-                    self.log.crash("internal.error", error)
-                    output.abandon("internal error")
-        held = self.pressure.check()
-        if held != self.held:
-            self.held = held
+                if large:
+                    self.relieve()
+
+    def _flush_outputs(self) -> None:
+        outbox, self._outbox = self._outbox, []
+        for output in outbox:
+            try:
+                output.flush_output()
+            except Exception as error:  # noqa: BLE001 - as in `_guard`, which is a call more for each write
+                self.log.crash("internal.error", error)
+                output.abandon("internal error")
+
+    def _let_go(self) -> None:
+        """Publishers go on, one after the other, until they have to wait again; who came first goes first."""
+        for output in list(self._waiting):
+            if self.held:
+                break
+            if output in self._waiting:
+                del self._waiting[output]
+                self._guard(output.let_go, output)
+                self._look_at_pressure()
+
+    def _guard(self, call: Callable[[], None], output: Output | None) -> None:
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - a fault of ours costs one connection, not the broker
+            self.log.crash("internal.error", error)
+            if output is not None:
+                output.abandon("internal error")
+
+    def _look_at_pressure(self) -> None:
+        self.held = self.pressure.check()
+        if self.pressure.alarm is not self._told:
             self._report_pressure()
-        if self._waiting and not held:
-            waiting, self._waiting = self._waiting, []
-            for output in waiting:
-                output.let_go()
-            self.end_step()
 
     async def watch(self) -> None:
-        """Look at disk and memory every second, for as long as the broker runs."""
+        """Look at disk and memory every second, and do what steps have left over, for as long as the broker runs."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._go_on)
+            while True:
+                await self.pressure.look_at_disk()
+                self.end_step()
+                await trio.sleep(1)
+
+    async def _go_on(self) -> None:
         while True:
-            await self.pressure.look_at_disk()
+            await self._more.wait()
+            self._more = trio.Event()
             self.end_step()
-            await trio.sleep(1)
 
     def _report_pressure(self) -> None:
         # Waiting a moment for the disk or for a checkpoint is daily life; memory and disk marks are news.
-        if self.held and self.pressure.alarm:
+        self._told = self.pressure.alarm
+        if self._told:
             self.log.warning("publishers.held", reason="; ".join(self.pressure.reasons))
-            self._told = True
-        elif not self.held and self._told:
+        else:
             self.log.info("publishers.released")
-            self._told = False
 
     def _report_fault(self, log: StorageLog, text: str) -> None:
         definition = log.definition

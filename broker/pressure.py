@@ -6,6 +6,8 @@ held: they are what makes room.
 
 from __future__ import annotations
 
+from typing import Final
+
 import trio
 
 from segue.broker.clock import Clock
@@ -15,14 +17,22 @@ from segue.storage.api import Store
 __all__ = ["Pressure"]
 
 
+_SHARE: Final = 4
+"""Each kind of what gathers in memory for somebody's sake may take this part of the high-water mark before it is
+rationed; the messages that wait for a checkpoint need the rest."""
+_RATION: Final = 16
+
+
 class Pressure:
-    """The state of the marks.
+    """The state of the marks, and the sums that they are about. The sums are kept by whoever makes them change.
 
     Attributes:
-        output_bytes: what waits in all connections' output buffers; kept by the front-ends.
-        free_bytes: of the disk, when it was last looked at; -1 before that.
-        reasons: why publishers are held right now, for operators; empty when they are not.
-        held_since_ms: since when, 0 when not.
+        output_bytes: what waits in all connections' output buffers.
+        aside_bytes: what all connections have put aside while publishers are held.
+        buffer_bytes: messages of temporary queues and of topics' subscribers: they are in memory and nowhere else.
+        transaction_bytes: messages in open transactions.
+        free_bytes: of the disk, when it was last looked at; -1 before that, and when it does not tell.
+        held_since_ms: since when publishers are held, 0 when not.
     """
 
     def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
@@ -32,52 +42,61 @@ class Pressure:
         self._memory_high = False
         self._disk_low = False
         self.output_bytes = 0
+        self.aside_bytes = 0
+        self.buffer_bytes = 0
+        self.transaction_bytes = 0
         self.free_bytes = -1
         self.held_since_ms = 0
-        self.reasons: tuple[str, ...] = ()
 
     @property
     def memory_bytes(self) -> int:
-        """Messages in memory and output that waits."""
-        return self._store.hot_bytes + self.output_bytes
+        """Messages in memory that a checkpoint can bring to disk, and output that waits.
+
+        Not what only lives in memory, or waits for publishers to go on: to hold them would not make it any less.
+        """
+        return self._store.hot_bytes - self.buffer_bytes + self.output_bytes
 
     @property
     def alarm(self) -> bool:
         """True when memory or disk is past its mark."""
         return self._memory_high or self._disk_low
 
-    @property
-    def output_high(self) -> bool:
-        """True when output that clients don't read takes a quarter of the memory there is for messages."""
-        return self.output_bytes > self._settings.memory.high_water_bytes // 4
+    def ration(self, wanted: int, together: int) -> int:
+        """How much of what it wants one may have now, when all of its kind together have so much.
+
+        All of it, or a sixteenth when there is much already, or nothing when there is twice as much.
+        """
+        mark = self._settings.memory.high_water_bytes // _SHARE
+        if together <= mark:
+            return wanted
+        return wanted // _RATION if together <= 2 * mark else 0
 
     def check(self) -> bool:
         """True when publishers have to wait. Cheap: called at the end of each step."""
         memory = self._settings.memory
-        used = self._store.hot_bytes + self.output_bytes
+        used = self._store.hot_bytes - self.buffer_bytes + self.output_bytes
         self._memory_high = used > (memory.low_water_bytes if self._memory_high else memory.high_water_bytes)
         held = self._memory_high or self._disk_low or self._store.congested
-        if held or self.reasons:
-            self._explain(held)
+        if held != (self.held_since_ms != 0):
+            self.held_since_ms = self._clock.now_ms() if held else 0
         return held
 
     async def look_at_disk(self) -> None:
         """Ask the file system; it may be slow, so beside the event loop."""
-        self.free_bytes = await trio.to_thread.run_sync(self._store.disk.free_bytes)
-        storage = self._settings.storage
-        mark = storage.disk_free_bytes_min
-        if self._disk_low:
-            mark += storage.disk_free_hysteresis_bytes
-        self._disk_low = self.free_bytes < mark
+        try:
+            self.free_bytes = await trio.to_thread.run_sync(self._store.disk.free_bytes)
+        except OSError:
+            self.free_bytes = -1  # it will tell what is wrong when it is written to
+        else:
+            storage = self._settings.storage
+            mark = storage.disk_free_bytes_min + (storage.disk_free_hysteresis_bytes if self._disk_low else 0)
+            self._disk_low = self.free_bytes < mark
         if self._memory_high or self._store.checkpoint_fault:
             self._store.ask_checkpoint()
 
-    def _explain(self, held: bool) -> None:
-        if not held:
-            self.reasons = ()
-            self.held_since_ms = 0
-            return
-        self.held_since_ms = self.held_since_ms or self._clock.now_ms()
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why publishers are held right now, for operators; empty when they are not."""
         storage, memory = self._settings.storage, self._settings.memory
         reasons = []
         if self._memory_high:
@@ -90,4 +109,4 @@ class Pressure:
             )
         if self._store.congested:
             reasons.append(f"storage: {self._store.congestion}")
-        self.reasons = tuple(reasons)
+        return tuple(reasons)

@@ -11,9 +11,10 @@ from segue.broker.errors import LimitReachedError
 from segue.storage.api import Cursor, Log, Record, decode
 
 if TYPE_CHECKING:
+    from segue.broker.consumer import Consumer
     from segue.broker.node import Node
 
-__all__ = ["Queue", "QueueStatistics", "TemporaryQueue"]
+__all__ = ["MemoryQueue", "Queue", "QueueStatistics", "TemporaryQueue"]
 
 _RECORD_BYTES_MORE: Final = 256
 """At least what a message takes in memory beside its record: so what fits together fits one by one, too."""
@@ -69,7 +70,7 @@ class Queue:
         self.name = name
         self.log = log
         self.cursor = cursor
-        self.dispatcher = Dispatcher(cursor, in_flight_max)
+        self.dispatcher = self._make_dispatcher(cursor, in_flight_max)
         self.open = True
         self.owner = 0
         self.auto_delete = False
@@ -137,6 +138,9 @@ class Queue:
             paused=dispatcher.paused,
         )
 
+    def _make_dispatcher(self, cursor: Cursor, in_flight_max: int) -> Dispatcher:
+        return Dispatcher(cursor, in_flight_max)
+
     def _oldest_ms(self) -> int:
         low = self.cursor.low()
         if low >= self.log.durable:
@@ -148,24 +152,73 @@ class Queue:
         return self.log.extents[index].written_ms if index < len(self.log.extents) else 0
 
 
-class TemporaryQueue(Queue):
-    """A queue in memory that belongs to a connection and dies with it; bounded, as nothing of it is on disk."""
+class MemoryQueue(Queue):
+    """A queue of which nothing is on disk. Bounded, and bounded with all others of its kind (`Pressure.buffer_bytes`).
 
-    kind = "temporary-queue"
+    Attributes:
+        messages_max, bytes_max: the most that may be in it.
+    """
 
     def __init__(
         self, node: Node, name: str, log: Log, cursor: Cursor, in_flight_max: int, messages_max: int, bytes_max: int
     ) -> None:
         super().__init__(node, name, log, cursor, in_flight_max)
-        self._messages_max = messages_max
-        self._bytes_max = bytes_max
+        self.messages_max = messages_max
+        self.bytes_max = bytes_max
+        self._accounted = 0
+
+    @property
+    def bytes_now_max(self) -> int:
+        """The most bytes that may be in it now."""
+        pressure = self.node.pressure
+        return pressure.ration(self.bytes_max, pressure.buffer_bytes)
+
+    def account(self) -> None:
+        """Count what is in it: once a step, and when something was settled."""
+        size = self.log.hot_bytes
+        self.node.pressure.buffer_bytes += size - self._accounted
+        self._accounted = size
+
+    def may_have_out(self) -> bool:
+        """True when further messages may go out before some of those that are out are settled."""
+        return True
+
+    def purge(self) -> int:
+        """See `Queue`."""
+        count = super().purge()
+        self.account()
+        return count
+
+    def _make_dispatcher(self, cursor: Cursor, in_flight_max: int) -> Dispatcher:
+        return _MemoryDispatcher(self, cursor, in_flight_max)
+
+
+class _MemoryDispatcher(Dispatcher):
+    """A dispatcher that keeps count of its queue's memory, and delivers only what may be out."""
+
+    def __init__(self, queue: MemoryQueue, cursor: Cursor, in_flight_max: int) -> None:
+        super().__init__(cursor, in_flight_max)
+        self._queue = queue
+
+    def dispatch(self) -> None:
+        super().dispatch()
+        self._queue.account()
+
+    def _share(self, consumer: Consumer) -> int:
+        return super()._share(consumer) if not self.in_flight or self._queue.may_have_out() else 0
+
+
+class TemporaryQueue(MemoryQueue):
+    """A queue in memory that belongs to a connection and dies with it."""
+
+    kind = "temporary-queue"
 
     def check_room(self, messages: int, size: int) -> None:
         """See `Queue`."""
         log = self.log
         together = log.hot_bytes + size + messages * _RECORD_BYTES_MORE
-        fits = together <= self._bytes_max or (messages == 1 and not log.hot)  # a single message always fits
-        if not fits or len(log.hot) + messages > self._messages_max:
+        fits = together <= self.bytes_now_max or (messages == 1 and not log.hot)  # a single message always fits
+        if not fits or len(log.hot) + messages > self.messages_max:
             raise LimitReachedError(f"temporary queue {self.name} is full: its consumer does not keep up")
 
     def publish(self, record: bytes) -> None:

@@ -104,14 +104,16 @@ class Session:
 
         Raises:
             InUseError: it has a consumer already.
-            LimitReachedError: limits.subscriptions_per_connection_max.
+            LimitReachedError: limits.subscriptions_per_connection_max, or limits.queues_max.
         """
         self._check_subscriptions()
         topics = self.node.topics
         subscription = topics.durable(name)
         if subscription is not None and subscription.dispatcher.consumers:
             raise InUseError(f"durable subscription '{name}' has a consumer already")
-        if subscription is not None and subscription.pattern != pattern:
+        if subscription is None:
+            self.node.check_queues()
+        elif subscription.pattern != pattern:
             topics.delete_durable(subscription)
             subscription = None
         if subscription is None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from segue.broker.dispatcher import Dispatcher
-from segue.broker.queue import Queue
+from segue.broker.queue import MemoryQueue
 from segue.storage.api import Cursor, Log
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _match(pattern: list[str], words: list[str]) -> bool:
     return len(words) in reached
 
 
-class TopicSubscription(Queue):
+class TopicSubscription(MemoryQueue):
     """A non-durable subscription: in memory, bounded; the oldest message goes when it is full.
 
     Attributes:
@@ -56,21 +56,28 @@ class TopicSubscription(Queue):
     def __init__(
         self, node: Node, pattern: str, log: Log, cursor: Cursor, in_flight_max: int, messages_max: int, bytes_max: int
     ) -> None:
-        super().__init__(node, pattern, log, cursor, in_flight_max)
-        self._messages_max = messages_max
-        self._bytes_max = bytes_max
+        super().__init__(node, pattern, log, cursor, in_flight_max, messages_max, bytes_max)
         self.dropped = 0
         self.no_local = 0
+        self._bytes_always = bytes_max // 16
 
     def publish(self, record: bytes) -> None:
         """Accept a message; the subscriber gets it at the end of this step."""
-        log, cursor = self.log, self.cursor
+        log = self.log
         self.append(record)
-        while cursor.next < log.head - 1 and (
-            log.head - cursor.next > self._messages_max or log.hot_bytes > self._bytes_max
-        ):
-            self.dropped += cursor.skip_to(cursor.next + 1)
+        if log.hot_bytes > self._bytes_always or log.head - self.cursor.next > self.messages_max:
+            self._make_room()
         self.node.touched(self.dispatcher)
+
+    def may_have_out(self) -> bool:
+        """What is out can't be dropped: so there is an end to it, whatever the prefetch."""
+        return self.log.hot_bytes <= max(self.bytes_now_max, self._bytes_always)
+
+    def _make_room(self) -> None:
+        log, cursor = self.log, self.cursor
+        bytes_max = self.bytes_now_max
+        while cursor.next < log.head - 1 and (log.head - cursor.next > self.messages_max or log.hot_bytes > bytes_max):
+            self.dropped += cursor.skip_to(cursor.next + 1)
 
 
 class DurableSubscription:
@@ -194,6 +201,11 @@ class TopicRoutes:
     def durable(self, name: str) -> DurableSubscription | None:
         """The durable subscription of a name."""
         return self._durable.get(name)
+
+    @property
+    def durable_count(self) -> int:
+        """How many durable subscriptions there are."""
+        return len(self._durable)
 
     def durables(self) -> list[DurableSubscription]:
         """All durable subscriptions."""

@@ -40,7 +40,7 @@ from segue.protocols.stomp.headers import (
 from segue.protocols.stomp.heart_beat import negotiate_heart_beat
 from segue.protocols.stomp.route import Route
 from segue.protocols.stomp.state import Action, Signal
-from segue.protocols.stomp.subscription import StompSubscription, read_delivery
+from segue.protocols.stomp.subscription import DIGITS_MAX, StompSubscription, read_delivery
 
 if TYPE_CHECKING:
     from segue.broker.session import Session, Subscription
@@ -56,7 +56,6 @@ _CODES: Final[dict[type[BrokerError], ErrorCode]] = {
     NotHeldError: ErrorCode.UNKNOWN_ACK,
     ShuttingDownError: ErrorCode.SHUTTING_DOWN,
 }
-_DIGITS_MAX: Final = 20
 _DUPLICATE: Final = b"\nduplicate:true"
 
 
@@ -100,6 +99,11 @@ class Commands:
         else:
             self._actions[action](frame)
         return frame.receipt
+
+    def commit_publishes(self, frame: Frame) -> bool:
+        """True when a COMMIT would add messages, and not only settle some."""
+        name = frame.headers.get("transaction", "")
+        return self._session.has_transaction(name) and self._session.transaction(name).publishes
 
     @property
     def _session(self) -> Session:
@@ -422,7 +426,7 @@ class Commands:
                 return sink, *read_delivery(rest.encode())
         elif options.message_id is not None:
             prefix, dash, seq = options.message_id.rpartition("-")
-            if seq.isascii() and seq.isdigit() and len(seq) < _DIGITS_MAX:
+            if seq.isascii() and seq.isdigit() and len(seq) < DIGITS_MAX:
                 for sink in self._candidates(options):
                     if sink.message_prefix == prefix + dash and sink.holds(int(seq)):
                         return sink, int(seq), 0

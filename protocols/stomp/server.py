@@ -33,6 +33,14 @@ class StompFrontend:
 
     async def serve(self, node: Node, settings: Stomp, *, task_status: trio.TaskStatus[Sequence[str]]) -> None:
         """See `FrontEnd`."""
+        self.configure(node, settings)
+        self._listener = Listener(
+            node, self.name, settings.listen, lambda connection: StompSession(self, connection), _refusal
+        )
+        await self._listener.serve(task_status, node.settings.limits.drain_seconds)
+
+    def configure(self, node: Node, settings: Stomp) -> None:
+        """Take what all connections share from the settings."""
         self.node = node
         self.log = node.log
         self.users = node.users
@@ -49,17 +57,12 @@ class StompFrontend:
             login_frame_bytes_max=settings.login_frame_bytes_max,
         )
         self._output_bytes_max = node.settings.limits.output_buffer_bytes_max
-        self._listener = Listener(
-            node, self.name, settings.listen, lambda connection: StompSession(self, connection), _refusal
-        )
-        await self._listener.serve(task_status, node.settings.limits.drain_seconds)
 
     @property
     def output_bytes_max(self) -> int:
-        """How much may wait for one connection; less when very many wait at the same time."""
-        if self.node.pressure.output_high:
-            return self._output_bytes_max // 16
-        return self._output_bytes_max
+        """How much may wait for one connection; less when very much waits for all of them."""
+        pressure = self.node.pressure
+        return pressure.ration(self._output_bytes_max, pressure.output_bytes)
 
     def logged_in(self, stomp: StompSession) -> None:
         """A connection is somebody's."""

@@ -21,7 +21,7 @@ from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
 from segue.protocols.stomp.frames import SendHead, Version, error
 from segue.protocols.stomp.headers import AckMode
 from segue.protocols.stomp.heart_beat import RECEIVE_GRACE, HeartBeat
-from segue.protocols.stomp.parser import ACK, FRAME, SEND, Event, Parser
+from segue.protocols.stomp.parser import ACK, FRAME, SEND, Event, FrameEvent, Parser
 from segue.protocols.stomp.route import Route
 from segue.protocols.stomp.state import ConnectionState, Signal, State
 from segue.protocols.stomp.subscription import StompSubscription
@@ -37,6 +37,9 @@ _RECEIPT: Final = b"RECEIPT\nreceipt-id:%b\n\n\0"
 _BEAT: Final = b"\n"
 _BEAT_EARLY: Final = 0.8
 """We beat after this part of the interval, so that a late timer is still in time."""
+_EVENT_BYTES: Final = 256
+_BLOCKED_BYTES_MIN: Final = 4096
+"""Less than this never fills an output buffer, however much waits for all connections together."""
 
 
 class StompSession:
@@ -74,9 +77,14 @@ class StompSession:
         self._out: list[bytes] = []
         self._out_bytes = 0
         self._stuck_bytes = 0
+        self._stuck_behind_bytes = 0  # of the output, what is counted because it waits behind something that is stuck
+        self._turned_away = False  # a consumer could have been given something, if the buffer had not been full
         # Deliveries that nobody will acknowledge: settled when they are with the kernel.
         self._unasked: dict[StompSubscription, int] = {}
         self._unasked_sending: dict[StompSubscription, int] = {}
+        # Receipts that are due for the read in progress, and whether an ERROR was the last word.
+        self._receipts: list[bytes] = []
+        self._failed = False
         # Events put aside while publishers are held.
         self._aside: list[Event] = []
         self._aside_bytes = 0
@@ -85,7 +93,10 @@ class StompSession:
 
     @property
     def thirsty(self) -> bool:
-        return self._aside_bytes <= self._limits.held_bytes_max
+        if not self._aside_bytes:
+            return True
+        pressure = self.node.pressure
+        return self._aside_bytes <= pressure.ration(self._limits.held_bytes_max, pressure.aside_bytes)
 
     def receive(self, data: bytes) -> None:
         self._process(self._parser.receive_data(data))
@@ -93,10 +104,16 @@ class StompSession:
     def end_of_input(self) -> None:
         self._process(self._parser.receive_data(b""))
         self.finished = True
+        if self._aside and not any(map(_settles, self._aside)):
+            # What is out with it need not wait for publishers to go on.
+            for subscription in self.subscriptions.values():
+                of_node, subscription.of_node = subscription.of_node, None
+                if of_node is not None and self.session is not None:
+                    self.session.unsubscribe(of_node)
 
     def go_on(self) -> None:
-        aside, self._aside = self._aside, []
-        self._aside_bytes = 0
+        aside = self._aside
+        self._forget_aside()
         self._process(aside)
 
     def take_output(self) -> bytes:
@@ -104,6 +121,8 @@ class StompSession:
         self._out = []
         self._stuck_bytes = self._out_bytes
         self._out_bytes = 0
+        if self._stuck_behind_bytes:
+            self._count_behind()
         if self._unasked:
             for subscription, count in self._unasked.items():
                 self._unasked_sending[subscription] = self._unasked_sending.get(subscription, 0) + count
@@ -111,14 +130,14 @@ class StompSession:
         return data
 
     def output_sent(self) -> None:
-        was_full = self._stuck_bytes + self._out_bytes >= self._limits.output_buffer_bytes_max
         self._stuck_bytes = 0
         if self._unasked_sending:
             sending, self._unasked_sending = self._unasked_sending, {}
             for subscription, count in sending.items():
                 if subscription.of_node is not None:
                     subscription.of_node.consumer.sent(count)
-        if was_full:
+        if self._turned_away:
+            self._turned_away = False
             self._resume()
 
     def output_stuck(self, size: int) -> None:
@@ -130,12 +149,12 @@ class StompSession:
     def next_deadline(self, now: float) -> float:
         if self.state.state in (State.CONNECTING, State.LOGIN):
             return self._login_until
-        connection = self.connection
+        connection, beat = self.connection, self.beat
         moments = [connection.stalled_since + self._limits.write_stall_seconds]
-        if self.beat.send_milliseconds:
-            moments.append(connection.last_sent + self.beat.send_milliseconds * _BEAT_EARLY / 1000)
-        if self.beat.receive_milliseconds:
-            moments.append(connection.last_received + self.beat.receive_milliseconds * RECEIVE_GRACE / 1000)
+        if beat.send_milliseconds and not self._stuck_bytes:
+            moments.append(connection.last_sent + beat.send_milliseconds * _BEAT_EARLY / 1000)
+        if beat.receive_milliseconds and not self.finished:
+            moments.append(connection.last_received + beat.receive_milliseconds * RECEIVE_GRACE / 1000)
         return min(moments)
 
     def deadline(self, now: float) -> str:
@@ -147,10 +166,8 @@ class StompSession:
         connection, beat = self.connection, self.beat
         if now >= connection.stalled_since + self._limits.write_stall_seconds:
             return "the client does not read"
-        if (
-            beat.receive_milliseconds
-            and now >= connection.last_received + beat.receive_milliseconds * RECEIVE_GRACE / 1000
-        ):
+        dead_at = connection.last_received + beat.receive_milliseconds * RECEIVE_GRACE / 1000
+        if beat.receive_milliseconds and now >= dead_at and not self.finished:
             self.fail(StompProtocolError(ErrorCode.HEART_BEAT_MISSED, "Nothing came for twice the agreed time"))
             return "heart-beat missed"
         late = now >= connection.last_sent + beat.send_milliseconds * _BEAT_EARLY / 1000
@@ -164,7 +181,10 @@ class StompSession:
 
     def closed(self, reason: str) -> None:
         self.finished = True
-        self._aside.clear()
+        self._forget_aside()
+        self._out.clear()
+        self._out_bytes = 0
+        self._count_behind()
         if self.state.state is not State.CLOSED:
             self.state.signal(Signal.ENDED)
         self.end_session()
@@ -175,7 +195,13 @@ class StompSession:
 
     @property
     def blocked(self) -> bool:
-        return self.finished or self._out_bytes + self._stuck_bytes >= self.frontend.output_bytes_max
+        if self.finished:
+            return True
+        waiting = self._out_bytes + self._stuck_bytes
+        if waiting < _BLOCKED_BYTES_MIN or waiting < self.frontend.output_bytes_max:
+            return False
+        self._turned_away = True
+        return True
 
     def put(self, data: bytes) -> None:
         """Write this at the end of the step."""
@@ -183,6 +209,8 @@ class StompSession:
             self.node.wrote(self.connection)
         self._out.append(data)
         self._out_bytes += len(data)
+        if self._stuck_bytes:
+            self._count_behind()
 
     def put_frames(self, frames: list[bytes]) -> None:
         """Write frames at the end of the step."""
@@ -190,6 +218,8 @@ class StompSession:
             self.node.wrote(self.connection)
         self._out += frames
         self._out_bytes += sum(map(len, frames))
+        if self._stuck_bytes:
+            self._count_behind()
 
     def sent_unasked(self, subscription: StompSubscription, count: int) -> None:
         """Deliveries of an auto subscription were put out."""
@@ -200,16 +230,21 @@ class StompSession:
         if self.state.state is State.CLOSED:
             return
         self.state.signal(Signal.FAILED)
+        self._failed = True
         self.frontend.failed(self, failure)
-        self._owed += 1
-        self.node.on_durable(partial(self._say_last, error(failure, self.version if self.session_id else None)))
+        self._promise(self._receipts)
+        frame = error(failure, self.version if self.session_id else None)
+        if self._owed:
+            self._owed += 1
+            self.node.on_durable(partial(self._say_last, frame), self.connection)
+        else:
+            self.put(frame)  # with a full disk nothing becomes durable for hours
         self.finish()
 
     def finish(self) -> None:
         """No more is read; what is owed is written, and the connection closes."""
         self.finished = True
-        self._aside.clear()
-        self._aside_bytes = 0
+        self._forget_aside()
         self.end_session()
 
     def end_session(self) -> None:
@@ -241,6 +276,19 @@ class StompSession:
         self._owed -= 1
         self.put(b"".join([_RECEIPT % receipt for receipt in receipts]))
 
+    def _promise(self, receipts: list[bytes]) -> None:
+        """Confirm these when everything done so far is on disk."""
+        if receipts:
+            self._owed += 1
+            self.node.on_durable(partial(self._confirm, receipts.copy()), self.connection)
+            receipts.clear()
+
+    def _count_behind(self) -> None:
+        """What waits behind output that is stuck is counted with that of all connections."""
+        size = self._out_bytes
+        self.node.pressure.output_bytes += size - self._stuck_behind_bytes
+        self._stuck_behind_bytes = size
+
     def _resume(self) -> None:
         for subscription in self.subscriptions.values():
             if subscription.of_node is not None:
@@ -258,7 +306,7 @@ class StompSession:
             return
         self._step += 1
         self._failed_receipt = None
-        receipts: list[bytes] = []
+        receipts = self._receipts = []
         settled: dict[StompSubscription, None] = {}
         stopped_at = len(events)
         failure: StompProtocolError | None = None
@@ -269,9 +317,8 @@ class StompSession:
         except BrokerError as error_:
             failure = as_protocol_error(error_)
         self._settle(settled)
-        if receipts:
-            self._owed += 1
-            self.node.on_durable(partial(self._confirm, receipts))
+        if not self._failed:  # if so, it has promised what came before it
+            self._promise(receipts)
         if failure is not None:
             if failure.receipt_id is None:
                 failure.receipt_id = self._failed_receipt
@@ -313,7 +360,10 @@ class StompSession:
                 if subscription is None or subscription.of_node is None:
                     raise StompProtocolError(ErrorCode.UNKNOWN_ACK, "No such message is out on this connection")
                 if subscription.mode is AckMode.CLIENT_INDIVIDUAL and seq.isdigit():
-                    subscription.of_node.consumer.acknowledge(int(seq))
+                    try:
+                        subscription.of_node.consumer.acknowledge(int(seq))
+                    except ValueError:  # thousands of digits
+                        subscription.acknowledge(seq)
                 else:
                     subscription.acknowledge(seq)
                 settled[subscription] = None
@@ -322,10 +372,11 @@ class StompSession:
             elif event[0] == FRAME:
                 frame = event[1]
                 self._failed_receipt = frame.receipt
-                if held and frame.command == "COMMIT":
+                if held and frame.command == "COMMIT" and self._commands.commit_publishes(frame):
                     return index
                 self._settle(settled)  # what came before in this read has happened before
                 settled.clear()
+                self._step = step = step + 1  # a queue may go now: destinations are looked up again
                 receipt = self._commands.carry_out(self.state.receive(frame.command), frame, receipts)
                 if receipt is not None:
                     receipts.append(receipt)
@@ -355,25 +406,45 @@ class StompSession:
     def _put_aside(self, events: list[Event]) -> None:
         """The first of these has to wait, and so has all that could depend on it; acknowledgements go on."""
         self.node.wait_for_room(self.connection)
-        self._aside.append(events[0])
-        self._aside_bytes += _size_of(events[0])
+        self._set_aside(events[:1])
         self._process(events[1:])
 
     def _keep_aside(self, events: list[Event]) -> list[Event]:
         """Add to what waits; returns the acknowledgements among these."""
         going: list[Event] = []
+        waiting: list[Event] = []
         for event in events:
-            if event[0] == ACK or (
-                event[0] == FRAME and event[1].command in ("ACK", "NACK") and "transaction" not in event[1].headers
-            ):
+            if event[0] == ACK or (_settles(event) and "transaction" not in cast("FrameEvent", event)[1].headers):
                 going.append(event)
             else:
-                self._aside.append(event)
-                self._aside_bytes += _size_of(event)
+                waiting.append(event)
+        self._set_aside(waiting)
         return going
+
+    def _set_aside(self, events: list[Event]) -> None:
+        self._aside += events
+        size = sum(map(_size_of, events))
+        self._aside_bytes += size
+        self.node.pressure.aside_bytes += size
+
+    def _forget_aside(self) -> None:
+        if self._aside:
+            self._aside = []
+            self.node.pressure.aside_bytes -= self._aside_bytes
+            self._aside_bytes = 0
+            self.node.stop_waiting(self.connection)
+
+
+def _settles(event: Event) -> bool:
+    """True for an ACK or NACK that is not the plain one."""
+    return event[0] == FRAME and event[1].command in ("ACK", "NACK")
 
 
 def _size_of(event: Event) -> int:
+    """What an event takes in memory, roughly. SENDs may share a head; then it is too much, which does no harm."""
     if event[0] == SEND:
-        return len(event[3]) + 256
-    return 256
+        return _EVENT_BYTES + len(event[3]) + 2 * len(event[1].block)
+    if event[0] == FRAME:
+        frame = event[1]
+        return _EVENT_BYTES + len(frame.body) + sum(len(name) + len(value) for name, value in frame.headers.items())
+    return _EVENT_BYTES

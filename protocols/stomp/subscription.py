@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from segue.broker.session import Subscription
     from segue.protocols.stomp.session import StompSession
 
-__all__ = ["StompSubscription", "read_delivery"]
+__all__ = ["DIGITS_MAX", "StompSubscription", "read_delivery"]
 
-_ACK_ID_BYTES_MAX: Final = 40
-"""Two numbers of 64 bits and a dot; to read longer ones takes quadratic time, and at 4,300 digits Python refuses."""
+DIGITS_MAX: Final = 20
+"""A sequence number has fewer; to read longer numbers takes quadratic time, and at 4,300 digits Python refuses."""
+_ACK_ID_BYTES_MAX: Final = 2 * DIGITS_MAX
+"""Two numbers and a dot."""
 
 _SEQ: Final = b"\x00"
 """Stands for the sequence number while a template is made; no octet of a head."""

@@ -197,6 +197,8 @@ class TcpConnection:
             self._watch(reading=conversation.thirsty and not self._login_running)
 
     async def _log_in(self) -> None:
+        if self._closed:
+            return  # it was reset before its login began
         conversation = self._conversation
         login, conversation.login = conversation.login, None
         assert login is not None

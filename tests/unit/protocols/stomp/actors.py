@@ -1,0 +1,187 @@
+"""STOMP sessions without sockets: a connection whose kernel takes as much as the test says, and a client's verbs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
+
+from segue.protocols.stomp.server import StompFrontend
+from segue.protocols.stomp.session import StompSession
+from tests.helpers.stomp_frames import Frame, FrameReader, encode_frame
+from tests.unit.broker.actors import World
+
+__all__ = ["Client", "FakeConnection", "StompWorld"]
+
+
+class FakeConnection:
+    """What a session knows of its connection. It writes as `segue.protocols.tcp` does, to a kernel that is a number.
+
+    Attributes:
+        room: octets that the kernel still takes.
+        written: octets that it took.
+        tasks: what was started beside the connection.
+    """
+
+    def __init__(self, world: StompWorld, peer: str) -> None:
+        self.world = world
+        self.peer = peer
+        self.peer_is_loopback = peer.startswith("127.")
+        self.reason = ""
+        self.room = 1 << 40
+        self.written = bytearray()
+        self.tasks: list[Callable[[], Awaitable[None]]] = []
+        self.closed = False
+        self.deadline_changes = 0
+        self.last_received = self.last_sent = self.last_progress = world.clock.monotonic()
+        self._rest = b""
+        self.conversation = StompSession(world.frontend, self)  # type: ignore[arg-type]
+
+    @property
+    def stalled_since(self) -> float:
+        return self.last_progress if self._rest else math.inf
+
+    def start(self, task: Callable[[], Awaitable[None]]) -> None:
+        self.tasks.append(task)
+
+    def deadline_changed(self) -> None:
+        self.deadline_changes += 1
+
+    def let_go(self) -> None:
+        if not self.closed:
+            self.conversation.go_on()
+
+    def close(self, reason: str) -> None:
+        self.reason = self.reason or reason
+        self.conversation.closed_by_node(reason)
+
+    def abandon(self, reason: str) -> None:
+        if not self.closed:
+            self.closed = True
+            self.reason = self.reason or reason
+            self._keep(b"")
+            self.conversation.closed(self.reason)
+
+    def flush_output(self) -> None:
+        if self.closed or self._rest:
+            return
+        data = self.conversation.take_output()
+        if data:
+            self._send(data)
+
+    def take_more(self, octets: int = 1 << 40) -> None:
+        """The peer has read: the kernel has room again."""
+        self.room += octets
+        if self._rest:
+            self._send(self._rest)
+            self.flush_output()
+        self.world.node.end_step()
+
+    def _send(self, data: bytes) -> None:
+        count = min(len(data), self.room)
+        self.room -= count
+        self.written += data[:count]
+        if count:
+            self.last_sent = self.last_progress = self.world.clock.monotonic()
+        if count < len(data):
+            if not self._rest:
+                self.last_progress = self.world.clock.monotonic()
+            self._keep(data[count:])
+        else:
+            self._keep(b"")
+            self.conversation.output_sent()
+
+    def _keep(self, rest: bytes) -> None:
+        self.world.node.pressure.output_bytes += len(rest) - len(self._rest)
+        self._rest = rest
+        if not self.closed:
+            self.conversation.output_stuck(len(rest))
+
+
+class Client:
+    """The other end of a connection. What it says is processed, on disk and answered when the call returns."""
+
+    def __init__(self, world: StompWorld, peer: str = "127.0.0.1:1") -> None:
+        self.world = world
+        self.connection = FakeConnection(world, peer)
+        self.stomp = self.connection.conversation
+        self.reader = FrameReader()
+        self._read = 0
+
+    def say(self, *frames: bytes) -> None:
+        """One read with these frames, and what follows from it."""
+        self.say_now(*frames)
+        self.world.settle_down()
+
+    def say_now(self, *frames: bytes) -> None:
+        """One read; nothing is on disk yet."""
+        self.connection.last_received = self.world.clock.monotonic()
+        self.stomp.receive(b"".join(frames))
+        self.world.node.end_step()
+
+    def connect(self, version: str = "1.2", **headers: str) -> Client:
+        """Log in as guest."""
+        fields = {"accept-version": version, "host": "/", "login": "guest", "passcode": "guest"}
+        fields.update({name.replace("_", "-"): value for name, value in headers.items()})
+        self.reader.version = version
+        self.say(encode_frame("CONNECT", fields.items()))
+        (frame,) = self.frames()
+        assert frame.command == "CONNECTED"
+        return self
+
+    def frames(self) -> list[Frame]:
+        """What has come since the last call."""
+        data = bytes(self.connection.written[self._read :])
+        self._read = len(self.connection.written)
+        return list(self.reader.feed(data))
+
+    def commands(self) -> list[str]:
+        """The same in short: RECEIPTs with their ids, MESSAGEs with their bodies, ERRORs with their codes."""
+        return [_short(frame) for frame in self.frames()]
+
+    def bodies(self) -> list[str]:
+        """The bodies of the messages that have come; nothing else has."""
+        frames = self.frames()
+        assert {frame.command for frame in frames} <= {"MESSAGE"}, frames
+        return [frame.body.decode() for frame in frames]
+
+    def error(self) -> str:
+        """The code of the ERROR that has come last, and with which the connection is over."""
+        frame = self.frames()[-1]
+        assert frame.command == "ERROR", frame
+        assert self.stomp.finished
+        return frame["error-code"]
+
+    def hang_up(self) -> None:
+        """The connection is gone without a word."""
+        self.connection.abandon("closed by the peer")
+        self.world.settle_down()
+
+
+class StompWorld(World):
+    """A node with a STOMP front-end."""
+
+    def __init__(self, *, dialect: str = "segue", **more: Any) -> None:
+        super().__init__(**more)
+        self.frontend = StompFrontend()
+        self.frontend.configure(self.node, self.settings.stomp)
+        self.frontend._listener = SimpleNamespace(authenticated=lambda connection: None)  # type: ignore[assignment]
+
+    def client(self, version: str = "1.2", **headers: str) -> Client:
+        return Client(self).connect(version, **headers)
+
+    def stranger(self, peer: str = "127.0.0.1:1") -> Client:
+        """Somebody who has not logged in."""
+        return Client(self, peer)
+
+
+def _short(frame: Frame) -> str:
+    match frame.command:
+        case "RECEIPT":
+            return f"RECEIPT {frame['receipt-id']}"
+        case "MESSAGE":
+            return f"MESSAGE {frame.body.decode()}"
+        case "ERROR":
+            return f"ERROR {frame['error-code']}"
+    return frame.command

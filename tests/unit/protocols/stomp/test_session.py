@@ -1,0 +1,766 @@
+"""A STOMP session without sockets: the way in of messages, receipts, output, deadlines, publishers that are held."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from segue.protocols.stomp.frames import Version
+from segue.protocols.stomp.state import State
+from tests.helpers.stomp_frames import encode_frame
+from tests.unit.broker.actors import record
+from tests.unit.protocols.stomp.actors import Client, StompWorld
+
+
+@pytest.fixture
+def world() -> StompWorld:
+    return StompWorld()
+
+
+def frame(command: str, body: bytes = b"", **headers: Any) -> bytes:
+    """A frame; `_` in the name of a header stands for `-`."""
+    return encode_frame(command, [(name.replace("_", "-"), str(value)) for name, value in headers.items()], body)
+
+
+def send(body: str, destination: str = "/queue/q", **headers: Any) -> bytes:
+    return frame("SEND", body.encode(), destination=destination, **headers)
+
+
+def subscribe(destination: str = "/queue/q", id: str = "s", ack: str = "client-individual", **headers: Any) -> bytes:
+    return frame("SUBSCRIBE", destination=destination, id=id, ack=ack, **headers)
+
+
+def ack(number: int, *, subscription: int = 1, command: str = "ACK", **headers: Any) -> bytes:
+    return frame(command, id=f"{subscription}-{number}", **headers)
+
+
+# Receipts -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_receipt_comes_when_the_message_is_on_disk_and_not_before(world: StompWorld) -> None:
+    client = world.client()
+    client.say_now(send("1", receipt="a"), send("2"), send("3", receipt="b"))
+    assert client.commands() == []
+    world.store.sync()
+    assert client.commands() == ["RECEIPT a", "RECEIPT b"]
+
+
+def test_receipts_come_in_the_order_of_their_frames_whatever_these_are(world: StompWorld) -> None:
+    client = world.client()
+    client.say(send("1"), subscribe("/queue/q", "s"))
+    assert client.commands() == ["MESSAGE 1"]
+    client.say(
+        send("2", "/queue/other", receipt="1"),
+        ack(1, receipt="2"),
+        frame("BEGIN", transaction="t", receipt="3"),
+        send("3", "/queue/other", transaction="t", receipt="5"),
+        frame("ABORT", transaction="t", receipt="6"),
+        frame("UNSUBSCRIBE", id="s", receipt="7"),
+        frame("DISCONNECT", receipt="8"),
+        send("behind", receipt="9"),
+    )
+    assert client.commands() == [f"RECEIPT {number}" for number in (1, 2, 3, 6, 7, 8)]
+    assert client.stomp.quiet()
+    assert client.stomp.finished
+
+
+def test_receipts_within_a_transaction_follow_its_commit(world: StompWorld) -> None:
+    client = world.client()
+    client.say(send("1"), subscribe())
+    client.commands()
+    client.say(
+        frame("BEGIN", transaction="t", receipt="1"),
+        send("2", "/queue/other", transaction="t", receipt="2"),
+        ack(1, transaction="t", receipt="3"),
+        send("3", "/queue/other", receipt="4"),
+        frame("COMMIT", transaction="t", receipt="5"),
+    )
+    assert client.commands() == ["RECEIPT 1", "RECEIPT 4", "RECEIPT 2", "RECEIPT 3", "RECEIPT 5"]
+
+
+def test_receipts_and_the_error_behind_them_keep_their_order_over_reads(world: StompWorld) -> None:
+    client = world.client()
+    client.say_now(send("1", receipt="a"))
+    client.say_now(send("2", receipt="b"), frame("BEGIN"))
+    assert client.commands() == []
+    assert not client.stomp.quiet()
+    world.store.sync_all()
+    assert client.commands() == ["RECEIPT a", "RECEIPT b", "ERROR missing-header"]
+    assert client.stomp.quiet()
+
+
+def test_an_error_that_nothing_is_owed_before_does_not_wait_for_the_disk(world: StompWorld) -> None:
+    """With a full disk nothing becomes durable for hours: strangers and dead peers must go all the same."""
+    publisher = world.client()
+    publisher.say_now(send("1", receipt="a"))
+    assert world.store.under_way
+    client = world.stranger()
+    client.say_now(frame("BEGIN", transaction="t"))
+    assert client.error() == "unexpected-command"
+    assert client.stomp.quiet()
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_the_frame_that_fails_gets_its_receipt_id_in_the_error(world: StompWorld, number: int) -> None:
+    client = world.client()
+    frames = [send("1", receipt="0"), ack(7, receipt="1"), frame("COMMIT", transaction="t", receipt="2")]
+    client.say(frames[number])
+    if number == 0:
+        assert client.commands() == ["RECEIPT 0"]
+        return
+    (error,) = client.frames()
+    assert (error.command, error["receipt-id"]) == ("ERROR", str(number))
+
+
+def test_a_repeated_message_is_confirmed_as_a_duplicate(world: StompWorld) -> None:
+    """FAULTS 33."""
+    client = world.client()
+    client.say(send("1", dedup_id="x", receipt="a"), send("1", dedup_id="x", receipt="b"), send("1", dedup_id="y"))
+    first, second = client.frames()
+    assert "duplicate" not in first
+    assert (second["receipt-id"], second["duplicate"]) == ("b", "true")
+    assert world.node.queue("q").statistics().ready == 2
+
+
+def test_nothing_is_confirmed_behind_an_error_that_the_read_itself_has_caused(world: StompWorld) -> None:
+    """The queue behind one subscription is deleted by the UNSUBSCRIBE of another: the ERROR is the last word."""
+    client = world.client()
+    for name in ("one", "two"):
+        client.say(subscribe("/topic/t", name, x_queue_name="shared", durable="true"))
+    client.say(
+        send("1", "/queue/other", receipt="before"), frame("UNSUBSCRIBE", id="one", durable="true", receipt="never")
+    )
+    assert client.commands() == ["RECEIPT before", "ERROR not-found"]
+
+
+# The way in ---------------------------------------------------------------------------------------------------------
+
+
+def test_one_read_is_one_batch_on_disk(world: StompWorld) -> None:
+    client = world.client()
+    client.say(send("0"))
+    before = len(world.store.played_journal.entries)
+    client.say(*[send(str(number), f"/queue/{number % 3}") for number in range(100)])
+    assert len(world.store.played_journal.entries) == before + 1
+
+
+def test_a_message_is_delivered_as_it_was_sent(world: StompWorld) -> None:
+    client, consumer = world.client(), world.client("1.1")
+    consumer.say(subscribe())
+    client.say(
+        frame("SEND", b"\0\n\xff", destination="/queue/q", content_length=3, **{"a b": "x:y\n\\", "message-id": 7})
+    )
+    (message,) = consumer.frames()
+    assert message.body == b"\0\n\xff"
+    assert message["a b"] == "x:y\n\\"
+    assert message["message-id"] != "7"
+    assert message["content-length"] == "3"
+    assert message["destination"] == "/queue/q"
+    assert (message["redelivered"], message["x-delivery-count"]) == ("false", "1")
+
+
+def test_what_stands_before_a_bad_frame_has_happened_and_what_stands_behind_it_has_not(world: StompWorld) -> None:
+    client = world.client()
+    client.say(send("1"), subscribe(), send("2"))
+    client.commands()
+    client.say(ack(1), send("3"), b"FETCH\n\n\0", ack(2), send("4"))
+    assert client.error() == "bad-command"
+    statistics = world.node.queue("q").statistics()
+    assert (statistics.settled, statistics.published) == (1, 3)
+
+
+@pytest.mark.parametrize("ack_id", ["1-2", "2-1", "1-", "-1", "1-x", "1-1.1.1", "x", "", "1-" + "9" * 5000, "1-1.2"])
+def test_an_unknown_ack_id_is_an_error_and_nothing_changes(world: StompWorld, ack_id: str) -> None:
+    """FAULTS 38."""
+    client = world.client()
+    client.say(send("1"), subscribe())
+    client.commands()
+    client.say(frame("ACK", id=ack_id))
+    assert client.error() in ("unknown-ack", "missing-header")
+    assert world.node.queue("q").statistics().settled == 0
+    assert world.log.named("internal.error") == []
+
+
+def test_nothing_but_the_login_is_taken_from_a_stranger(world: StompWorld) -> None:
+    for bad in (send("1"), frame("ACK", id="1-1"), subscribe(), b"\x16\x03\x01\n\n"):
+        stranger = world.stranger()
+        stranger.say(bad)
+        assert stranger.error() in ("unexpected-command", "bad-command", "unknown-ack")
+    assert world.node.queues == {}
+
+
+def test_a_queue_that_is_deleted_within_a_read_is_found_anew(world: StompWorld) -> None:
+    """Or the second message would be confirmed and go where nobody can read it."""
+    client = world.client()
+    client.say(subscribe("/queue/q", auto_delete="true"))
+    client.say(send("1"), frame("UNSUBSCRIBE", id="s"), send("2", receipt="r"))
+    assert client.commands() == ["RECEIPT r"]
+    assert world.node.queue("q").statistics().ready == 1
+
+
+def test_a_queue_that_is_deleted_between_reads_is_made_anew(world: StompWorld) -> None:
+    client = world.client()
+    client.say(send("1"))
+    world.node.delete_queue("q")
+    client.say(send("2", receipt="r"))
+    assert client.commands() == ["RECEIPT r"]
+    assert world.node.queue("q").statistics().ready == 1
+
+
+def test_no_limit_of_the_way_in_is_an_internal_error(world: StompWorld) -> None:
+    client = world.client()
+    client.say(frame("SEND", destination="/queue/" + "x" * 2000))
+    assert client.error() == "invalid-destination"
+
+
+# Login --------------------------------------------------------------------------------------------------------------
+
+
+def test_frames_behind_connect_are_taken_when_the_login_is_through(world: StompWorld) -> None:
+    client = world.stranger()
+    client.say(
+        frame("CONNECT", accept_version="1.2", host="/", login="guest", passcode="guest"),
+        send("1", receipt="a"),
+        subscribe(),
+        frame("DISCONNECT", receipt="b"),
+    )
+    assert client.commands() == ["CONNECTED", "RECEIPT a", "RECEIPT b"]
+    assert world.node.queue("q").statistics().ready == 1
+
+
+def test_a_login_that_takes_time_is_left_to_the_connection(world: StompWorld) -> None:
+    client = world.stranger("192.0.2.1:1")
+    client.say(frame("CONNECT", accept_version="1.2", host="/", login="guest", passcode="guest"))
+    assert client.stomp.login is not None
+    assert client.commands() == []
+    assert client.stomp.state.state is State.LOGIN
+
+
+async def test_who_may_not_log_in_is_told_so(world: StompWorld) -> None:
+    client = world.stranger("192.0.2.1:1")
+    client.say(frame("CONNECT", accept_version="1.2", host="/", login="guest", passcode="guest"), send("1"))
+    assert client.stomp.login is not None
+    await client.stomp.login()
+    world.settle_down()
+    assert client.error() == "bad-connect"
+    assert world.node.queues == {}
+    assert world.node.sessions == {}
+
+
+async def test_a_login_that_is_decided_after_the_end_changes_nothing(world: StompWorld) -> None:
+    client = world.stranger("192.0.2.1:1")
+    client.say(frame("CONNECT", accept_version="1.2", host="/", login="guest", passcode="guest"))
+    assert client.stomp.login is not None
+    client.hang_up()
+    await client.stomp.login()
+    assert world.node.sessions == {}
+
+
+def test_nobody_logs_in_once_the_broker_stops(world: StompWorld) -> None:
+    world.node.stopping = True
+    client = world.stranger()
+    client.say(frame("CONNECT", accept_version="1.2", host="/", login="guest", passcode="guest"))
+    assert client.error() == "shutting-down"
+
+
+# Output -------------------------------------------------------------------------------------------------------------
+
+
+def test_all_that_a_step_has_to_say_leaves_in_one_write(world: StompWorld) -> None:
+    client = world.client()
+    client.say_now(subscribe(receipt="1"), send("1", receipt="2"))
+    before = len(client.connection.written)
+    writes: list[bytes] = []
+    client.connection._send = writes.append  # type: ignore[method-assign, assignment]
+    world.settle_down()
+    assert len(writes) == 1
+    assert writes[0].startswith(b"RECEIPT")
+    assert b"MESSAGE" in writes[0]
+    assert len(client.connection.written) == before
+
+
+def test_nothing_is_delivered_while_the_output_buffer_is_full_and_all_of_it_after_that() -> None:
+    world = StompWorld(output_buffer_bytes_max=64 << 10)
+    client, publisher = world.client(), world.client()
+    client.connection.room = 0
+    client.say(subscribe(prefetch_count=1000))
+    publisher.say(*[send("x" * 1000) for _ in range(100)])
+    publisher.say(*[send("y" * 1000) for _ in range(100)])
+    held = world.node.queue("q").statistics().in_flight
+    assert 64 <= held < 200
+    client.connection.take_more()
+    world.settle_down()
+    assert len(client.bodies()) == 200
+
+
+@pytest.mark.parametrize("piece", [100, 70_000, 10_000_000])
+@pytest.mark.parametrize("mode", ["auto", "client-individual"])
+def test_deliveries_go_on_however_the_kernel_takes_them(piece: int, mode: str) -> None:
+    """A buffer that was full is never forgotten, whether it drains in small pieces or at one go."""
+    world = StompWorld(output_buffer_bytes_max=64 << 10)
+    client, publisher = world.client(), world.client()
+    client.connection.room = 100
+    client.say(subscribe(prefetch_count=1000, ack=mode))
+    for _ in range(20):
+        publisher.say(*[send("x" * 5000) for _ in range(10)])
+    for _ in range(1_300_000 // piece + 40):
+        client.connection.take_more(piece)
+    assert len(client.bodies()) == 200
+
+
+def test_a_buffer_that_was_full_because_all_together_were_is_resumed() -> None:
+    world = StompWorld(output_buffer_bytes_max=1 << 20)
+    client, publisher = world.client(), world.client()
+    publisher.say(*[send("x" * 10_000) for _ in range(50)])
+    world.node.pressure.output_bytes += world.settings.memory.high_water_bytes  # all the others
+    client.connection.room = 0
+    client.say(subscribe(prefetch_count=50, consumer_window_size=1 << 20))
+    assert 1 <= world.node.queue("q").statistics().in_flight < 50
+    world.node.pressure.output_bytes -= world.settings.memory.high_water_bytes
+    client.connection.take_more()
+    world.settle_down()
+    assert len(client.bodies()) == 50
+
+
+def test_what_waits_for_a_peer_that_does_not_read_is_counted_with_that_of_all_others(world: StompWorld) -> None:
+    client, publisher = world.client(), world.client()
+    pressure = world.node.pressure
+    client.connection.room = 0
+    client.say(subscribe(prefetch_count=1000))
+    publisher.say(send("x" * 100))
+    first = pressure.output_bytes
+    assert first > 100
+    publisher.say(*[send("y" * 10_000) for _ in range(10)])
+    assert pressure.output_bytes - first > 100_000
+    client.connection.take_more(first + 1)
+    assert 100_000 < pressure.output_bytes <= first + 101_000 + 2000
+    client.connection.take_more()
+    assert pressure.output_bytes == 0
+
+
+@pytest.mark.parametrize("end", ["hang up", "after error"])
+def test_what_waited_for_a_peer_is_no_longer_counted_when_it_is_gone(world: StompWorld, end: str) -> None:
+    client, publisher = world.client(), world.client()
+    client.connection.room = 0
+    client.say(subscribe(prefetch_count=1000))
+    for _ in range(3):
+        publisher.say(send("y" * 10_000))
+    if end == "after error":
+        client.say(b"FETCH\n\n\0")
+    assert world.node.pressure.output_bytes > 0
+    client.hang_up()
+    assert world.node.pressure.output_bytes == 0
+
+
+def test_an_auto_delivery_is_settled_when_the_kernel_has_it(world: StompWorld) -> None:
+    client, publisher = world.client(), world.client()
+    client.connection.room = 0
+    client.say(subscribe(ack="auto"))
+    publisher.say(send("1"), send("2"))
+    statistics = world.node.queue("q").statistics()
+    assert (statistics.in_flight, statistics.settled) == (2, 0)
+    client.connection.take_more()
+    world.settle_down()
+    statistics = world.node.queue("q").statistics()
+    assert (statistics.in_flight, statistics.settled) == (0, 2)
+
+
+def test_an_auto_delivery_that_the_kernel_never_took_returns(world: StompWorld) -> None:
+    client, publisher = world.client(), world.client()
+    client.connection.room = 10
+    client.say(subscribe(ack="auto"))
+    publisher.say(send("1"))
+    client.hang_up()
+    other = world.client()
+    other.say(subscribe())
+    (message,) = other.frames()
+    assert (message.body, message["redelivered"]) == (b"1", "true")
+
+
+def test_a_message_that_can_not_be_written_ends_its_connection_and_no_other(world: StompWorld) -> None:
+    """A record in a form that a front-end can't read must not end the broker, start after start."""
+    client, other = world.client("1.1"), world.client()
+    client.say(subscribe(ack="auto"))
+    world.node.queue("q").publish(record("no block and no blank line"))
+    world.store.want()
+    world.settle_down()
+    assert client.error() == "internal-error"
+    assert len(world.log.named("internal.error")) == 1
+    other.say(send("x", "/queue/else", receipt="r"))
+    assert other.commands() == ["RECEIPT r"]
+    assert world.node.queue("q").statistics().ready == 1
+
+
+# Deadlines ----------------------------------------------------------------------------------------------------------
+
+
+def next_deadline(client: Client) -> float:
+    """Seconds until the session wants to be called."""
+    now = client.world.clock.monotonic()
+    return client.stomp.next_deadline(now) - now
+
+
+def deadline(client: Client) -> str:
+    reason = client.stomp.deadline(client.world.clock.monotonic())
+    client.world.settle_down()
+    return reason
+
+
+def test_a_stranger_has_the_time_of_the_settings_to_log_in(world: StompWorld) -> None:
+    """FAULTS 56."""
+    stranger = world.stranger()
+    assert next_deadline(stranger) == world.settings.limits.login_seconds
+    world.clock.advance(world.settings.limits.login_seconds - 1)
+    stranger.say(b"\n")  # an octet now and then buys no time
+    assert next_deadline(stranger) == 1
+    assert deadline(stranger) == ""
+    world.clock.advance(1)
+    assert deadline(stranger)
+    assert stranger.error() == "timed-out"
+
+
+def test_who_has_logged_in_without_heart_beats_has_all_the_time_in_the_world(world: StompWorld) -> None:
+    client = world.client()
+    assert next_deadline(client) == float("inf")
+    world.clock.advance(1e6)
+    assert deadline(client) == ""
+
+
+def test_a_beat_goes_out_in_time_after_the_last_octet_that_was_sent(world: StompWorld) -> None:
+    client = world.client(heart_beat="0,5000")
+    assert 0 < next_deadline(client) < 5
+    world.clock.advance(3)
+    client.say(frame("BEGIN", transaction="t", receipt="r"))
+    assert client.commands() == ["RECEIPT r"]
+    assert 3 < next_deadline(client) < 5  # what was sent is a beat
+    assert deadline(client) == ""
+    assert client.connection.written[-1:] != b"\n"
+    world.clock.advance(next_deadline(client))
+    assert deadline(client) == ""
+    assert client.connection.written[-1:] == b"\n"
+    assert 3 < next_deadline(client) < 5
+
+
+def test_no_beat_stands_inside_a_frame_and_nobody_waits_for_the_moment(world: StompWorld) -> None:
+    client, publisher = world.client(heart_beat="0,1000"), world.client()
+    client.say(subscribe())
+    client.connection.room = 10
+    publisher.say(send("x" * 100))
+    changes = client.connection.deadline_changes
+    world.clock.advance(5)
+    assert deadline(client) == ""
+    assert next_deadline(client) > 10  # it is the stall that is waited for, or the loop would turn and turn
+    client.connection.take_more()
+    client.connection.deadline_changed()
+    assert client.connection.deadline_changes > changes
+    assert client.bodies() == ["x" * 100]
+    assert 0 < next_deadline(client) < 1
+
+
+@pytest.mark.parametrize("octets", [b"\n", b"SEND\ndesti"])
+def test_a_peer_that_says_nothing_for_twice_its_time_is_dead(world: StompWorld, octets: bytes) -> None:
+    """FAULTS 53."""
+    client = world.client(heart_beat="2000,0")
+    world.clock.advance(3.9)
+    assert deadline(client) == ""
+    client.say(octets)
+    world.clock.advance(3.9)
+    assert deadline(client) == ""
+    assert 0 < next_deadline(client) <= 0.11
+    world.clock.advance(0.1)
+    assert deadline(client) == "heart-beat missed"
+    assert client.error() == "heart-beat-missed"
+
+
+def test_a_peer_that_takes_nothing_is_given_up_after_the_time_of_the_settings(world: StompWorld) -> None:
+    """FAULTS 54; beats of its own prove nothing."""
+    client, publisher = world.client(heart_beat="1000,0"), world.client()
+    client.say(subscribe())
+    client.connection.room = 0
+    publisher.say(send("1"))
+    stall = world.settings.limits.write_stall_seconds
+    for _ in range(int(stall) - 1):
+        world.clock.advance(1)
+        client.say(b"\n")
+        assert deadline(client) == ""
+    client.connection.take_more(5)
+    world.clock.advance(stall - 1)
+    client.say(b"\n")
+    assert deadline(client) == ""  # the stall is counted from the last octet that it took
+    world.clock.advance(1)
+    client.say(b"\n")
+    assert "does not read" in deadline(client)
+
+
+def test_who_has_said_goodbye_need_not_beat_any_more(world: StompWorld) -> None:
+    """FAULTS 20: the receipt of a DISCONNECT may have to wait for a slow disk."""
+    client = world.client(heart_beat="1000,1000")
+    client.say_now(send("1", receipt="a"), frame("DISCONNECT", receipt="b"))
+    world.clock.advance(30)
+    assert client.stomp.deadline(world.clock.monotonic()) == ""
+    world.node.end_step()
+    assert client.connection.written[-1:] == b"\n"  # and is told that we live
+    world.settle_down()
+    assert client.commands() == ["RECEIPT a", "RECEIPT b"]
+
+
+# Publishers that are held -------------------------------------------------------------------------------------------
+
+
+def hold(world: StompWorld, *, held: bool = True) -> None:
+    world.store.played_journal.short_of_space = held
+    world.settle_down()
+    assert world.node.held is held
+
+
+def test_messages_wait_while_publishers_are_held_and_come_in_their_order(world: StompWorld) -> None:
+    client = world.client()
+    hold(world)
+    client.say(send("1", receipt="1"), send("2"), send("3", receipt="3"))
+    client.say(send("4", "/queue/other", receipt="4"), send("5"))
+    assert client.commands() == []
+    assert world.node.queues == {}
+    hold(world, held=False)
+    assert client.commands() == ["RECEIPT 1", "RECEIPT 3", "RECEIPT 4"]
+    consumer = world.client()
+    consumer.say(subscribe())
+    assert consumer.bodies() == ["1", "2", "3", "5"]
+
+
+def test_acknowledgements_are_taken_while_publishers_are_held_also_behind_messages(world: StompWorld) -> None:
+    client = world.client()
+    client.say(*[send(str(number)) for number in range(4)], subscribe())
+    client.commands()
+    hold(world)
+    client.say(ack(1, receipt="before"), send("x", "/queue/other"), ack(2, receipt="behind"))
+    client.say(ack(3), ack(4, command="NACK"))
+    assert client.commands() == ["RECEIPT before", "RECEIPT behind", "MESSAGE 3"]
+    assert world.node.queue("q").statistics().settled == 3
+
+
+def test_a_transaction_of_acknowledgements_is_committed_while_publishers_are_held(world: StompWorld) -> None:
+    """It makes room, and adds nothing."""
+    client = world.client()
+    client.say(send("1"), subscribe())
+    client.commands()
+    hold(world)
+    client.say(frame("BEGIN", transaction="t"), ack(1, transaction="t"), frame("COMMIT", transaction="t", receipt="r"))
+    assert client.commands() == ["RECEIPT r"]
+    assert world.node.queue("q").statistics().settled == 1
+
+
+def test_a_transaction_with_messages_waits_for_room_when_it_is_committed(world: StompWorld) -> None:
+    client = world.client()
+    client.say(frame("BEGIN", transaction="t"), send("1", transaction="t"))
+    hold(world)
+    client.say(frame("COMMIT", transaction="t", receipt="r"), send("2"))
+    assert client.commands() == []
+    assert world.node.queues["q"].statistics().published == 0
+    hold(world, held=False)
+    assert client.commands() == ["RECEIPT r"]
+    assert world.node.queue("q").statistics().published == 2
+
+
+def test_what_could_depend_on_a_message_that_waits_waits_too(world: StompWorld) -> None:
+    client = world.client()
+    client.say(send("0"), subscribe())
+    client.commands()
+    hold(world)
+    client.say(
+        send("1", "/queue/other"),
+        frame("BEGIN", transaction="t"),
+        ack(1, transaction="t"),
+        frame("COMMIT", transaction="t"),
+        subscribe("/queue/other", "o", receipt="r"),
+    )
+    assert client.commands() == []
+    hold(world, held=False)
+    assert client.commands() == ["RECEIPT r", "MESSAGE 1"]
+    assert world.node.queue("q").statistics().settled == 1
+
+
+def test_a_goodbye_behind_messages_that_wait_is_said_behind_them(world: StompWorld) -> None:
+    client = world.client()
+    hold(world)
+    client.say(send("1", receipt="1"), frame("DISCONNECT", receipt="2"))
+    assert not client.stomp.finished
+    hold(world, held=False)
+    assert client.commands() == ["RECEIPT 1", "RECEIPT 2"]
+    assert client.stomp.finished
+
+
+def test_a_peer_that_closes_its_side_while_its_messages_wait_gets_them_published(world: StompWorld) -> None:
+    """FAULTS 60."""
+    client = world.client()
+    hold(world)
+    client.say(send("1", receipt="1"), send("2", receipt="2"))
+    client.stomp.end_of_input()
+    assert client.stomp.finished
+    assert not client.stomp.quiet()
+    hold(world, held=False)
+    assert client.commands() == ["RECEIPT 1", "RECEIPT 2"]
+    assert client.stomp.quiet()
+
+
+def test_the_deliveries_of_a_peer_that_closes_its_side_return_though_its_messages_wait(world: StompWorld) -> None:
+    """Publishers may be held for hours."""
+    client, other = world.client(), world.client()
+    client.say(send("1"), subscribe())
+    other.say(subscribe())
+    hold(world)
+    client.say(send("2"), frame("UNSUBSCRIBE", id="s"), frame("DISCONNECT", receipt="r"))
+    client.stomp.end_of_input()
+    world.settle_down()
+    assert other.bodies() == ["1"]
+    hold(world, held=False)
+    assert client.commands() == ["MESSAGE 1", "RECEIPT r"]
+    assert other.bodies() == ["2"]
+
+
+def test_deliveries_that_a_waiting_transaction_acknowledges_do_not_return(world: StompWorld) -> None:
+    client, other = world.client(), world.client()
+    client.say(send("1"), subscribe())
+    other.say(subscribe())
+    hold(world)
+    client.say(send("2"), frame("BEGIN", transaction="t"), ack(1, transaction="t"), frame("COMMIT", transaction="t"))
+    client.stomp.end_of_input()
+    world.settle_down()
+    hold(world, held=False)
+    assert other.bodies() == ["2"]
+    assert world.node.queue("q").statistics().settled == 1
+
+
+def test_a_peer_that_is_gone_takes_what_waits_along(world: StompWorld) -> None:
+    client = world.client()
+    hold(world)
+    client.say(send("1", receipt="1"))
+    client.hang_up()
+    assert world.node.pressure.aside_bytes == 0
+    assert world.node._waiting == {}
+    hold(world, held=False)
+    assert world.node.queues == {}
+
+
+@pytest.mark.parametrize("end", ["error", "operator"])
+def test_an_end_drops_what_waits(world: StompWorld, end: str) -> None:
+    client = world.client(heart_beat="1000,0")
+    hold(world)
+    client.say(send("1", receipt="1"))
+    if end == "error":
+        world.clock.advance(10)
+        assert deadline(client) == "heart-beat missed"
+    else:
+        client.connection.close("by an operator")
+        world.settle_down()
+    assert client.error() in ("heart-beat-missed", "closed-by-operator")
+    assert world.node.pressure.aside_bytes == 0
+    assert world.node._waiting == {}
+    assert client.stomp.quiet()
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [send("x" * 70_000), send("", x="y" * 15_000)],
+    ids=["a large body", "a large head"],
+)
+def test_a_connection_is_not_read_any_more_when_much_of_it_waits(octets: bytes) -> None:
+    world = StompWorld(held_bytes_max=64 << 10)
+    client = world.client()
+    hold(world)
+    said = 0
+    while client.stomp.thirsty and said < 1 << 20:
+        client.say(octets)
+        said += len(octets)
+    assert said < 192 << 10
+    assert world.node.pressure.aside_bytes > 64 << 10
+    hold(world, held=False)
+    assert client.stomp.thirsty
+    assert world.node.pressure.aside_bytes == 0
+
+
+def test_frames_that_wait_are_counted_with_all_they_carry() -> None:
+    world = StompWorld(held_bytes_max=64 << 10)
+    client = world.client()
+    hold(world)
+    client.say(send("1"))
+    for number in range(100):
+        if not client.stomp.thirsty:
+            break
+        client.say(frame("BEGIN", b"b" * 10_000, transaction=f"{number}", x="y" * 5_000))
+    assert number < 10
+
+
+def test_all_that_waits_on_all_connections_is_bounded(world: StompWorld) -> None:
+    """FAULTS 55 for publishers: thousands of them with a MiB each would be all the memory there is."""
+    hold(world)
+    clients = [world.client() for _ in range(200)]
+    said = 0
+    for _ in range(4):
+        for client in clients:
+            if client.stomp.thirsty:
+                client.say(send("x" * 250_000))
+                said += 1
+    high = world.settings.memory.high_water_bytes
+    assert world.node.pressure.aside_bytes < high // 2
+    assert said < 800
+    hold(world, held=False)
+    assert world.node.pressure.aside_bytes == 0
+    assert all(client.stomp.thirsty for client in clients)
+
+
+# The end ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["disconnect", "hang up", "end of input", "error", "operator"])
+def test_whatever_ends_a_session_returns_its_messages_and_aborts_its_transactions(world: StompWorld, way: str) -> None:
+    """FAULTS 35, 43."""
+    client, other = world.client(), world.client()
+    client.say(send("1"), send("2"), subscribe(prefetch_count=1), frame("BEGIN", transaction="t"))
+    client.say(ack(1, transaction="t"), send("3", transaction="t"))
+    other.say(subscribe(prefetch_count=10))
+    assert other.bodies() == ["2"]
+    match way:
+        case "disconnect":
+            client.say(frame("DISCONNECT", receipt="r"))
+        case "hang up":
+            client.hang_up()
+        case "end of input":
+            client.stomp.end_of_input()
+            client.hang_up()
+        case "error":
+            client.say(b"FETCH\n\n\0")
+        case "operator":
+            client.connection.close("by an operator")
+            world.settle_down()
+    (message,) = other.frames()
+    assert (message.body, message["redelivered"], message["x-delivery-count"]) == (b"1", "true", "2")
+    assert world.node.queue("q").statistics().published == 2
+    assert len(world.node.sessions) == 1
+
+
+def test_a_stop_says_so_behind_the_receipts(world: StompWorld) -> None:
+    client = world.client()
+    client.say_now(send("1", receipt="r"))
+    world.node.stopping = True
+    client.connection.close("the broker is shutting down")
+    world.settle_down()
+    assert client.commands() == ["RECEIPT r", "ERROR shutting-down"]
+
+
+def test_nothing_is_processed_behind_the_end(world: StompWorld) -> None:
+    client = world.client()
+    client.say(frame("DISCONNECT", receipt="r"))
+    client.say(send("1", receipt="s"), b"FETCH\n\n\0")
+    client.stomp.end_of_input()
+    client.connection.close("by an operator")
+    world.settle_down()
+    assert client.commands() == ["RECEIPT r"]
+    assert world.node.queues == {}
+
+
+def test_a_session_that_has_failed_before_it_was_told_which_version_answers_as_in_the_oldest(world: StompWorld) -> None:
+    stranger = world.stranger()
+    stranger.say(frame("CONNECT", accept_version="9.9", host="a:b"))
+    assert stranger.stomp.version is Version.V1_2
+    assert stranger.error() == "version-mismatch"

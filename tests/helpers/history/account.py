@@ -74,10 +74,9 @@ class Connection:
         """
         if self.lost is None:
             return math.inf
-        if self.lost.began is not None:
-            return self.lost.began
         closed_in_peace = self.lost.by == "broker" and not (self.life.killed and self.lost.at >= self.life.end_began)
-        return self.proven_until if closed_in_peace else self.lost.at
+        ended = self.proven_until if closed_in_peace else self.lost.at
+        return ended if self.lost.began is None else min(ended, self.lost.began)
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ Rules of writing:
    event is never later than its effect in the broker, a received one never earlier.
 2. A connection opens with `Opened`, recorded before the connection attempt, and ends with `Lost`. A client that leaves
    on its own account records `Lost(by="client")` before it closes; one that finds its connection gone records
-   `Lost(by="broker")` after that. Either says when a DISCONNECT was about to leave, if there was one. Nothing follows on
-   that connection.
+   `Lost(by="broker")` after that. Either says when a DISCONNECT was about to leave, if there was one. Nothing follows
+   on that connection.
 3. After `BrokerEnded` (recorded after the process is gone) the broker is started again only when every connection of
    that life has recorded its `Lost`: so that no client still reads, from a socket's buffer, what the dead broker sent.
 4. `Drained` says: all other consumers are gone, the queue was read to its end, by the marker behind everything else.

@@ -65,6 +65,7 @@ class _Link:
     pending: dict[str, list[Callable[[], None]]] = field(default_factory=dict)
     transaction: str | None = None
     client_left: bool = False
+    leaving: bool = False
 
 
 def simulate(seed: int, *, steps: int = 250, flaw: Flaw | None = None) -> list[Event]:
@@ -85,6 +86,7 @@ class _Simulation:
         self.stored: list[_Stored] = []
         self.batch: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.names = 0
+        self.good_byes: list[tuple[_Link, Callable[[], None]]] = []
         self.story.broker_started()
 
     def step(self) -> None:
@@ -96,11 +98,13 @@ class _Simulation:
                 self.sync,
                 self.dispatch,
                 self.read,
+                self.read_good_bye,
                 self.leave,
+                self.disconnect,
                 self.close_in_peace,
                 self.crash,
             ],
-            [4, 40, 40, 15, 40, 40, 2, 1, 1],
+            [4, 40, 40, 15, 40, 40, 10, 2, 2, 1, 1],
         )[0]()
 
     def name(self, prefix: str) -> str:
@@ -128,7 +132,7 @@ class _Simulation:
 
     def request(self) -> None:
         link = self.some_link()
-        if link is None:
+        if link is None or link.leaving:
             return
         actions = [self.send, self.send, self.send, self.begin_or_end]
         if link.held:
@@ -194,10 +198,36 @@ class _Simulation:
 
     def leave(self) -> None:
         link = self.some_link()
-        if link is not None:
+        if link is not None and not link.leaving:
             self.story.left(link.name)
             link.client_left = True
             link.to_broker.append(lambda: self.forget(link))
+
+    def disconnect(self) -> None:
+        """Leave in order; what comes until the receipt is read and not answered."""
+        link = self.some_link()
+        if link is None or link.leaving:
+            return
+        link.leaving = True
+        self.story.leaving(link.name)
+
+        def received() -> None:
+            self.story.left(link.name, settled=True)
+            link.client_left = True
+
+        def process() -> None:
+            self.forget(link)
+            self.good_byes.append((link, received))
+
+        link.to_broker.append(process)
+
+    def read_good_bye(self) -> None:
+        """The broker has forgotten the connection; its client reads on, to the receipt."""
+        if self.good_byes:
+            link, received = self.good_byes.pop(0)
+            while link.to_client:
+                link.to_client.popleft()()
+            received()
 
     # The broker --------------------------------------------------------------------------------------------------
 
@@ -294,7 +324,7 @@ class _Simulation:
     def read_rest(self, link: _Link) -> None:
         for _ in range(self.chance.randint(0, len(link.to_client))):
             link.to_client.popleft()()
-        self.story.lost(link.name)
+        self.story.lost(link.name, leaving=link.leaving)
 
     # Crashes -----------------------------------------------------------------------------------------------------
 
@@ -304,10 +334,10 @@ class _Simulation:
             for _, confirm in self.batch:
                 confirm()
         self.lose_part_of_the_batch()
-        for link in list(self.links):
+        for link in [*self.links, *(link for link, _ in self.good_byes)]:
             if not link.client_left:
                 self.read_rest(link)
-        self.links = []
+        self.links, self.good_byes = [], []
         self.story.broker_killed(began)
         self.recover()
         self.story.broker_started()

@@ -69,7 +69,7 @@ class Story:
 
     def left(self, name: str, *, settled: bool = False) -> None:
         """The client closes, or sends DISCONNECT and waits for the receipt (`settled`)."""
-        began = self.now() if settled else None
+        began = self._leaving.pop(name, None) or self.now() if settled else None
         self.alive.discard(name)
         self.events.append(Lost(at=self.now(), connection=name, by="client", began=began, settled=settled))
 

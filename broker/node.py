@@ -120,8 +120,17 @@ class Node:
             raise NotFoundError(f"no queue '{name}'")
         return queue
 
-    def declare_queue(self, name: str, *, auto_delete: bool = False) -> Queue:
-        """Create a durable queue; one that is there already is returned as it is."""
+    def declare_queue(
+        self, name: str, *, auto_delete: bool = False, durable: bool = True, exclusive_to: int = 0
+    ) -> Queue:
+        """Create a queue; one that is there already is returned as it is.
+
+        Args:
+            name: of the queue.
+            auto_delete: it goes with its last consumer.
+            durable: it survives a restart; its messages are on disk all the same.
+            exclusive_to: the session that alone may consume from it, and whose end is its end; 0 for none.
+        """
         if (queue := self.queues.get(name)) is not None:
             return queue
         self.check_queues()
@@ -131,10 +140,14 @@ class Node:
             "auto_delete": auto_delete,
             "created_ms": self.clock.now_ms(),
         }
+        if exclusive_to or not durable:
+            definition["durable"] = False
         log = self.store.create_log(definition)
         cursor = self.store.create_cursor(log, {"kind": "queue"})
         queue = self.queues[name] = Queue(self, name, log, cursor, self.settings.limits.queue_in_flight_max)
         queue.auto_delete = auto_delete
+        queue.owner = exclusive_to
+        queue.exclusive = exclusive_to != 0
         return queue
 
     def check_queues(self) -> None:
@@ -366,7 +379,9 @@ class Node:
         in_flight_max = self.settings.limits.queue_in_flight_max
         for log in list(self.store.logs.values()):
             definition = log.definition
-            if definition.get("kind") == "queue":
+            if definition.get("durable") is False:
+                self.store.drop_log(log)
+            elif definition.get("kind") == "queue":
                 queue = Queue(self, str(definition["name"]), log, log.cursors[0], in_flight_max)
                 queue.auto_delete = bool(definition.get("auto_delete"))
                 self.queues[queue.name] = queue

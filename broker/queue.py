@@ -60,6 +60,7 @@ class Queue:
     Attributes:
         open: False once it is deleted: who has kept a reference must look it up again.
         owner: session that alone may consume, 0 for none.
+        exclusive: it is the owner's, and goes with it.
         auto_delete: deleted when the last consumer leaves.
     """
 
@@ -73,6 +74,7 @@ class Queue:
         self.dispatcher = self._make_dispatcher(cursor, in_flight_max)
         self.open = True
         self.owner = 0
+        self.exclusive = False
         self.auto_delete = False
         self.append = log.append
         self._seen = DeduplicationWindow()

@@ -57,6 +57,7 @@ class Session:
         self.subscriptions: list[Subscription] = []
         self._transactions: dict[str, Transaction] = {}
         self._temporary: dict[str, TemporaryQueue] = {}
+        self._exclusive: list[Queue] = []
 
     # -- subscriptions
 
@@ -72,14 +73,26 @@ class Session:
         self._check_subscriptions()
         if queue.owner not in (0, self.id):
             raise InUseError(f"queue '{queue.name}' belongs to another connection")
-        if exclusive and queue.dispatcher.consumers:
-            raise InUseError(f"queue '{queue.name}' has other consumers")
-        if exclusive:
+        if exclusive and queue.owner == 0:
+            if queue.dispatcher.consumers:
+                raise InUseError(f"queue '{queue.name}' has other consumers")
             queue.owner = self.id
         consumer = queue.dispatcher.add(
             sink, prefetch=prefetch, settles=settles, session_id=self.id, window_bytes=window_bytes
         )
         return self._begin(consumer, queue, lambda: self._left_queue(queue))
+
+    def exclusive_queue(self, name: str, *, auto_delete: bool = False) -> Queue:
+        """A queue of a name, made for this session alone and until its end; one that is there already stays as it is.
+
+        Raises:
+            LimitReachedError: limits.queues_max.
+        """
+        queue = self.node.queues.get(name)
+        if queue is None:
+            queue = self.node.declare_queue(name, auto_delete=auto_delete, exclusive_to=self.id)
+            self._exclusive.append(queue)
+        return queue
 
     def subscribe_topic(
         self, pattern: str, sink: Sink, *, prefetch: int, settles: bool, no_local: bool = False, window_bytes: int = 0
@@ -230,9 +243,13 @@ class Session:
         for transaction in self._transactions.values():
             self._abort(transaction)
         self._transactions.clear()
-        for queue in self._temporary.values():
-            self.node.delete_temporary(queue)
+        for temporary in self._temporary.values():
+            self.node.delete_temporary(temporary)
         self._temporary.clear()
+        for queue in self._exclusive:
+            if queue.open:
+                self.node.delete_queue(queue.name)
+        self._exclusive.clear()
 
     def statistics(self) -> dict[str, Any]:
         """This session for operators."""
@@ -270,7 +287,8 @@ class Session:
         return subscription
 
     def _left_queue(self, queue: Queue) -> None:
-        if queue.owner == self.id and not isinstance(queue, TemporaryQueue):
+        lasting = queue.exclusive or isinstance(queue, TemporaryQueue)
+        if queue.owner == self.id and not lasting and not queue.dispatcher.consumers:
             queue.owner = 0
         if queue.auto_delete and queue.open and not queue.dispatcher.consumers and queue.name in self.node.queues:
             self.node.delete_queue(queue.name)

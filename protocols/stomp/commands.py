@@ -28,6 +28,7 @@ from segue.protocols.stomp.headers import (
     AckMode,
     AckOptions,
     ConnectOptions,
+    QueueFlags,
     SubscribeOptions,
     name_durable_subscription,
     read_ack,
@@ -181,8 +182,8 @@ class Commands:
         )
         if options.queue.exclusive:
             raise _not_supported("'exclusive' on SEND")
-        if destination.kind is DestinationKind.QUEUE and options.queue.auto_delete:
-            self._node.declare_queue(destination.name, auto_delete=True)
+        if destination.kind is DestinationKind.QUEUE:
+            self._declare(destination.name, options.queue)
         target = self._target(destination, head.destination)
         publish: Callable[[bytes], object] = target.append if type(target) is Queue else target.publish
         if isinstance(target, Topic):
@@ -284,13 +285,18 @@ class Commands:
         self._add(key, text, options.ack, queue.log.id, begin, options.id)
 
     def _queue_to_read(self, options: SubscribeOptions, destination: Destination, text: str) -> Queue:
+        if destination.kind is DestinationKind.QUEUE and options.queue.exclusive:
+            return self._session.exclusive_queue(destination.name, auto_delete=bool(options.queue.auto_delete))
         if destination.kind is DestinationKind.QUEUE:
-            return self._node.declare_queue(destination.name, auto_delete=bool(options.queue.auto_delete))
+            return self._declare(destination.name, options.queue)
         if destination.kind is DestinationKind.REPLY_QUEUE:
             raise NotFoundError(f"'{quote(text)}': a reply queue belongs to its own connection")
         target = self._target(destination, text)
         assert isinstance(target, Queue)
         return target
+
+    def _declare(self, name: str, flags: QueueFlags) -> Queue:
+        return self._node.declare_queue(name, auto_delete=bool(flags.auto_delete), durable=flags.durable is not False)
 
     def _subscribe_topic(self, options: SubscribeOptions, destination: Destination, text: str, key: str) -> None:
         if options.browser:

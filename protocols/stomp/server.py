@@ -60,9 +60,12 @@ class StompFrontend:
 
     @property
     def output_bytes_max(self) -> int:
-        """How much may wait for one connection; less when very much waits for all of them."""
+        """How much may wait for one connection before it gets no more; less when very much waits for all of them.
+
+        Half of what the settings say: a consumer's next turn, which may bring a MiB, comes on top of it.
+        """
         pressure = self.node.pressure
-        return pressure.ration(self._output_bytes_max, pressure.output_bytes)
+        return pressure.ration(self._output_bytes_max // 2, pressure.output_bytes)
 
     def logged_in(self, stomp: StompSession) -> None:
         """A connection is somebody's."""

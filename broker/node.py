@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import trio
 
 from segue.broker.clock import Clock
+from segue.broker.deduplication import DeduplicationWindow
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, ShuttingDownError
 from segue.broker.log_lines import Log
@@ -74,6 +75,7 @@ class Node:
         self.topics = TopicRoutes(self)
         self.sessions: dict[int, Session] = {}
         self.pressure = Pressure(store, settings, clock)
+        self.accepted_ids = DeduplicationWindow()
         self.held = False
         self.stopping = False
         self.started_ms = clock.now_ms()
@@ -353,6 +355,7 @@ class Node:
             nursery.start_soon(self._go_on)
             while True:
                 await self.pressure.look_at_disk()
+                self.accepted_ids.forget(self.clock.monotonic())
                 self.end_step()
                 await trio.sleep(1)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from segue.broker.deduplication import DeduplicationWindow
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import LimitReachedError
 from segue.storage.api import Cursor, Log, Record, decode
@@ -77,7 +76,6 @@ class Queue:
         self.exclusive = False
         self.auto_delete = False
         self.append = log.append
-        self._seen = DeduplicationWindow()
         log.listener = self.dispatcher.dispatch
 
     @property
@@ -105,7 +103,7 @@ class Queue:
 
     def publish_once(self, deduplication_id: str, record: bytes) -> bool:
         """Accept a message unless its id was accepted before. Returns False for a repeat."""
-        if self._seen.is_repeat(deduplication_id, self.node.clock.monotonic()):
+        if self.node.accepted_ids.is_repeat(self.log.id, deduplication_id, self.node.clock.monotonic()):
             return False
         self.publish(record)
         return True

@@ -31,9 +31,13 @@ class Browser:
             UnreadableError: what lies on disk can't be read.
         """
         found: list[tuple[int, bytes]] = []
+        cursor = self._queue.cursor
         while self._returned and not found:
             seq = self._returned.popleft()
-            found, _ = await self._read(seq, seq + 1, 1)
+            if seq in cursor.returned:
+                found, _ = await self._read(seq, seq + 1, 1)
+        # What consumers have taken meanwhile may be a long gap, and to look for each of them takes long.
+        self._next = max(self._next, cursor.next)
         while self._next < self._end and not found:
             found, self._next = await self._read(self._next, self._end, bytes_max)
         return found

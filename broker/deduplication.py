@@ -9,8 +9,8 @@ from typing import Final
 __all__ = ["DeduplicationWindow"]
 
 _IDS_MAX: Final = 200_000
-"""Over all queues: 40 MB. SQS remembers ids for 5 minutes, Artemis 20,000 an address; a client that repeats itself after
-a broken connection needs less of both."""
+"""Over all queues: 40 MB. SQS remembers ids for 5 minutes, Artemis 20,000 an address; who repeats himself after his
+connection broke needs less of both."""
 _SECONDS: Final = 600.0
 _DIGEST_BYTES: Final = 16
 

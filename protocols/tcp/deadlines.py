@@ -64,5 +64,9 @@ class Deadlines:
             connection = self._waiting.pop(heapq.heappop(self._heap)[1], None)
             if connection is not None:
                 connection.deadline_at = math.inf
-                self.put(connection, connection.look_at_deadline(now))
+                try:
+                    self.put(connection, connection.look_at_deadline(now))
+                except Exception as error:  # noqa: BLE001 - a fault of ours costs one connection
+                    self._node.log.crash("internal.error", error, peer=connection.peer)
+                    connection.abandon("internal error")
         self._node.end_step()

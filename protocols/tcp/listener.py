@@ -90,6 +90,7 @@ class Listener:
         finally:
             for sock in sockets:
                 sock.close()
+            self.poller.close()
 
     async def _keep_connections(self, task_status: trio.TaskStatus[trio.CancelScope]) -> None:
         """The nursery of all connections: a stop of the listeners does not reach into it."""

@@ -49,25 +49,26 @@ class Poller:
     async def serve(self) -> None:
         """Handle what is ready until cancelled."""
         node, poll, connections = self._node, self._epoll.poll, self._connections
-        try:
-            while True:
-                await trio.lowlevel.wait_readable(self._epoll.fileno())
-                spent = 0
-                for descriptor, mask in poll(0, _ROUND_MAX):
-                    if spent >= _ROUND_BYTES:
-                        # Deliveries, receipts, deadlines and checkpoints are not kept waiting by many full reads.
-                        node.end_step()
-                        await trio.lowlevel.checkpoint()
-                        spent = 0
-                    connection = connections.get(descriptor)
-                    if connection is None:
-                        continue
-                    try:
-                        spent += connection.ready(mask)
-                    except Exception as error:  # noqa: BLE001 - a fault of ours costs one connection
-                        node.log.crash("internal.error", error, peer=connection.peer)
-                        connection.abandon("internal error")
-                    node.store.flush()  # the disk starts on the first connection's messages
-                node.end_step()
-        finally:
-            self._epoll.close()
+        while True:
+            await trio.lowlevel.wait_readable(self._epoll.fileno())
+            spent = 0
+            for descriptor, mask in poll(0, _ROUND_MAX):
+                if spent >= _ROUND_BYTES:
+                    # Deliveries, receipts, deadlines and checkpoints are not kept waiting by many full reads.
+                    node.end_step()
+                    await trio.lowlevel.checkpoint()
+                    spent = 0
+                connection = connections.get(descriptor)
+                if connection is None:
+                    continue
+                try:
+                    spent += connection.ready(mask)
+                except Exception as error:  # noqa: BLE001 - a fault of ours costs one connection
+                    node.log.crash("internal.error", error, peer=connection.peer)
+                    connection.abandon("internal error")
+                node.store.flush()  # the disk starts on the first connection's messages
+            node.end_step()
+
+    def close(self) -> None:
+        """The last connection is closed."""
+        self._epoll.close()

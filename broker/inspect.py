@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any, Final
 
 from segue import broker
-from segue.broker.queue import Queue
+from segue.broker.queue import Queue, QueueStatistics
 
 if TYPE_CHECKING:
     from segue.broker.consumer import Consumer
@@ -28,6 +28,9 @@ __all__ = [
     "status",
     "topics",
 ]
+
+
+_COLUMNS: Final = tuple(column.name for column in fields(QueueStatistics))
 
 
 def status(node: Node, meter: RateMeter) -> dict[str, Any]:
@@ -71,7 +74,8 @@ def status(node: Node, meter: RateMeter) -> dict[str, Any]:
 
 def queue_row(node: Node, queue: Queue, meter: RateMeter) -> dict[str, Any]:
     """A queue as `segue queue list` shows it: `QueueStatistics`, the age of its oldest message, and rates a second."""
-    row = asdict(queue.statistics())
+    statistics = queue.statistics()
+    row = {name: getattr(statistics, name) for name in _COLUMNS}  # `asdict` copies deeply, which takes most of the time
     oldest_ms = row["oldest_ms"]
     row["oldest_age_seconds"] = max(0.0, (node.clock.now_ms() - oldest_ms) / 1000) if oldest_ms else None
     row["rates"] = meter.of(queue)

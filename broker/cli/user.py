@@ -42,7 +42,11 @@ def _read_password() -> bytes:
         return sys.stdin.buffer.readline().removesuffix(b"\n").removesuffix(b"\r")
     import getpass
 
-    first = getpass.getpass("Password: ")
-    if getpass.getpass("Once more: ") != first:
+    try:
+        first = getpass.getpass("Password: ")
+        second = getpass.getpass("Once more: ")
+    except EOFError:
+        raise CommandFailure(ExitCode.USAGE, "bad-password", "no password was given", "try again") from None
+    if second != first:
         raise CommandFailure(ExitCode.USAGE, "bad-password", "the two passwords differ", "try again")
     return first.encode()

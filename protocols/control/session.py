@@ -7,7 +7,9 @@ queues, browsing) goes in parts, with a checkpoint between them, so that it dela
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import trio
@@ -36,6 +38,8 @@ __all__ = ["Answer", "ControlSession"]
 _ROWS_A_LINE: Final = 200
 """Rows of a list that are made in one step: a few milliseconds."""
 _BROWSE_BYTES: Final = 256 << 10
+_MESSAGES_A_LINE: Final = 64
+"""Of a browse, in one step: about a millisecond."""
 _NO_LIMIT: Final = 1 << 62
 _HEADER_CHARACTERS_MAX: Final = 32 << 10
 """Half of what STOMP clients may send in a frame, so that any client can take it."""
@@ -116,7 +120,7 @@ class ControlSession:
         arguments.finish()
         queues = sorted(self._node.queues.values(), key=lambda queue: queue.name)
         rows = (inspect.queue_row(self._node, queue, self._meter) for queue in queues if queue.open)
-        return await _send_all(rows, answer)
+        return await self._send_all(rows, answer)
 
     async def _show_queue(self, arguments: Arguments, answer: Answer) -> Result:
         queue = self._queue(arguments)
@@ -125,13 +129,13 @@ class ControlSession:
 
     async def _list_topics(self, arguments: Arguments, answer: Answer) -> Result:
         arguments.finish()
-        result = dict(await _send_all(inspect.topics(self._node), answer))
+        result = dict(await self._send_all(inspect.topics(self._node), answer))
         result["durable_subscriptions"] = list(inspect.durable_subscriptions(self._node))
         return result
 
     async def _list_connections(self, arguments: Arguments, answer: Answer) -> Result:
         arguments.finish()
-        return await _send_all(inspect.connections(self._node), answer)
+        return await self._send_all(inspect.connections(self._node), answer)
 
     async def _close_connection(self, arguments: Arguments, answer: Answer) -> Result:
         number = arguments.number("connection", minimum=1)
@@ -203,11 +207,33 @@ class ControlSession:
         returned = dict(queue.cursor.returned)
         count = 0
         while count < limit and (found := await browser.chunk(_BROWSE_BYTES)):
-            part = found[: limit - count]
-            count += len(part)
-            await answer.items([_message(seq, record, returned.get(seq, 0), body_bytes_max) for seq, record in part])
-            await trio.lowlevel.checkpoint()
+            found = found[: limit - count]
+            count += len(found)
+            for at in range(0, len(found), _MESSAGES_A_LINE):
+                part = found[at : at + _MESSAGES_A_LINE]
+                async with self._half_the_time():
+                    await answer.items([_message(s, record, returned.get(s, 0), body_bytes_max) for s, record in part])
         return {"queue": queue.name, "count": count}
+
+    async def _send_all(self, rows: Iterable[Mapping[str, Any]], answer: Answer) -> Result:
+        """Send rows in parts, and say how many there were."""
+        rest = iter(rows)
+        count = 0
+        while True:
+            async with self._half_the_time():
+                part = list(islice(rest, _ROWS_A_LINE))
+                if part:
+                    await answer.items(part)
+            count += len(part)
+            if len(part) < _ROWS_A_LINE:
+                return {"count": count}
+
+    @asynccontextmanager
+    async def _half_the_time(self) -> AsyncIterator[None]:
+        """After a step of a long answer the loop is left to others for as long, however fast the client takes it."""
+        began = self._node.clock.monotonic()
+        yield
+        await trio.sleep(self._node.clock.monotonic() - began)
 
     def _check_size(self, body: bytes, headers: list[tuple[str, str]]) -> None:
         body_bytes_max = self._node.settings.limits.body_bytes_max
@@ -269,19 +295,3 @@ def _message(seq: int, record: bytes, deliveries: int, body_bytes_max: int) -> R
         "headers": read_headers(message.headers),
         **show_body(message.body, body_bytes_max),
     }
-
-
-async def _send_all(rows: Iterable[Mapping[str, Any]], answer: Answer) -> Result:
-    """Send rows in parts, and say how many there were."""
-    part: list[Mapping[str, Any]] = []
-    count = 0
-    for row in rows:
-        part.append(row)
-        count += 1
-        if len(part) == _ROWS_A_LINE:
-            await answer.items(part)
-            await trio.lowlevel.checkpoint()
-            part = []
-    if part:
-        await answer.items(part)
-    return {"count": count}

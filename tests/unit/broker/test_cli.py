@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -152,3 +155,38 @@ def test_every_code_of_the_control_socket_is_documented() -> None:
     page = (ROOT / "docs/reference/control-socket.md").read_text(encoding="utf-8")
     documented = re.findall(r"^\| `([a-z-]+)` \| ", page.partition("## Errors")[2], re.MULTILINE)
     assert sorted(documented) == sorted(code.value for code in ErrorCode)
+
+
+def run_on_a_terminal(typed: bytes) -> tuple[int, bytes]:
+    """Run `segue user hash` at a terminal of its own; returns its exit code and what the terminal showed."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-m", "segue.broker", "user", "hash"])
+    shown = b""
+    for prompt in (b"Password: ", b"Once more: "):
+        while prompt not in shown:
+            shown += os.read(terminal, 1000)
+        line, _, typed = typed.partition(b"\n")
+        os.write(terminal, line + b"\n" if line else b"\x04")
+        if not line:
+            break
+    with contextlib.suppress(OSError):  # EIO: the other side has ended
+        while part := os.read(terminal, 1000):
+            shown += part
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown
+
+
+def test_a_password_is_typed_twice_and_never_shown() -> None:
+    exit_code, shown = run_on_a_terminal(b"s3cret\ns3cret\n")
+    assert exit_code == ExitCode.OK
+    assert b"$argon2id$" in shown
+    assert b"s3cret" not in shown
+
+
+@pytest.mark.parametrize("typed", [b"s3cret\nother\n", b"s3cret\n", b""])
+def test_a_password_that_is_not_typed_twice_the_same_is_refused(typed: bytes) -> None:
+    exit_code, shown = run_on_a_terminal(typed)
+    assert exit_code == ExitCode.USAGE
+    assert b"Traceback" not in shown
+    assert b"$argon2id$" not in shown

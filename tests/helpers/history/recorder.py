@@ -224,19 +224,19 @@ class RecordingClient:
             self._enter(Lost(at=time.monotonic(), connection=self.name, by="client"))
             self._client.close()
 
-    def disconnect(self, patience_seconds: float = 20.0) -> None:
+    def disconnect(self) -> None:
         """Leave in order: DISCONNECT, then read to its receipt."""
         began = self._leaving_since = time.monotonic()
         self._guarded(self._client.send_frame, "DISCONNECT", {"receipt": "bye"})
-        while (frame := self._read_to_the_end(patience_seconds))["receipt-id"] != "bye":
+        while (frame := self._read_to_the_end())["receipt-id"] != "bye":
             self._confirm(frame["receipt-id"])
         self._over = True
         self._enter(Lost(at=time.monotonic(), connection=self.name, by="client", began=began, settled=True))
         self._client.close()
 
-    def _read_to_the_end(self, patience_seconds: float) -> Frame:
+    def _read_to_the_end(self) -> Frame:
         while True:
-            frame = self._receive(patience_seconds)
+            frame = self._receive(self._client.patience_seconds)
             if frame.command == "RECEIPT":
                 return frame
             self._deliver(frame)

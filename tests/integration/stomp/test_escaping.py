@@ -106,15 +106,20 @@ def test_a_receipt_id_with_escapes_comes_back_as_it_was_meant(connect: Connect, 
     client.expect_receipt("a:b\\c\nd")
 
 
-def test_a_carriage_return_inside_a_1_2_line_is_data_or_an_error_but_never_the_end_of_a_line(
-    connect: Connect, queue: str
-) -> None:
-    """Fault 65: only one CR, directly before LF, belongs to the end of the line."""
+def test_a_carriage_return_inside_a_1_2_line_is_an_error(connect: Connect, queue: str) -> None:
+    """Fault 65: only one CR, directly before LF, belongs to the end of the line; any other is written as an escape."""
+    consumer = connect("1.2")
+    consumer.subscribe(queue)
+    client = connect("1.2")
+    client.send_bytes(f"SEND\ndestination:{queue}\nfoo:a\rdestination:/queue/other\n\nbody\0".encode())
+    client.expect_error()
+    consumer.expect_no_message()
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_carriage_return_inside_an_older_line_is_data(connect: Connect, queue: str, version: str) -> None:
+    """Fault 65."""
     consumer = connect("1.2")
     consumer.subscribe(queue, ack="auto")
-    client = connect("1.2")
-    client.send_bytes(f"SEND\ndestination:{queue}\nreceipt:r\nfoo:a\rdestination:/queue/other\n\nbody\0".encode())
-    if client.receive().command == "RECEIPT":
-        consumer.expect_message(b"body", foo="a\rdestination:/queue/other")
-    else:
-        consumer.expect_no_message()
+    connect(version).send_bytes(f"SEND\ndestination:{queue}\nfoo:a\rb\n\nbody\0".encode())
+    consumer.expect_message(b"body", foo="a\rb")

@@ -54,7 +54,7 @@ def test_the_messages_of_a_peer_that_vanished_return(broker_factory: BrokerFacto
     gone.expect_message(b"1")
     began = time.monotonic()
     vanish(gone)
-    other = StompClient(broker.address, patience_seconds=70.0)
+    other = broker.raw_client(patience_seconds=70.0)
     other.connect()
     other.subscribe("/queue/a")
     other.expect_message(b"1", redelivered="true")

@@ -34,8 +34,11 @@ class Operation:
     seed: int = 0
 
 
-def operations(max_size: int = 40) -> st.SearchStrategy[list[Operation]]:
-    """Lists of operations; those on messages come more often than those on logs, and crashes now and then."""
+def operations(max_size: int = 50) -> st.SearchStrategy[list[Operation]]:
+    """Lists of operations on a store with a log and some messages in it.
+
+    Those on messages come more often than those on logs, and crashes now and then.
+    """
     message = st.sampled_from(
         ["append", "append", "append_many", "append_to", "read", "read", "settle", "settle", "return", "take_returned"]
     )
@@ -52,7 +55,8 @@ def operations(max_size: int = 40) -> st.SearchStrategy[list[Operation]]:
         st.sampled_from(["synced", "posix", "journal"]),
         st.integers(0, 1000),
     )
-    return st.lists(operation, max_size=max_size)
+    begin = [Operation("create_log"), Operation("append_many", amount=9, seed=2), Operation("wait")]
+    return st.lists(operation, min_size=max_size // 3, max_size=max_size).map(lambda rest: begin + rest)
 
 
 class World:
@@ -99,6 +103,32 @@ class World:
             run_store(self.disk, self._compare, **self._options)
         self._after_crash(self._dying)
         run_store(self.disk, self._compare, **self._options)
+
+    def play_and_cut_everywhere(self, steps: list[Operation]) -> None:
+        """Play; then start with the journal as it was after each batch behind the last checkpoint."""
+        ends: list[tuple[int, int]] = []
+
+        async def live(store: Store) -> None:
+            await self._compare(store)
+            for operation in steps:
+                await getattr(self, f"_{operation.what}")(operation)
+                await self._wait(operation)
+                ends.append((store.journal.position, self.model.confirmed))
+            ends[:] = [(end, moment) for end, moment in ends if end >= store.checkpointer._catalog.lsn]
+            self.disk.crash_at = len(self.disk.calls)
+
+        run_store(self.disk, live, OPTIONS, **self._options)
+        whole = self.disk.materialise(self._root / "whole", "synced", random.Random(0))
+        moments = self.model.moments
+        for number, (end, moment) in enumerate(ends):
+            cut = whole.copy(self._root / f"cut-{number}")
+            for path in cut.root.glob("journal/0*.journal"):
+                keep = max(0, end - int(path.name.split(".")[0], 16))
+                data = path.read_bytes()
+                path.write_bytes(data[:keep].ljust(len(data), b"\0"))
+            self.model.moments, self.model.confirmed = moments[moment : moment + 1], 0
+            self.model.logs = moments[moment]
+            run_store(SimulatedDisk(cut.root), self._compare, OPTIONS, **self._options)
 
     def _after_crash(self, crash: Operation) -> None:
         rng = random.Random(crash.seed)

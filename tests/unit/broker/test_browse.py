@@ -102,6 +102,7 @@ async def test_a_long_gap_of_settled_messages_is_stepped_over_at_once(world: Wor
     browser = Browser(queue)
     await browser.chunk(1)
     sink, subscription = world.consume(queue, prefetch=19_999)
+    sink.blocked = True
     world.acknowledge(subscription.consumer, *[one.seq for one in sink.take()])
     reads = 0
     real_read = browser._read

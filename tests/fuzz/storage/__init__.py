@@ -1,0 +1,1 @@
+"""Random bytes and flipped bits for what reads files."""

@@ -130,9 +130,7 @@ class Dispatcher:
                 ready.rotate(-1)
 
     def _share(self, consumer: Consumer) -> int:
-        if consumer.counts_bytes:
-            return 1  # its window may be full after any message
-        room = consumer.credit
+        room = 1 if consumer.counts_bytes else consumer.credit  # its window may be full after any message
         waiting = len(self._ready)
         if waiting > 1:
             room = min(room, max(1, min(_SHARE_MAX, -(-self.cursor.unread // waiting))))

@@ -6,6 +6,7 @@ import math
 import select
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class TcpConnection:
 
     def start(self, task: Callable[[], Awaitable[None]]) -> None:
         """Run a task beside the connection; it ends by itself when the conversation is finished."""
-        self._listener.start(task)
+        self._listener.start(partial(self._run, task))
 
     @property
     def peer_is_loopback(self) -> bool:
@@ -115,8 +116,13 @@ class TcpConnection:
         if mask & select.EPOLLOUT and self._rest:
             self._send(self._rest)
             self.flush_output()
-        if mask & ~select.EPOLLOUT and not self._closed:
+        if self._closed or not mask & ~select.EPOLLOUT:
+            return 0
+        if self._mask & select.EPOLLIN:
             return self._read()
+        if mask & (select.EPOLLHUP | select.EPOLLERR):
+            # Nothing is read now, and both directions are gone: the kernel would report that for ever.
+            self.abandon("reset by the peer")
         return 0
 
     def look_at_deadline(self, now: float) -> float:
@@ -131,10 +137,13 @@ class TcpConnection:
             self._read()
             if self.closed:
                 return math.inf
+        if self._finishing:
+            return self._linger_until  # our side is shut: nothing can be said any more
+        was_finished = self._conversation.finished
         reason = self._conversation.deadline(now)
         if reason:
             self.reason = self.reason or reason
-            if not self._conversation.finished:
+            if was_finished or not self._conversation.finished:
                 self.abandon(reason)
                 return math.inf
             self._look_after_input()
@@ -196,6 +205,14 @@ class TcpConnection:
         else:
             self._watch(reading=conversation.thirsty and not self._login_running)
 
+    async def _run(self, task: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await task()
+        except Exception as error:  # noqa: BLE001 - the boundary of this task
+            self._node.log.crash("internal.error", error, peer=self.peer)
+            self.abandon("internal error")
+            self._node.end_step()
+
     async def _log_in(self) -> None:
         if self._closed:
             return  # it was reset before its login began
@@ -251,6 +268,9 @@ class TcpConnection:
         if self._rest:
             self._keep(_NOTHING)
             self._watch(reading=bool(self._mask & select.EPOLLIN))
+            self._conversation.output_sent()
+            self.deadline_changed()  # heart-beats go on
+            return
         self._conversation.output_sent()
 
     def _keep(self, rest: memoryview) -> None:

@@ -84,9 +84,11 @@ class Listener:
                             accepting.start_soon(self._accept, sock)
                         task_status.started([_name_of(sock) for sock in sockets])
                 finally:
-                    with trio.CancelScope(shield=True):
-                        await self._say_goodbye(sockets, drain_seconds)
-                    scope.cancel()
+                    try:
+                        with trio.CancelScope(shield=True):
+                            await self._say_goodbye(sockets, drain_seconds)
+                    finally:
+                        scope.cancel()
         finally:
             for sock in sockets:
                 sock.close()
@@ -103,12 +105,17 @@ class Listener:
         for sock in sockets:
             sock.close()
         self._all_closed = trio.Event()
-        for connection in list(self.connections):
-            connection.close("the broker is shutting down")
-        self.node.end_step()
-        self._note_closed()
-        with trio.move_on_after(drain_seconds):
-            await self._all_closed.wait()
+        if self.node.stopping:  # or it is a crash: then nothing that is owed becomes durable any more
+            for connection in list(self.connections):
+                try:
+                    connection.close("the broker is shutting down")
+                except Exception as error:  # noqa: BLE001 - a fault of ours costs one connection its good-bye
+                    self.node.log.crash("internal.error", error, peer=connection.peer)
+                    connection.abandon("internal error")
+            self.node.end_step()
+            self._note_closed()
+            with trio.move_on_after(drain_seconds):
+                await self._all_closed.wait()
         for connection in list(self.connections):
             connection.abandon("the broker is shutting down")
 

@@ -1,0 +1,414 @@
+"""Connections over real socket pairs: reading, writing, stalls, the last words, and what a fault or a stop leaves."""
+
+from __future__ import annotations
+
+import math
+import select
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, cast
+
+import pytest
+import trio
+
+from segue.broker.settings import ListenAddress
+from segue.protocols.tcp import Listener, TcpConnection
+from tests.unit.broker.actors import World
+
+_LINGER_SECONDS = 5.0
+
+
+class Talk:
+    """A `Conversation` that does as the test says."""
+
+    def __init__(self) -> None:
+        self.finished = False
+        self.login: Callable[[], Awaitable[None]] | None = None
+        self.thirsty = True
+        self.received = b""
+        self.ends = 0
+        self.out = b""
+        self.sent = 0
+        self.stuck = 0
+        self.is_quiet = True
+        self.moment = math.inf
+        self.verdict = ""
+        self.looks = 0
+        self.closed_because: list[str] = []
+        self.closed_by: list[str] = []
+        self.write: Callable[[], None] = lambda: None
+
+    def receive(self, data: bytes) -> None:
+        self.received += data
+
+    def end_of_input(self) -> None:
+        self.ends += 1
+        self.finished = True
+
+    def go_on(self) -> None:
+        self.thirsty = True
+
+    def take_output(self) -> bytes:
+        data, self.out = self.out, b""
+        return data
+
+    def output_sent(self) -> None:
+        self.sent += 1
+
+    def output_stuck(self, size: int) -> None:
+        self.stuck = size
+
+    def quiet(self) -> bool:
+        return self.is_quiet and not self.out
+
+    def next_deadline(self, now: float) -> float:
+        return self.moment
+
+    def deadline(self, now: float) -> str:
+        self.looks += 1
+        return self.verdict
+
+    def closed_by_node(self, reason: str) -> None:
+        self.closed_by.append(reason)
+        self.out += b"bye"
+        self.write()
+
+    def closed(self, reason: str) -> None:
+        self.closed_because.append(reason)
+
+
+class Pair:
+    """A connection and its peer, without a task: the test polls, and looks at deadlines."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.talk = Talk()
+        self.tasks: list[Callable[[], Awaitable[None]]] = []
+        self.listener = Listener(self.world.node, "test", (), lambda connection: self.talk, lambda reason: b"")
+        self.listener.start = self.tasks.append  # type: ignore[method-assign, assignment]
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            self.peer = socket.socket()
+            self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)  # or the kernel makes it megabytes
+            self.peer.connect(server.getsockname())
+            sock, _ = server.accept()
+        self.peer.settimeout(5)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        self.listener._take(sock, ("127.0.0.1", 1))
+        (self.connection,) = self.listener.connections
+
+    def poll(self) -> list[int]:
+        """One round, as the poller makes it; the masks that were found."""
+        found = self.listener.poller._epoll.poll(0.2)
+        for _, mask in found:
+            self.connection.ready(mask)
+        self.world.node.end_step()
+        return [mask for _, mask in found]
+
+    def say(self, data: bytes) -> None:
+        """The conversation has something to say at the end of this step."""
+        self.talk.out += data
+        self.world.node.wrote(self.connection)
+        self.world.node.end_step()
+
+    def look(self) -> float:
+        """The deadline's task comes by; seconds until it wants to come again."""
+        now = self.world.clock.monotonic()
+        return self.connection.look_at_deadline(now) - now
+
+    def fill(self) -> None:
+        """The peer does not read, until the kernel takes no more."""
+        self.say(b"x" * 1_000_000)
+        assert self.talk.stuck > 0
+
+    def close(self) -> None:
+        self.connection.abandon("the test is over")
+        self.peer.close()
+        self.listener.poller.close()
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    made = Pair()
+    yield made
+    made.close()
+
+
+def read_all(sock: socket.socket) -> bytes:
+    """Everything up to the end of the stream."""
+    parts = []
+    while part := sock.recv(1 << 20):
+        parts.append(part)
+    return b"".join(parts)
+
+
+# Reading and writing ------------------------------------------------------------------------------------------------
+
+
+def test_what_the_peer_sends_is_received_and_what_is_said_is_sent(pair: Pair) -> None:
+    pair.peer.sendall(b"hello")
+    pair.poll()
+    assert pair.talk.received == b"hello"
+    pair.say(b"world")
+    assert pair.peer.recv(100) == b"world"
+    assert pair.talk.sent == 1
+    assert pair.connection.stalled_since == math.inf
+
+
+def test_nothing_is_read_from_a_connection_that_is_not_thirsty(pair: Pair) -> None:
+    pair.talk.thirsty = False
+    pair.peer.sendall(b"1")
+    pair.poll()
+    pair.peer.sendall(b"2")
+    assert pair.poll() == []
+    pair.connection.let_go()
+    pair.poll()
+    assert pair.talk.received == b"12"
+
+
+def test_what_the_kernel_does_not_take_goes_when_there_is_room_and_in_order(pair: Pair) -> None:
+    pair.fill()
+    assert pair.world.node.pressure.output_bytes == pair.talk.stuck
+    pair.say(b"behind")
+    assert pair.talk.sent == 0
+    received = 0
+    tail = b""
+    while received < 1_000_006:
+        data = pair.peer.recv(1 << 20)
+        received += len(data)
+        tail = (tail + data)[-6:]
+        pair.poll()
+    assert tail == b"behind"
+    assert pair.talk.sent == 2
+    assert pair.world.node.pressure.output_bytes == 0
+
+
+# Deadlines ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_stalled_connection_says_since_when_and_one_that_moves_on_is_looked_at_anew(pair: Pair) -> None:
+    began = pair.world.clock.monotonic()
+    pair.fill()
+    assert pair.connection.stalled_since == began
+    pair.world.clock.advance(10)
+    pair.talk.moment = pair.world.clock.monotonic() + 3
+    while pair.talk.stuck:
+        assert pair.peer.recv(1 << 20)
+        pair.poll()
+    assert pair.connection.stalled_since == math.inf
+    assert pair.connection.deadline_at == pair.talk.moment  # heart-beats go on
+
+
+def test_a_connection_that_stalls_is_abandoned_also_when_it_has_said_its_last_word(pair: Pair) -> None:
+    """FAULTS 54: an ERROR behind a full socket must not keep it, and the loop, busy for ever."""
+    pair.fill()
+    pair.talk.finished = True
+    pair.connection._look_after_input()
+    pair.talk.verdict = "the peer does not read"
+    assert pair.look() == math.inf
+    assert pair.talk.closed_because == ["the peer does not read"]
+
+
+def test_a_deadline_that_ends_in_a_last_word_lets_it_be_said(pair: Pair) -> None:
+    def give_up(now: float) -> str:
+        pair.talk.finished = True
+        pair.talk.out = b"too late"
+        pair.world.node.wrote(pair.connection)
+        return "too late"
+
+    pair.talk.deadline = give_up  # type: ignore[method-assign]
+    pair.look()
+    pair.world.node.end_step()
+    assert read_all(pair.peer) == b"too late"
+
+
+def test_nothing_is_said_behind_the_last_word(pair: Pair) -> None:
+    """A heart-beat on a socket whose writing side is shut would be an error that cuts the last word off."""
+    pair.talk.finished = True
+    pair.connection._look_after_input()
+    looks = pair.talk.looks
+    pair.talk.moment = 0.0
+    assert pair.look() == pytest.approx(_LINGER_SECONDS)
+    assert pair.talk.looks == looks
+    pair.world.clock.advance(_LINGER_SECONDS)
+    assert pair.look() == math.inf
+    assert len(pair.talk.closed_because) == 1
+
+
+# The end ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_end_of_input_is_told_once_and_what_is_owed_is_said_after_it(pair: Pair) -> None:
+    """FAULTS 60."""
+    pair.talk.is_quiet = False
+    pair.peer.shutdown(socket.SHUT_WR)
+    pair.poll()
+    assert pair.poll() == []  # the end of a stream is readable for ever
+    pair.talk.is_quiet = True
+    pair.say(b"receipt")
+    assert read_all(pair.peer) == b"receipt"
+    pair.poll()
+    assert pair.talk.ends == 1
+    assert pair.talk.closed_because == ["closed by the peer"]
+
+
+@pytest.mark.parametrize("half_closed_first", [False, True])
+def test_a_reset_while_nothing_is_read_ends_the_connection(pair: Pair, half_closed_first: bool) -> None:
+    """FAULTS 59: the kernel reports it for ever, so that the loop would turn and turn."""
+    if half_closed_first:
+        pair.talk.is_quiet = False
+        pair.peer.shutdown(socket.SHUT_WR)
+    else:
+        pair.talk.thirsty = False
+        pair.peer.sendall(b"1")
+    pair.poll()
+    pair.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    pair.peer.close()
+    masks = pair.poll()
+    assert masks
+    assert masks[0] & (select.EPOLLHUP | select.EPOLLERR)
+    assert len(pair.talk.closed_because) == 1
+    assert pair.listener.connections == set()
+
+
+def test_a_connection_is_closed_once_whoever_closes_it(pair: Pair) -> None:
+    pair.connection.abandon("first")
+    pair.connection.abandon("second")
+    pair.connection.close("third")
+    pair.connection.let_go()
+    pair.connection.flush_output()
+    pair.connection.deadline_changed()
+    assert pair.look() == math.inf
+    assert pair.talk.closed_because == ["first"]
+    assert pair.world.node.pressure.output_bytes == 0
+
+
+async def test_a_login_that_begins_after_the_end_does_nothing(pair: Pair) -> None:
+    """FAULTS 59: a reset between CONNECT and the first turn of its task."""
+
+    async def log_in() -> None:
+        raise AssertionError("nobody is there")
+
+    pair.talk.login = log_in
+    pair.peer.sendall(b"CONNECT")
+    pair.poll()
+    (task,) = pair.tasks
+    pair.connection.abandon("reset")
+    await task()
+
+
+async def test_a_fault_in_a_task_beside_a_connection_costs_that_connection(pair: Pair) -> None:
+    async def fail() -> None:
+        raise ValueError("a fault of ours")
+
+    pair.connection.start(fail)
+    (task,) = pair.tasks
+    await task()
+    assert pair.talk.closed_because == ["internal error"]
+    assert len(pair.world.log.named("internal.error")) == 1
+
+
+# Listeners ----------------------------------------------------------------------------------------------------------
+
+
+class Room:
+    """A listener that runs, and the conversations of its connections."""
+
+    def __init__(self, **limits: Any) -> None:
+        self.world = World(**limits)
+        self.talks: list[Talk] = []
+        self.listener = Listener(
+            self.world.node, "test", (ListenAddress("127.0.0.1", 0),), self._make, lambda reason: reason.encode()
+        )
+        self.address = ("", 0)
+
+    def _make(self, connection: TcpConnection) -> Talk:
+        talk = Talk()
+        talk.write = partial(self.world.node.wrote, connection)
+        self.talks.append(talk)
+        return talk
+
+    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        async with trio.open_nursery() as nursery:
+            (name,) = cast("list[str]", await nursery.start(partial(self.listener.serve, drain_seconds=30.0)))
+            host, _, port = name.rpartition(":")
+            self.address = (host, int(port))
+            task_status.started()
+
+    async def connect(self) -> trio.SocketStream:
+        return await trio.open_tcp_stream(*self.address)
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    with trio.fail_after(5):
+        yield
+
+
+async def test_a_stop_is_said_and_waited_for(nursery: trio.Nursery) -> None:
+    room = Room()
+    await nursery.start(room.serve)
+    stream = await room.connect()
+    await stream.send_all(b"x")
+    with patience():
+        while not room.talks or not room.talks[0].received:
+            await trio.lowlevel.checkpoint()
+    room.world.node.stopping = True
+    nursery.cancel_scope.cancel()
+    with trio.CancelScope(shield=True), patience():
+        assert await stream.receive_some() == b"bye"
+        await stream.aclose()
+
+
+async def test_a_crash_of_the_store_is_not_waited_for() -> None:
+    """FAULTS 15: nothing becomes durable any more, so nothing that is owed can ever be said."""
+    room = Room()
+    with patience():
+        async with trio.open_nursery() as nursery:
+            await nursery.start(room.serve)
+            stream = await room.connect()
+            await stream.send_all(b"x")
+            while not room.talks or not room.talks[0].received:
+                await trio.lowlevel.checkpoint()
+            room.talks[0].is_quiet = False
+            nursery.cancel_scope.cancel()
+        assert len(room.talks[0].closed_because) == 1
+        await stream.aclose()
+
+
+async def test_a_goodbye_that_fails_stops_neither_the_others_nor_the_stop() -> None:
+    room = Room()
+    with patience():
+        async with trio.open_nursery() as nursery:
+            await nursery.start(room.serve)
+            streams = [await room.connect() for _ in range(3)]
+            for stream in streams:
+                await stream.send_all(b"x")
+            while len([talk for talk in room.talks if talk.received]) < 3:
+                await trio.lowlevel.checkpoint()
+
+            def fail(reason: str) -> None:
+                raise ValueError("a fault of ours")
+
+            for talk in room.talks:
+                talk.closed_by_node = fail  # type: ignore[method-assign]
+            room.world.node.stopping = True
+            nursery.cancel_scope.cancel()
+        assert all(len(talk.closed_because) == 1 for talk in room.talks)
+        for stream in streams:
+            await stream.aclose()
+
+
+async def test_the_connection_over_the_limit_is_refused_with_the_reason(nursery: trio.Nursery) -> None:
+    """FAULTS 50."""
+    room = Room(connections_max=1)
+    await nursery.start(room.serve)
+    with patience():
+        first = await room.connect()
+        second = await room.connect()
+        assert b"connections_max" in await second.receive_some()
+        await second.aclose()
+        await first.aclose()
+    nursery.cancel_scope.cancel()

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DurableSubscription", "Topic", "TopicRoutes", "TopicSubscription", "matches"]
 
-_MATCHES_CACHED_MAX = 10_000
+_ROUTES_KEPT_MAX = 500_000
+"""Subscriptions in all routes that are remembered: 8 bytes each, and a name with none counts as one."""
+_WILDCARDS = frozenset({"*", "#", ">"})
 
 
 def matches(pattern: str, name: str) -> bool:
@@ -98,16 +100,18 @@ class DurableSubscription:
 class TopicLog:
     """The log that all durable subscriptions with one pattern share."""
 
-    def __init__(self, pattern: str, log: Log) -> None:
+    def __init__(self, node: Node, pattern: str, log: Log) -> None:
+        self.node = node
         self.pattern = pattern
         self.log = log
         self.subscriptions: dict[str, DurableSubscription] = {}
         log.listener = self._dispatch
 
     def _dispatch(self) -> None:
-        for subscription in self.subscriptions.values():
+        for subscription in list(self.subscriptions.values()):
             if subscription.dispatcher.consumers:
                 subscription.dispatcher.dispatch()
+                self.node.relieve()
 
 
 class Topic:
@@ -133,6 +137,8 @@ class Topic:
                 logs[0].append(record)
             else:
                 self._routes.node.store.append_to(logs, record)
+        if buffers:
+            self._routes.node.fan_out_bytes += len(record) * len(buffers)
         for buffer in buffers:
             if not buffer.no_local or buffer.no_local != session_id:
                 buffer.publish(record)
@@ -147,25 +153,45 @@ class TopicRoutes:
         self._logs: dict[str, TopicLog] = {}
         self._durable: dict[str, DurableSubscription] = {}
         self._bound: dict[str, list[Log]] = {}
+        self._wild: dict[str, list[str]] = {}  # the words of patterns with wildcards; the others are names
         self._found: dict[str, tuple[tuple[TopicSubscription, ...], tuple[Log, ...]]] = {}
+        self._found_size = 0
 
     def find(self, name: str) -> tuple[tuple[TopicSubscription, ...], tuple[Log, ...]]:
         """The subscriptions that a message to `name` goes to."""
         found = self._found.get(name)
         if found is None:
-            words = name.split(".")
-            buffers = tuple(
-                b for pattern, subs in self._buffers.items() if _match(pattern.split("."), words) for b in subs
-            )
-            logs = tuple(t.log for pattern, t in self._logs.items() if _match(pattern.split("."), words))
-            bound = [
-                log for pattern, bound in self._bound.items() if _match(pattern.split("."), words) for log in bound
-            ]
-            logs += tuple(dict.fromkeys(bound))  # once, however many of its patterns match
-            if len(self._found) >= _MATCHES_CACHED_MAX:
-                self._found.clear()
-            found = self._found[name] = buffers, logs
+            patterns = self._patterns_of(name)
+            buffers = tuple(one for pattern in patterns for one in self._buffers.get(pattern, ()))
+            logs = [self._logs[pattern].log for pattern in patterns if pattern in self._logs]
+            logs += [log for pattern in patterns for log in self._bound.get(pattern, ())]
+            self._found_size += 1 + len(buffers) + len(logs)
+            if self._found_size > _ROUTES_KEPT_MAX:
+                self._forget_routes()
+            # Once each, however many of its patterns match.
+            found = self._found[name] = buffers, tuple(dict.fromkeys(logs))
         return found
+
+    def _patterns_of(self, name: str) -> list[str]:
+        """The patterns that somebody has subscribed to and that match a name."""
+        words = name.split(".")
+        return [name, *(pattern for pattern, parts in self._wild.items() if pattern != name and _match(parts, words))]
+
+    def _changed(self, pattern: str) -> None:
+        """Who subscribes to a pattern is no longer the same."""
+        parts = pattern.split(".")
+        if _WILDCARDS.isdisjoint(parts):
+            self._found.pop(pattern, None)
+            return
+        if pattern in self._buffers or pattern in self._logs or pattern in self._bound:
+            self._wild[pattern] = parts
+        else:
+            self._wild.pop(pattern, None)
+        self._forget_routes()
+
+    def _forget_routes(self) -> None:
+        self._found.clear()
+        self._found_size = 0
 
     def topics(self) -> Iterator[tuple[str, int, int]]:
         """(pattern, non-durable subscriptions, durable ones) of every pattern."""
@@ -176,7 +202,7 @@ class TopicRoutes:
     def add_buffer(self, pattern: str, subscription: TopicSubscription) -> None:
         """A non-durable subscription begins."""
         self._buffers.setdefault(pattern, []).append(subscription)
-        self._found.clear()
+        self._changed(pattern)
 
     def remove_buffer(self, pattern: str, subscription: TopicSubscription) -> None:
         """A non-durable subscription ends."""
@@ -184,19 +210,19 @@ class TopicRoutes:
         subscriptions.remove(subscription)
         if not subscriptions:
             del self._buffers[pattern]
-        self._found.clear()
+        self._changed(pattern)
 
     def bind(self, pattern: str, log: Log) -> None:
         """Messages under a pattern go to the log of a queue too."""
         self._bound.setdefault(pattern, []).append(log)
-        self._found.clear()
+        self._changed(pattern)
 
     def unbind(self, pattern: str, log: Log) -> None:
         """No longer."""
         self._bound[pattern].remove(log)
         if not self._bound[pattern]:
             del self._bound[pattern]
-        self._found.clear()
+        self._changed(pattern)
 
     def durable(self, name: str) -> DurableSubscription | None:
         """The durable subscription of a name."""
@@ -216,7 +242,9 @@ class TopicRoutes:
         store = self.node.store
         topic_log = self._logs.get(pattern)
         if topic_log is None:
-            topic_log = self._logs[pattern] = TopicLog(pattern, store.create_log({"kind": "topic", "pattern": pattern}))
+            topic_log = self._logs[pattern] = TopicLog(
+                self.node, pattern, store.create_log({"kind": "topic", "pattern": pattern})
+            )
         cursor = store.create_cursor(topic_log.log, {"kind": "subscription", "name": name}, at_head=True)
         return self._keep(topic_log, name, cursor, in_flight_max)
 
@@ -232,17 +260,17 @@ class TopicRoutes:
         else:
             store.drop_log(topic_log.log)
             del self._logs[topic_log.pattern]
-        self._found.clear()
+        self._changed(topic_log.pattern)
 
     def recovered(self, log: Log, definition: dict[str, Any], in_flight_max: int) -> None:
         """Take up a log that the store has recovered."""
         pattern = str(definition["pattern"])
-        topic_log = self._logs[pattern] = TopicLog(pattern, log)
+        topic_log = self._logs[pattern] = TopicLog(self.node, pattern, log)
         for cursor in log.cursors:
             self._keep(topic_log, str(cursor.definition["name"]), cursor, in_flight_max)
 
     def _keep(self, topic_log: TopicLog, name: str, cursor: Cursor, in_flight_max: int) -> DurableSubscription:
         subscription = DurableSubscription(topic_log, name, cursor, in_flight_max)
         topic_log.subscriptions[name] = self._durable[name] = subscription
-        self._found.clear()
+        self._changed(topic_log.pattern)
         return subscription

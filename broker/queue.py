@@ -30,7 +30,7 @@ class QueueStatistics:
         published: ever accepted.
         settled: done for good.
         delivered, acknowledged: since the start of the broker.
-        bytes: size of the records that are on disk in segments or in memory; settled ones may be among them.
+        bytes: of the records on disk and in memory, where Python adds some 128 to each; settled ones may be among them.
         segments: segment files.
         quarantined: damaged, set aside.
         oldest_ms: when the oldest message that is still owed was accepted, 0 when unknown or empty.

@@ -23,7 +23,7 @@ _BUFFER_POLL_SECONDS: Final = 0.01
 async def browse(stomp: StompSession, queue: Queue, subscription: StompSubscription) -> None:
     """Send what is ready in a queue to a browsing subscription, as fast as it reads, then the end mark."""
     browser = Browser(queue)
-    while not stomp.finished:
+    while _goes_on(stomp, subscription):
         if stomp.blocked:
             await trio.sleep(_BUFFER_POLL_SECONDS)
             continue
@@ -31,12 +31,18 @@ async def browse(stomp: StompSession, queue: Queue, subscription: StompSubscript
             found = await browser.chunk(_CHUNK_BYTES)
         except UnreadableError as failure:
             stomp.frontend.log.error("browse.failed", queue=queue.name, reason=str(failure))
-            break
+            found = []
+        if not _goes_on(stomp, subscription):
+            return
         if not found:
-            break
+            stomp.put(subscription.end_of_browse())
+            stomp.node.end_step()
+            return
         stomp.put_frames([subscription.frame(seq, record) for seq, record in found])
         stomp.node.end_step()
         await trio.lowlevel.checkpoint()
-    if not stomp.finished:
-        stomp.put(subscription.end_of_browse())
-        stomp.node.end_step()
+
+
+def _goes_on(stomp: StompSession, subscription: StompSubscription) -> bool:
+    """False once the client has unsubscribed, or is gone."""
+    return not stomp.finished and stomp.subscriptions.get(subscription.number) is subscription

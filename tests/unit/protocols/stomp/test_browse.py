@@ -1,0 +1,84 @@
+"""`browser:true`: reads without taking, as fast as the client takes it, and ends when the client wants or all is seen."""
+
+from __future__ import annotations
+
+import trio
+
+from tests.helpers.stomp_frames import encode_frame
+from tests.unit.protocols.stomp.actors import Client, StompWorld
+
+
+def browse(client: Client, id: str = "b") -> None:
+    fields = {"destination": "/queue/q", "id": id, "browser": "true"}
+    client.say(encode_frame("SUBSCRIBE", fields.items()))
+
+
+def fill(world: StompWorld, count: int) -> None:
+    client = world.client()
+    client.say(*[encode_frame("SEND", [("destination", "/queue/q")], b"%d" % number) for number in range(count)])
+
+
+async def test_a_browser_sees_everything_and_then_the_end() -> None:
+    world = StompWorld()
+    fill(world, 3)
+    client = world.client()
+    browse(client)
+    await client.connection.tasks[0]()
+    *messages, end = client.frames()
+    assert [frame.body for frame in messages] == [b"0", b"1", b"2"]
+    assert (end["browser"], end["subscription"], end.body) == ("end", "b", b"")
+    assert world.node.queue("q").statistics().ready == 3
+
+
+async def test_a_browser_that_unsubscribes_gets_nothing_more(autojump_clock: trio.abc.Clock) -> None:
+    """Another subscription may have its id by then."""
+    world = StompWorld()
+    fill(world, 3)
+    client = world.client()
+    browse(client)
+    client.say(encode_frame("UNSUBSCRIBE", [("id", "b")]))
+    browse(client)
+    first, second = client.connection.tasks
+    await first()
+    assert client.frames() == []
+    await second()
+    assert len(client.frames()) == 4
+
+
+async def test_a_browser_waits_while_the_output_is_full_and_goes_on_after_that(
+    autojump_clock: trio.abc.Clock, nursery: trio.Nursery
+) -> None:
+    world = StompWorld(output_buffer_bytes_max=64 << 10)
+    publisher, client = world.client(), world.client()
+    for _ in range(20):
+        publisher.say(encode_frame("SEND", [("destination", "/queue/q")], b"x" * 50_000))
+    client.connection.room = 0
+    browse(client)
+    nursery.start_soon(client.connection.tasks[0])
+    await trio.sleep(5)
+    assert world.node.pressure.output_bytes < 600_000
+    client.connection.take_more()
+    await trio.sleep(5)
+    assert len(client.frames()) == 21
+
+
+async def test_a_browser_ends_with_its_connection(autojump_clock: trio.abc.Clock) -> None:
+    world = StompWorld()
+    fill(world, 3)
+    client = world.client()
+    browse(client)
+    client.hang_up()
+    with trio.fail_after(5):
+        await client.connection.tasks[0]()
+
+
+async def test_a_queue_that_can_not_be_read_is_told_to_the_operator_and_the_walk_ends() -> None:
+    world = StompWorld()
+    fill(world, 3)
+    world.store.spill(world.node.queue("q").log)
+    world.store.played_reader.fault = OSError(5, "Input/output error")
+    client = world.client()
+    browse(client)
+    await client.connection.tasks[0]()
+    assert [frame.get("browser") for frame in client.frames()] == ["end"]
+    assert len(world.log.named("browse.failed")) == 1

@@ -1,4 +1,4 @@
-"""`browser:true`: reads without taking, as fast as the client takes it, and ends when the client wants or all is seen."""
+"""`browser:true`: reads without taking, as fast as the client takes it; ends when the client wants or all is seen."""
 
 from __future__ import annotations
 

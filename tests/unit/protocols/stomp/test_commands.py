@@ -1,0 +1,203 @@
+"""What STOMP frames other than plain SEND and ACK do: subscriptions, rarer acknowledgements, transactions, refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from segue.broker.errors import (
+    BrokerError,
+    InUseError,
+    LimitReachedError,
+    NotFoundError,
+    NotHeldError,
+    TransactionError,
+)
+from segue.protocols.stomp.commands import as_protocol_error
+from tests.helpers.stomp_frames import encode_frame
+from tests.unit.protocols.stomp.actors import Client, StompWorld
+
+
+@pytest.fixture
+def world() -> StompWorld:
+    return StompWorld()
+
+
+def frame(command: str, body: bytes = b"", **headers: Any) -> bytes:
+    """A frame; `_` in the name of a header stands for `-`."""
+    return encode_frame(command, [(name.replace("_", "-"), str(value)) for name, value in headers.items()], body)
+
+
+def send(body: str, destination: str = "/queue/q", **headers: Any) -> bytes:
+    return frame("SEND", body.encode(), destination=destination, **headers)
+
+
+def subscribe(destination: str = "/queue/q", id: str = "s", ack: str = "client", **headers: Any) -> bytes:
+    return frame("SUBSCRIBE", destination=destination, id=id, ack=ack, **headers)
+
+
+def holding(world: StompWorld, version: str = "1.2", **headers: Any) -> Client:
+    """A client with three messages out."""
+    client = world.client(version)
+    client.say(send("1"), send("2"), send("3"), subscribe(**headers))
+    client.connection.written.clear()
+    client._read = 0
+    return client
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (NotFoundError, "not-found"),
+        (InUseError, "precondition-failed"),
+        (LimitReachedError, "limit-reached"),
+        (NotHeldError, "unknown-ack"),
+        (TransactionError, "precondition-failed"),
+        (BrokerError, "precondition-failed"),
+    ],
+)
+def test_every_refusal_of_the_node_has_a_code_and_keeps_its_text(error: type[BrokerError], code: str) -> None:
+    failure = as_protocol_error(error("why"))
+    assert (failure.code.code, failure.body) == (code, "why")
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        (frame("SUBSCRIBE", id="x"), "missing-header"),
+        (subscribe(id="s"), "duplicate-subscription"),
+        (subscribe("/amq/queue/none", "x"), "not-found"),
+        (subscribe("/exchange/none", "x"), "not-found"),
+        (subscribe("/reply-queue/none", "x"), "not-found"),
+        (subscribe("/topic/t", "x", browser="true"), "not-supported"),
+        (subscribe("/queue/q", "x", no_local="true"), "not-supported"),
+        (subscribe("/queue/q", "x", exclusive="true"), "precondition-failed"),
+        (send("x", exclusive="true"), "not-supported"),
+        (send("x", "/reply-queue/none"), "not-found"),
+        (frame("UNSUBSCRIBE", id="none"), "unknown-subscription"),
+        (frame("UNSUBSCRIBE", id="none", durable="true", destination="/topic/t"), "not-found"),
+        (frame("BEGIN"), "missing-header"),
+        (frame("COMMIT", transaction="none"), "unknown-transaction"),
+        (frame("ABORT", transaction="none"), "unknown-transaction"),
+        (frame("ACK", id="1-9"), "unknown-ack"),
+        (frame("NACK", id="1-9"), "unknown-ack"),
+        (frame("NACK", id="9-1"), "unknown-ack"),
+        (frame("ACK", id="1-1", transaction="none"), "unknown-transaction"),
+        (frame("CONNECT", accept_version="1.2", host="/"), "unexpected-command"),
+        (frame("MESSAGE"), "unexpected-command"),
+    ],
+)
+def test_what_can_not_be_done_is_an_error_and_everything_out_returns(world: StompWorld, bad: bytes, code: str) -> None:
+    """FAULTS 68."""
+    client = holding(world)
+    client.say(bad)
+    assert client.error() == code
+    found = world.node.queue("q").statistics()
+    assert (found.ready, found.settled, found.consumers) == (3, 0, 0)
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2"])
+@pytest.mark.parametrize("command", ["ACK", "NACK"])
+@pytest.mark.parametrize("transaction", [False, True])
+def test_in_client_mode_an_acknowledgement_covers_what_came_before(
+    world: StompWorld, version: str, command: str, transaction: bool
+) -> None:
+    client = holding(world, version, prefetch_count=3)
+    headers = {"id": "1-2"} if version == "1.2" else {"message_id": "1-2", "subscription": "s"}
+    if transaction:
+        client.say(
+            frame("BEGIN", transaction="t"),
+            frame(command, transaction="t", **headers),
+            frame("COMMIT", transaction="t"),
+        )
+    else:
+        client.say(frame(command, **headers))
+    found = world.node.queue("q").statistics()
+    if command == "ACK":
+        assert (found.settled, found.in_flight) == (2, 1)
+        assert client.frames() == []
+    else:
+        assert (found.settled, found.in_flight) == (0, 3)
+        assert [(one.body, one["redelivered"], one["x-delivery-count"]) for one in client.frames()] == [
+            (b"1", "true", "2"),
+            (b"2", "true", "2"),
+        ]
+
+
+@pytest.mark.parametrize("transaction", [False, True])
+def test_a_message_that_is_not_to_be_requeued_is_done(world: StompWorld, transaction: bool) -> None:
+    client = holding(world, ack="client-individual")
+    nack = {"id": "1-2", "requeue": "false"}
+    if transaction:
+        client.say(frame("BEGIN", transaction="t"), frame("NACK", transaction="t", **nack))
+        assert world.node.queue("q").statistics().settled == 0
+        client.say(frame("COMMIT", transaction="t"))
+    else:
+        client.say(frame("NACK", **nack))
+    assert world.node.queue("q").statistics().settled == 1
+    assert client.frames() == []
+
+
+def test_the_ack_id_of_an_earlier_delivery_is_void(world: StompWorld) -> None:
+    """FAULTS 39."""
+    client = holding(world, ack="client-individual")
+    client.say(frame("NACK", id="1-1"))
+    (again,) = client.frames()
+    assert again["ack"] == "1-1.2"
+    client.say(frame("ACK", id="1-1"))
+    assert client.error() == "unknown-ack"
+
+
+def test_an_acknowledgement_of_what_nobody_waits_for_is_harmless(world: StompWorld) -> None:
+    client = holding(world, ack="auto")
+    client.say(frame("ACK", id="1-1", receipt="a"), frame("NACK", id="1-1", receipt="b"))
+    assert client.commands() == ["RECEIPT a", "RECEIPT b"]
+
+
+def test_in_1_0_a_message_is_found_on_whichever_subscription_holds_it(world: StompWorld) -> None:
+    client = world.client("1.0")
+    client.say(subscribe("/queue/q", "one", prefetch_count=1), subscribe("/queue/q", "two", prefetch_count=1))
+    client.say(send("1"), send("2"))
+    for message in client.frames():
+        client.say(frame("ACK", message_id=message["message-id"]))
+    assert world.node.queue("q").statistics().settled == 2
+
+
+def test_a_reply_finds_its_way_to_the_queue_of_who_asked(world: StompWorld) -> None:
+    asking, answering = world.client(), world.client()
+    answering.say(subscribe("/queue/service", ack="auto"))
+    asking.say(send("?", "/queue/service", reply_to="/temp-queue/answers"))
+    (question,) = answering.frames()
+    assert question["reply-to"].startswith("/reply-queue/")
+    answering.say(send("!", question["reply-to"]))
+    (answer,) = asking.frames()
+    assert (answer.body, answer["subscription"]) == (b"!", "/temp-queue/answers")
+    asking.hang_up()
+    answering.say(send("?", question["reply-to"]))
+    assert answering.error() == "not-found"
+
+
+def test_a_durable_subscription_is_deleted_by_name_or_by_its_id(world: StompWorld) -> None:
+    client = world.client(client_id="c")
+    client.say(subscribe("/topic/t", "a", durable_subscription_name="n"), subscribe("/topic/t", "b", durable="true"))
+    assert len(world.node.topics.durables()) == 2
+    client.say(frame("UNSUBSCRIBE", id="a"), frame("UNSUBSCRIBE", id="b"))
+    assert len(world.node.topics.durables()) == 2
+    client.say(
+        frame("UNSUBSCRIBE", id="a", durable_subscription_name="n"),
+        frame("UNSUBSCRIBE", id="b", destination="/topic/t", durable="true", receipt="r"),
+    )
+    assert client.commands() == ["RECEIPT r"]
+    assert world.node.topics.durables() == []
+
+
+def test_the_subscriptions_of_a_deleted_queue_are_told(world: StompWorld) -> None:
+    client, other = holding(world), world.client()
+    other.say(subscribe("/queue/other"))
+    world.node.delete_queue("q")
+    world.settle_down()
+    (error,) = client.frames()
+    assert (error["error-code"], error["message"]) == ("not-found", "Server cancelled subscription")
+    other.say(send("1", "/queue/other"))
+    assert other.bodies() == ["1"]

@@ -1,0 +1,53 @@
+"""What all STOMP connections share: the limits, and the lines in the log about connections."""
+
+from __future__ import annotations
+
+import pytest
+
+from segue.protocols.stomp.server import _refusal
+from tests.helpers.stomp_frames import FrameReader, encode_frame
+from tests.unit.protocols.stomp.actors import StompWorld
+
+MIB = 1 << 20
+
+
+def test_the_limits_of_a_frame_are_those_of_the_settings() -> None:
+    world = StompWorld(body_bytes_max=2 * MIB)
+    limits, stomp = world.frontend.limits, world.settings.stomp
+    assert limits.body_bytes_max == 2 * MIB
+    for name in ("command_bytes_max", "header_count_max", "header_line_bytes_max", "header_block_bytes_max"):
+        assert getattr(limits, name) == getattr(stomp, name)
+
+
+@pytest.mark.parametrize(("share", "ration"), [(0, 2), (4, 2), (3, 32), (1, None)])
+def test_an_output_buffer_is_smaller_when_much_waits_for_all_together(share: int, ration: int | None) -> None:
+    world = StompWorld(output_buffer_bytes_max=MIB)
+    if share:
+        world.node.pressure.output_bytes = world.settings.memory.high_water_bytes // share
+    assert world.frontend.output_bytes_max == (MIB // ration if ration else 0)
+
+
+def test_a_refused_connection_is_one_line_in_the_log_and_a_stop_is_none() -> None:
+    world = StompWorld()
+    client, other = world.client(), world.client()
+    client.say(b"FETCH\n\n\0")
+    (event,) = world.log.named("connection.refused")
+    assert (event.fields["code"], event.fields["session"]) == ("bad-command", client.stomp.session_id)
+    world.node.stopping = True
+    other.connection.close("the broker is shutting down")
+    assert len(world.log.named("connection.refused")) == 1
+
+
+def test_a_connection_is_told_of_when_it_logs_in_and_when_it_is_gone() -> None:
+    world = StompWorld()
+    client = world.client()
+    client.say(encode_frame("DISCONNECT"))
+    client.hang_up()
+    assert [event.event for event in world.log.events] == ["connection.opened", "connection.closed"]
+    assert world.log.events[1].fields["reason"] == "disconnected"
+
+
+def test_a_refusal_is_an_error_frame_of_any_version() -> None:
+    (frame,) = FrameReader().feed(_refusal("limits.connections_max (1) is reached"))
+    assert (frame.command, frame["error-code"]) == ("ERROR", "limit-reached")
+    assert b"connections_max" in frame.body

@@ -104,7 +104,7 @@ def test_in_client_mode_an_acknowledgement_covers_what_came_before(
     world: StompWorld, version: str, command: str, transaction: bool
 ) -> None:
     client = holding(world, version, prefetch_count=3)
-    headers = {"id": "1-2"} if version == "1.2" else {"message_id": "1-2", "subscription": "s"}
+    headers: dict[str, Any] = {"id": "1-2"} if version == "1.2" else {"message_id": "1-2", "subscription": "s"}
     if transaction:
         client.say(
             frame("BEGIN", transaction="t"),
@@ -128,7 +128,7 @@ def test_in_client_mode_an_acknowledgement_covers_what_came_before(
 @pytest.mark.parametrize("transaction", [False, True])
 def test_a_message_that_is_not_to_be_requeued_is_done(world: StompWorld, transaction: bool) -> None:
     client = holding(world, ack="client-individual")
-    nack = {"id": "1-2", "requeue": "false"}
+    nack: dict[str, Any] = {"id": "1-2", "requeue": "false"}
     if transaction:
         client.say(frame("BEGIN", transaction="t"), frame("NACK", transaction="t", **nack))
         assert world.node.queue("q").statistics().settled == 0

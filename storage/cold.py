@@ -99,6 +99,9 @@ class ColdReader:
 
     async def _read_ahead(self, cursor: Cursor, seq: int, generation: int) -> None:
         if generation != cursor.window.generation:
+            # Its window was thrown away for the sake of others while this read waited for its turn. Whoever waits for
+            # the read would wait for ever: he is told, finds nothing, and asks anew.
+            self._tell(cursor)
             return
         try:
             part = await self.read_range(cursor.log, seq, _END, self._read_bytes)

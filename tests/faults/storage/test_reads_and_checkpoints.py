@@ -117,6 +117,25 @@ def test_a_purge_while_a_read_is_on_its_way_is_not_undone_by_it(disk: SimulatedD
     assert run_store(disk, body) == list(range(150, 201))
 
 
+def test_who_waits_for_a_read_is_told_when_its_window_is_thrown_away_meanwhile(disk: SimulatedDisk) -> None:
+    """Of 300 consumers of deep queues, those were never served again whose read stood in line at that moment."""
+
+    async def body(store: Store) -> list[int]:
+        cursor = await fill(store, 200, 50)
+        await store.checkpoint()
+        cursor._promise()
+        await store.next_commit()
+        told = trio.Event()
+        cursor.listener = told.set
+        assert cursor.read(10) == (1, []), "the read stands in line"
+        cursor.window.clear()  # as a read for another cursor does when there is too much in all windows
+        with trio.fail_after(60):
+            await told.wait()
+        return [seq for seq, _ in await read_all(cursor)]
+
+    assert run_store(disk, body) == list(range(1, 201))
+
+
 def test_a_purge_of_returned_messages_while_one_is_fetched_leaves_none(disk: SimulatedDisk) -> None:
     async def body(store: Store) -> None:
         cursor = await fill(store, 100, 50)

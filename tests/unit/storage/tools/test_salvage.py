@@ -61,9 +61,10 @@ def journal_of(root: Path) -> Path:
     return min(path for path in (root / "journal").iterdir() if not path.name.startswith("free"))
 
 
-@pytest.mark.parametrize("name", ["stopped_store", "crashed_store"])
-async def test_a_sound_store_is_brought_along_whole(name: str, request: pytest.FixtureRequest) -> None:
-    root = request.getfixturevalue(name)
+@pytest.mark.parametrize("name", ["stopped", "crashed"])
+async def test_a_sound_store_is_brought_along_whole(name: str, stopped_store: Path, crashed_store: Path) -> None:
+    # Both are asked for: a fixture that is requested from inside an async test can't run an event loop of its own.
+    root = {"stopped": stopped_store, "crashed": crashed_store}[name]
     found = await salvage(root)
     assert found.report.is_complete
     assert found.report.findings == []

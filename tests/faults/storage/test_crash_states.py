@@ -65,11 +65,15 @@ def test_nothing_confirmed_is_lost_wherever_the_power_goes_off(model: CrashModel
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(
+    ("model", "seed"), [("synced", 0), ("synced", 1), *itertools.product(("posix", "journal"), range(1, 5))]
+)
 def test_nothing_confirmed_is_lost_at_any_call_at_all(model: CrashModel, seed: int, tmp_path: Path) -> None:
-    """Faults 3 and 4: some 700 rebuilt states."""
-    assert crash_everywhere(tmp_path, model, 0, 1, 1000 * seed) > 100
+    """Faults 2, 3 and 4, L12: 500 rebuilt states for `posix` and for `journal`, by four seeds for each call.
+
+    Nothing is drawn for `synced`: there, the two seeds are a commit that has landed, and one that has not.
+    """
+    assert crash_everywhere(tmp_path, model, 0, 1, 1001 * seed) >= 125
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -6,15 +6,38 @@ Everything here happens on the event loop. `seal` closes a batch; from then on o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from segue.storage.entries import define_entry, enqueue_entry, ranges_of, read_entry, return_entry, settle_entry
+from segue.storage.entries import (
+    define_entry,
+    enqueue_entry,
+    enqueue_head,
+    ranges_of,
+    read_entry,
+    return_entry,
+    settle_entry,
+)
 
 if TYPE_CHECKING:
     from segue.storage.cursor import Cursor
     from segue.storage.log import Log
 
-__all__ = ["Batch", "Run"]
+__all__ = ["Batch", "Entries", "Run"]
+
+_LARGE_BYTES: Final = 16 << 10
+"""Mean size of records from which on they are not joined: copying them takes longer than handling each."""
+
+
+class Entries(NamedTuple):
+    """The entries of a batch as bytes.
+
+    Attributes:
+        number: how many entries.
+        parts: their bytes, one part behind the other; an entry with large records has several parts.
+    """
+
+    number: int
+    parts: list[bytes]
 
 
 class Run:
@@ -25,6 +48,15 @@ class Run:
     def __init__(self, targets: tuple[tuple[Log, int], ...]) -> None:
         self.targets = targets
         self.records: list[bytes] = []
+
+    def parts(self) -> list[bytes]:
+        """The ENQUEUE as bytes."""
+        targets = [(log.id, first) for log, first in self.targets]
+        records = self.records
+        size = sum(map(len, records))
+        if size < len(records) * _LARGE_BYTES:
+            return [enqueue_entry(targets, records)]
+        return [enqueue_head(targets, len(records), size), *records]
 
 
 class Batch:
@@ -67,13 +99,17 @@ class Batch:
             self.runs or self.settled or self.ranges or self.reads or self.returns or self.definitions or self.drops
         )
 
-    def entries(self) -> list[bytes]:
+    def entries(self) -> Entries:
         """The batch as journal entries. Order: what creates, what adds, what moves, what removes."""
         parts = [define_entry(definition) for definition in self.definitions]
-        parts += [enqueue_entry([(log.id, first) for log, first in run.targets], run.records) for run in self.runs]
+        added = 0
+        for run in self.runs:
+            of_run = run.parts()
+            added += len(of_run) - 1
+            parts += of_run
         parts += [read_entry(cursor.id, upto) for cursor, upto in self.reads.items()]
         parts += [return_entry(cursor.id, messages.items()) for cursor, messages in self.returns.items()]
         parts += [settle_entry(cursor.id, ranges_of(seqs)) for cursor, seqs in self.settled.items() if seqs]
         parts += [settle_entry(cursor.id, [(first, last)]) for cursor, first, last in self.ranges]
         parts += [define_entry(definition) for definition in self.drops]
-        return parts
+        return Entries(len(parts) - added, parts)

@@ -51,6 +51,7 @@ __all__ = [
     "decode_entries",
     "define_entry",
     "enqueue_entry",
+    "enqueue_head",
     "padded",
     "parse_batch_header",
     "ranges_of",
@@ -156,10 +157,15 @@ def parse_batch_header(data: bytes) -> BatchHeader | None:
 
 def enqueue_entry(targets: Iterable[tuple[int, int]], records: list[bytes]) -> bytes:
     """ENQUEUE as bytes."""
-    pairs = b"".join([_PAIR.pack(*target) for target in targets])
     blob = b"".join(records)
-    head = _ENTRY.pack(ENQUEUE, _COUNTS.size + len(pairs) + len(blob))
-    return b"".join((head, _COUNTS.pack(len(records), len(pairs) // _PAIR.size), pairs, blob))
+    return enqueue_head(targets, len(records), len(blob)) + blob
+
+
+def enqueue_head(targets: Iterable[tuple[int, int]], count: int, size: int) -> bytes:
+    """What stands in an ENQUEUE before its `count` records of together `size` bytes."""
+    pairs = b"".join([_PAIR.pack(*target) for target in targets])
+    head = _ENTRY.pack(ENQUEUE, _COUNTS.size + len(pairs) + size)
+    return b"".join((head, _COUNTS.pack(count, len(pairs) // _PAIR.size), pairs))
 
 
 def settle_entry(cursor: int, ranges: Iterable[tuple[int, int]]) -> bytes:

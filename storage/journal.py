@@ -1,5 +1,8 @@
 """The journal: one thread that makes batches durable, one positioned synchronous write each.
 
+A batch of more than 2 MiB is written in pieces of that size through one buffer: it is valid only when all of them are
+there, and neither its copy in memory nor the time that copying takes grows with it.
+
 Files are `journal/<lsn>.journal`, named by the LSN of their first byte, filled with zeros when made and used again
 when a checkpoint has passed them (spares.py). An LSN is a position in the endless sequence of all files. A batch never
 spans two files: where it does not fit, the next file begins.
@@ -20,12 +23,12 @@ import mmap
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import trio
 
-from segue.storage.batch import Batch
+from segue.storage.batch import Batch, Entries
 from segue.storage.disk import Disk, File
 from segue.storage.entries import BATCH_HEADER_SIZE, batch_header, padded
 from segue.storage.errors import DiskFailureError
@@ -40,7 +43,7 @@ _NOW_SECONDS: Final = 0.0005
 """How long the event loop waits for a small write itself: three times what a good disk takes."""
 _SKIPS_MAX: Final = 1024
 """Batches that go to the thread at once after the disk was slow; doubled each time up to this."""
-_BUFFER_KEPT_BYTES: Final = 8 << 20
+_PIECE_BYTES: Final = 2 << 20
 _NO_SPACE_RETRY_SECONDS: Final = 0.5
 _SPARES_LOOK_SECONDS: Final = 1.0
 """The thread takes spares without telling."""
@@ -80,7 +83,7 @@ class Journal:
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._batch: Batch | None = None
         self._failure: BaseException | None = None
-        self._buffer = mmap.mmap(-1, 1 << 20)
+        self._buffer = mmap.mmap(-1, _PIECE_BYTES)  # page-aligned, as O_DIRECT wants it
         self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._closing = threading.Event()
         # Size of a write that `write_now` has begun and the thread waits for; 0 for none.
@@ -234,13 +237,16 @@ class Journal:
 
     def _write(self, batch: Batch) -> None:
         entries = batch.entries()
-        if not entries:
+        if not entries.number:
             return  # somebody waits for what came before, and that is durable
-        room = padded(BATCH_HEADER_SIZE + sum(map(len, entries)))
+        room = _room(entries)
         if self._file is None or self.position + room > self._base + self._file.size:
             self._roll(room)
         assert self._file is not None
-        self._file.write_sync(self.position - self._base, self._encode(entries))
+        offset = self.position - self._base
+        for piece in self._pieces(entries):
+            self._file.write_sync(offset, piece)
+            offset += len(piece)
         self._written(room)
 
     def _finish(self) -> None:
@@ -258,10 +264,12 @@ class Journal:
     def _prepare(self, batch: Batch) -> tuple[File, memoryview] | None:
         """The bytes of a small batch; None when it needs more than a write."""
         entries = batch.entries()
-        room = padded(BATCH_HEADER_SIZE + sum(map(len, entries)))
-        if not entries or self._file is None or self.position + room > self._base + self._file.size:
+        room = _room(entries)
+        if not entries.number or room > _PIECE_BYTES or self._file is None:
             return None
-        return self._file, self._encode(entries)
+        if self.position + room > self._base + self._file.size:
+            return None
+        return self._file, next(self._pieces(entries))
 
     def _begin(self, file: File, view: memoryview) -> bool:
         try:
@@ -270,20 +278,27 @@ class Journal:
             self._failure = error
             return False
 
-    def _encode(self, entries: list[bytes]) -> memoryview:
-        size = BATCH_HEADER_SIZE + sum(map(len, entries))
-        room = padded(size)
-        header = batch_header(len(entries), entries, self.position, self.previous, self._salt)
+    def _pieces(self, entries: Entries) -> Iterator[memoryview]:
+        """The batch in pieces of whole pages, each valid until the next one is asked for."""
+        number, parts = entries
         buffer = self._buffer
-        if room > len(buffer) or len(buffer) > _BUFFER_KEPT_BYTES:
-            # No close(): a memoryview of the old one may still be referenced; it goes when that does.
-            buffer = self._buffer = mmap.mmap(-1, max(room, 1 << 20))
         buffer.seek(0)
-        buffer.write(header)
-        for entry in entries:
-            buffer.write(entry)
-        buffer.write(bytes(room - size))
-        return memoryview(buffer)[:room]
+        buffer.write(batch_header(number, parts, self.position, self.previous, self._salt))
+        used = BATCH_HEADER_SIZE
+        for part in parts:
+            rest = memoryview(part)
+            while used + len(rest) > _PIECE_BYTES:
+                buffer.write(rest[: _PIECE_BYTES - used])
+                rest = rest[_PIECE_BYTES - used :]
+                yield memoryview(buffer)
+                buffer.seek(0)
+                used = 0
+            buffer.write(rest)
+            used += len(rest)
+        if used:
+            room = padded(used)
+            buffer.write(bytes(room - used))
+            yield memoryview(buffer)[:room]
 
     def _roll(self, room: int) -> None:
         base = self._base + self._files[self._base] if self._files else self._base
@@ -303,3 +318,7 @@ class Journal:
         with self._files_lock:
             self._files[base] = self._file.size
             self._base = self.position = base
+
+
+def _room(entries: Entries) -> int:
+    return padded(BATCH_HEADER_SIZE + sum(map(len, entries.parts)))

@@ -127,6 +127,8 @@ class PosixDisk:
             # write into it, which doubles the price of a sync.
             for offset in range(0, size, len(_ZEROS)):
                 _write_all(descriptor, memoryview(_ZEROS)[: min(len(_ZEROS), size - offset)], offset)
+                # Piece by piece: all of it at once is a wave of writes that the commits of messages would wait behind.
+                os.fdatasync(descriptor)
             os.fsync(descriptor)
         except BaseException:
             os.close(descriptor)

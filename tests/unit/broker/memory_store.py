@@ -61,7 +61,7 @@ class PlayedJournal:
     def submit(self, batch: Batch) -> None:
         assert self.batch is None
         self.batch = batch
-        self.entries.append(batch.entries())  # as the thread does: everything in it can be written down
+        self.entries.append(batch.entries().parts)  # as the thread does: everything in it can be written down
 
     def write_now(self, batch: Batch) -> bool:
         self.submit(batch)

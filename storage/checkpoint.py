@@ -89,10 +89,11 @@ class Checkpoint:
         for snapshot in self._logs:
             snapshot.log.abort_spill(snapshot.spilled_bytes)
 
-    def dead_extents(self) -> list[tuple[LogSnapshot, list[Extent]]]:
+    def dead_extents(self) -> list[tuple[Log, list[Extent]]]:
         """What no cursor owes any more, of segments: it may go even while the rest can't be written."""
-        found = [(s, [e for e in s.log.extents if e.path and not s.owes(e.first, e.last)]) for s in self._logs]
-        return [(snapshot, extents) for snapshot, extents in found if extents]
+        found = [(s.log, [e for e in s.log.extents if e.path and not s.owes(e.first, e.last)]) for s in self._logs]
+        found += [(log, [extent for extent in log.extents if extent.path]) for log in self.dropped]
+        return [(log, extents) for log, extents in found if extents]
 
     def remove_dead(self, disk: Disk) -> None:
         """Unlink segments that nobody needs. Blocks; runs in a thread.

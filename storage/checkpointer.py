@@ -164,9 +164,11 @@ class Checkpointer:
 
     async def run_last(self, next_id: int) -> None:
         """The checkpoint of a clean stop: the store is drained, and nothing happens any more."""
-        while self.under_way:
-            await self._finished.wait()
-        await self._store.drain()
+        while self.under_way or not self._store.idle:
+            if self.under_way:
+                await self._finished.wait()
+            else:
+                await self._store.drain()  # its last batch may take a snapshot with it
         for cursor in self._store.cursors.values():
             if cursor.log.journaled and cursor.asked > max(cursor.next, cursor.maybe):
                 cursor.log.touch()  # its promise falls back, so that nothing is flagged as a repeat in vain
@@ -245,23 +247,23 @@ class Checkpointer:
         self._pause_seconds = min(2 * self._pause_seconds, _PAUSE_SECONDS_MAX)
 
     async def _make_room(self, checkpoint: Checkpoint) -> None:
-        """The disk is full: let go of a spare journal file, and of segments that are wholly settled.
+        """The disk is full: let go of a spare journal file, and of segments that are wholly settled or of deleted logs.
 
-        Removing them does not wait for the checkpoint: that they are settled stands in the journal, behind the LSN
+        Removing them does not wait for the checkpoint: that nobody owes them stands in the journal, behind the LSN
         from which it would be replayed.
         """
         if not self.replaying:
             await trio.to_thread.run_sync(self._store.journal.give_up_spare)
         dead = checkpoint.dead_extents()
         change = CatalogChange()
-        change.gone_segments = [(snapshot.log.id, extent.first) for snapshot, extents in dead for extent in extents]
+        change.gone_segments = [(log.id, extent.first) for log, extents in dead for extent in extents]
         if not change.gone_segments:
             return
 
         def swap() -> None:
-            for snapshot, extents in dead:
+            for log, extents in dead:
                 gone = set(extents)
-                snapshot.log.extents = [extent for extent in snapshot.log.extents if extent not in gone]
+                log.extents = [extent for extent in log.extents if extent not in gone]
 
         try:
             await self._catalog.apply(change, swap)

@@ -141,7 +141,8 @@ class Cursor:
         """The lowest returned message: sequence number, deliveries so far, record.
 
         Returns:
-            None when there is none, or when its bytes are still on the way from disk (`listener` is called then).
+            None when there is none, or when its bytes are still on the way from disk, or the disk does not give them
+            now (`listener` is called when that changes).
         """
         while self._heap:
             seq = self._heap[0]
@@ -150,7 +151,7 @@ class Cursor:
                 continue
             record = self.log.find(seq) or self.fetched.pop(seq, None)
             if record is None:
-                if not self.fetching:
+                if not self.fetching and not self.fault:
                     self.fetching = True
                     self.log.store.fetch(self, seq)
                 return None

@@ -178,6 +178,31 @@ def test_segments_removed_early_do_not_come_back_after_a_crash(disk: SimulatedDi
     assert [seq for seq, _ in run_store(after, lambda store: read_all(only(store)[1]))] == list(range(61, 121))
 
 
+def test_deleting_a_queue_makes_room_on_a_full_disk(disk: SimulatedDisk, tmp_path: Path) -> None:
+    """Fault 17: what the operator of a full disk will try. The deletion is in the journal, and stays done."""
+
+    async def body(store: Store) -> None:
+        await fill(store)
+        await store.checkpoint()
+        store.drop_log(only(store)[0])
+        store.create_cursor(store.create_log({}), {})
+        await fill(store)
+        disk.fault = no_space("segments")
+        with pytest.raises(OSError, match="No space left"):
+            await store.checkpoint()
+        assert disk.list("segments/1") == []
+        disk.fault = lambda call: None
+        disk.crash_at = len(disk.calls)
+
+    async def look(store: Store) -> tuple[int, list[str]]:
+        found = len(await read_all(only(store)[1]))
+        await store.checkpoint()
+        return found, store.recovery.faults
+
+    run_store(disk, body)
+    assert run_store(disk.copy(tmp_path / "after"), look) == (60, [])
+
+
 def test_a_start_on_a_full_disk_serves_consumers_and_holds_publishers(disk: SimulatedDisk, tmp_path: Path) -> None:
     """Fault 18."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+import trio.lowlevel
+from trio.testing import MockClock
 
 from segue.storage.api import Cursor, Store, open_store
 from segue.storage.catalog import Catalog
@@ -335,3 +338,51 @@ def test_large_messages_are_read_a_few_at_a_time(disk: SimulatedDisk) -> None:
     count, largest = run_store(disk, body, cold_read_bytes=70_000, journal_file_bytes=512 << 10)
     assert count == 12
     assert 0 < largest <= 512 << 10
+
+
+def test_a_disk_that_does_not_give_a_returned_message_is_asked_again_after_a_pause_only(disk: SimulatedDisk) -> None:
+    """Fault 26: each publish looks for work; each look must not be another failed read, log line and timer."""
+
+    async def body(store: Store) -> tuple[list[str], list[int]]:
+        cursor = await fill(store, 100, 50)
+        await read_all(cursor)
+        cursor.give_back(cursor.out.pop())
+        await store.checkpoint()
+        faults: list[str] = []
+        store.on_fault = lambda log, text: faults.append(text)
+        disk.fault = lambda call: OSError(errno.EIO, "broken", call.path) if call.what == "open_database" else None
+        for _ in range(10):
+            cursor.take_returned()
+            await fill(store, 1)
+            while cursor.fetching:
+                await trio.lowlevel.checkpoint()  # the clock stands still, and a retry does not come by itself
+        disk.fault = lambda call: None
+        clock.rate = 100
+        await until(lambda: not cursor.fault)
+        return faults, [seq for seq, _ in await read_all(cursor)]
+
+    clock = MockClock()
+    faults, seqs = run_store(disk, body, clock=clock)
+    assert faults == ["can't be read: [Errno 5] broken: 'segments/1/1-100.db'"]
+    assert seqs == list(range(1, 111))
+
+
+def test_a_change_while_a_stop_waits_for_a_checkpoint_is_committed_and_troubles_nobody(
+    disk: SimulatedDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its commit may take a snapshot with it, and then the last checkpoint has to wait once more."""
+    write = Catalog._write
+
+    async def body(store: Store) -> None:
+        log = (await fill(store, 30, 50)).log
+
+        async def change_and_write(catalog: Catalog, change: CatalogChange) -> dict[str, Any]:
+            if log.head < 33:
+                log.append(record(f"{log.head}"))
+            return await write(catalog, change)
+
+        monkeypatch.setattr(Catalog, "_write", change_and_write)
+        log.append(record("31"))
+
+    run_store(disk, body, checkpoint_interval_seconds=0.0)
+    assert [seq for seq, _ in run_store(disk, lambda store: read_all(only(store)[1]))] == list(range(1, 33))

@@ -41,7 +41,7 @@ from segue.protocols.stomp.headers import (
 from segue.protocols.stomp.heart_beat import negotiate_heart_beat
 from segue.protocols.stomp.route import Route
 from segue.protocols.stomp.state import Action, Signal
-from segue.protocols.stomp.subscription import DIGITS_MAX, StompSubscription, read_delivery
+from segue.protocols.stomp.subscription import StompSubscription, read_delivery
 
 if TYPE_CHECKING:
     from segue.broker.session import Session, Subscription
@@ -268,7 +268,7 @@ class Commands:
             raise _not_supported("'no-local' on a queue")
         queue = self._queue_to_read(options, destination, text)
         if options.browser:
-            self._add(key, text, AckMode.AUTO, queue.log.id, None, options.id)
+            self._add(key, text, options.ack, queue.log.id, None, options.id)
             self._stomp.connection.start(partial(browse, self._stomp, queue, self._by_id[key]))
             return
 
@@ -357,7 +357,9 @@ class Commands:
         """Keep a subscription that `begin` starts; `log_id` 0: it is known once it has begun; negative: in memory."""
         self._next_number += 1
         sink = StompSubscription(self._stomp, self._next_number, key if visible_id == "" else visible_id, text, mode)
-        if begin is not None:
+        if begin is None:
+            sink.browses = True
+        else:
             sink.of_node = begin(sink)
             log_id = sink.of_node.consumer.dispatcher.cursor.log.id
         sink.number_messages(log_id)
@@ -401,14 +403,14 @@ class Commands:
 
     def _acknowledge(self, frame: Frame, *, returning: bool) -> bytes | None:
         options = read_ack(frame.headers, self._stomp.version, frame.command)
+        transaction = None if options.transaction is None else self._transaction(options.transaction)
         sink, seq, delivery = self._find_message(options)
         of_node = sink.of_node
-        if of_node is None or sink.mode is AckMode.AUTO:
+        if of_node is None or not sink.settles:
             return frame.receipt  # harmless: nothing waits for it
         consumer = of_node.consumer
         seqs = consumer.up_to(seq, delivery) if sink.mode is AckMode.CLIENT else consumer.just(seq, delivery)
-        if options.transaction is not None:
-            transaction = self._transaction(options.transaction)
+        if transaction is not None:
             if returning and options.requeue:
                 transaction.reject(consumer, seqs)
             else:
@@ -429,19 +431,18 @@ class Commands:
             number, _, rest = options.ack_id.partition("-")
             sink = self._stomp.subscriptions.get(number.encode())
             if sink is not None:
-                return sink, *read_delivery(rest.encode())
+                return (sink, 0, 0) if sink.browses else (sink, *read_delivery(rest.encode()))
         elif options.message_id is not None:
-            prefix, dash, seq = options.message_id.rpartition("-")
-            if seq.isascii() and seq.isdigit() and len(seq) < DIGITS_MAX:
-                for sink in self._candidates(options):
-                    if sink.message_prefix == prefix + dash and sink.holds(int(seq)):
-                        return sink, int(seq), 0
+            for sink in self._candidates(options):
+                if sink.holds(options.message_id):
+                    return sink, int(options.message_id.rpartition("-")[2]) if sink.settles else 0, 0
         what = options.ack_id if options.ack_id is not None else options.message_id
         raise StompProtocolError(ErrorCode.UNKNOWN_ACK, f"Message '{quote(what or '')}' is not out on this connection")
 
     def _candidates(self, options: AckOptions) -> list[StompSubscription]:
         if options.subscription is None:
-            return list(self._stomp.subscriptions.values())
+            # Those for which an acknowledgement means something first: the others would take any of their queue.
+            return sorted(self._stomp.subscriptions.values(), key=lambda sink: not sink.settles)
         sink = self._by_id.get(options.subscription)
         return [] if sink is None else [sink]
 

@@ -358,8 +358,9 @@ class StompSession:
                 number, _, seq = ack_id.partition(b"-")
                 subscription = subscriptions.get(number)
                 if subscription is None or subscription.of_node is None:
-                    raise StompProtocolError(ErrorCode.UNKNOWN_ACK, "No such message is out on this connection")
-                if subscription.mode is AckMode.CLIENT_INDIVIDUAL and seq.isdigit():
+                    if subscription is None or not subscription.browses:
+                        raise StompProtocolError(ErrorCode.UNKNOWN_ACK, "No such message is out on this connection")
+                elif subscription.mode is AckMode.CLIENT_INDIVIDUAL and seq.isdigit():
                     try:
                         subscription.of_node.consumer.acknowledge(int(seq))
                     except ValueError:  # thousands of digits

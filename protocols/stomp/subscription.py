@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from segue.broker.session import Subscription
     from segue.protocols.stomp.session import StompSession
 
-__all__ = ["DIGITS_MAX", "StompSubscription", "read_delivery"]
+__all__ = ["StompSubscription", "read_delivery"]
 
-DIGITS_MAX: Final = 20
+_DIGITS_MAX: Final = 20
 """A sequence number has fewer; to read longer numbers takes quadratic time, and at 4,300 digits Python refuses."""
-_ACK_ID_BYTES_MAX: Final = 2 * DIGITS_MAX
+_ACK_ID_BYTES_MAX: Final = 2 * _DIGITS_MAX
 """Two numbers and a dot."""
 
 _SEQ: Final = b"\x00"
@@ -35,12 +35,13 @@ class StompSubscription:
     Attributes:
         number: bytes before the `-` in its ack ids.
         bound_queue: the queue behind a topic subscription that has one of its own name.
+        browses: it only looks: whatever its client acknowledges changes nothing.
         of_node: the subscription in the node's session; None once it has ended.
     """
 
     __slots__ = (
-        "_first", "_head", "_maybe", "_message_prefix", "_session", "_two", "_version", "bound_queue", "destination",
-        "id", "mode", "number", "of_node",
+        "_first", "_head", "_maybe", "_message_prefix", "_session", "_two", "_version", "bound_queue", "browses",
+        "destination", "id", "mode", "number", "of_node",
     )  # fmt: skip
 
     def __init__(self, session: StompSession, number: int, sub_id: str | None, destination: str, mode: AckMode) -> None:
@@ -54,6 +55,7 @@ class StompSubscription:
         self._two = version is Version.V1_2 and mode is not AckMode.AUTO
         self._head = MessageHead(version, sub_id, mode is not AckMode.AUTO)
         self.bound_queue = ""
+        self.browses = False
         self.of_node: Subscription | None = None
 
     def number_messages(self, log_id: int) -> None:
@@ -88,14 +90,19 @@ class StompSubscription:
         elif self.mode is AckMode.CLIENT_INDIVIDUAL:
             consumer.acknowledge(seq, delivery)
 
-    def holds(self, seq: int) -> bool:
-        """True when this message is out with it, or when nothing is ever out for long (auto)."""
-        return self.of_node is not None and (not self.settles or seq in self.of_node.consumer.unacknowledged)
+    def holds(self, message_id: str) -> bool:
+        """True when this message is out with it, or could have been where nothing is ever out for long."""
+        prefix, dash, seq = message_id.rpartition("-")
+        if prefix + dash != self.message_prefix:
+            return False
+        if not self.settles:
+            return True
+        return _is_number(seq) and self.of_node is not None and int(seq) in self.of_node.consumer.unacknowledged
 
     @property
     def settles(self) -> bool:
-        """True when the client acknowledges."""
-        return self.mode is not AckMode.AUTO
+        """True when the client acknowledges, and that means something."""
+        return self.mode is not AckMode.AUTO and not self.browses
 
     @property
     def blocked(self) -> bool:
@@ -130,11 +137,12 @@ class StompSubscription:
 
     def frame(self, seq: int, record: bytes) -> bytes:
         """A MESSAGE that is only looked at."""
-        return self._first % (seq, recode_payload(record[HEADERS_AT:], self._version))
+        payload = recode_payload(record[HEADERS_AT:], self._version)
+        return self._first % ((seq, seq, payload) if self._two else (seq, payload))
 
     def end_of_browse(self) -> bytes:
         """The MESSAGE that ends a browse: no body, and a header that says so (ActiveMQ)."""
-        head = self._head.encode(self._message_prefix + b"end", b"", 1, False)
+        head = self._head.encode(self._message_prefix + b"end", self.number + b"-end", 1, False)
         destination = encode_block([("destination", self.destination)])
         return head + recode_block(destination, self._version) + b"browser:end\ncontent-length:0\n\n\0"
 
@@ -159,6 +167,11 @@ def read_delivery(text: bytes) -> tuple[int, int]:
     if len(text) > _ACK_ID_BYTES_MAX or not seq.isdigit() or (dot and not delivery.isdigit()):
         raise StompProtocolError(ErrorCode.UNKNOWN_ACK, "No such message is out on this connection")
     return int(seq), int(delivery) if dot else 1
+
+
+def _is_number(text: str) -> bool:
+    """True for what can be a sequence number."""
+    return text.isascii() and text.isdigit() and len(text) < _DIGITS_MAX
 
 
 def _template(head: bytes) -> bytes:

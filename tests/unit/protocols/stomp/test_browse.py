@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 
 from tests.helpers.stomp_frames import encode_frame
 from tests.unit.protocols.stomp.actors import Client, StompWorld
 
 
-def browse(client: Client, id: str = "b") -> None:
-    fields = {"destination": "/queue/q", "id": id, "browser": "true"}
+def browse(client: Client, id: str = "b", ack: str = "auto") -> None:
+    fields = {"destination": "/queue/q", "id": id, "browser": "true", "ack": ack}
     client.say(encode_frame("SUBSCRIBE", fields.items()))
 
 
@@ -43,6 +44,26 @@ async def test_a_browser_that_unsubscribes_gets_nothing_more(autojump_clock: tri
     assert client.frames() == []
     await second()
     assert len(client.frames()) == 4
+
+
+@pytest.mark.parametrize("command", ["ACK", "NACK"])
+@pytest.mark.parametrize("ack", ["client", "client-individual"])
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2"])
+async def test_a_browser_may_acknowledge_what_it_sees_and_that_changes_nothing(
+    version: str, ack: str, command: str
+) -> None:
+    """ActiveMQ takes it. Since 1.2 every MESSAGE of such a subscription has an `ack` header, the last one too."""
+    world = StompWorld()
+    fill(world, 2)
+    client = world.client(version)
+    browse(client, ack=ack)
+    await client.connection.tasks[0]()
+    shown = client.frames()
+    for message in shown:
+        fields = {"id": message["ack"]} if version == "1.2" else {"message-id": message["message-id"]}
+        client.say(encode_frame(command, [*fields.items(), ("subscription", "b"), ("receipt", "r")], version=version))
+    assert client.commands() == ["RECEIPT r"] * len(shown)
+    assert world.node.queue("q").statistics().ready == 2
 
 
 async def test_a_browser_waits_while_the_output_is_full_and_goes_on_after_that(

@@ -155,6 +155,27 @@ def test_an_acknowledgement_of_what_nobody_waits_for_is_harmless(world: StompWor
     assert client.commands() == ["RECEIPT a", "RECEIPT b"]
 
 
+@pytest.mark.parametrize("command", ["ACK", "NACK"])
+@pytest.mark.parametrize("browser", ["true", "false"])
+def test_an_unknown_transaction_is_an_error_where_acknowledgements_mean_nothing_too(
+    world: StompWorld, command: str, browser: str
+) -> None:
+    client = holding(world, ack="auto", browser=browser)
+    client.say(frame(command, id="1-1", transaction="none"))
+    assert client.error() == "unknown-transaction"
+
+
+def test_in_1_0_an_ack_without_subscription_goes_to_the_one_that_waits_for_it(world: StompWorld) -> None:
+    """A subscription that acknowledges nothing would take any message of its queue for its own."""
+    client = world.client("1.0")
+    client.say(subscribe("/queue/q", "looks", browser="true"), subscribe("/queue/q", "takes", ack="auto"))
+    client.say(subscribe("/queue/q", "waits", ack="client"), send("1"), send("2"))
+    for message in client.frames():
+        client.say(frame("ACK", message_id=message["message-id"], receipt="r"))
+    found = world.node.queue("q").statistics()
+    assert (found.settled, found.in_flight) == (2, 0)
+
+
 def test_in_1_0_a_message_is_found_on_whichever_subscription_holds_it(world: StompWorld) -> None:
     client = world.client("1.0")
     client.say(subscribe("/queue/q", "one", prefetch_count=1), subscribe("/queue/q", "two", prefetch_count=1))

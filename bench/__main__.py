@@ -1,13 +1,10 @@
-"""`python -m segue.bench`: the load generator by itself."""
+"""`python -m segue.bench`: the same as `segue bench`."""
 
-import argparse
 import sys
 
-from segue.bench.cli import add_arguments, run
+from segue.broker.cli import main
 
 __all__: list[str] = []
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="segue bench", description="Measure a STOMP broker.")
-    add_arguments(parser)
-    sys.exit(run(parser.parse_args()))
+    sys.exit(main(["bench", *sys.argv[1:]]))

@@ -13,6 +13,7 @@ from typing import Any
 
 from segue.bench.connections import open_connections
 from segue.bench.deep import measure_deep_queue
+from segue.bench.frames import BODY_BYTES_MIN
 from segue.bench.ledger import Ledger
 from segue.bench.progress import ProgressBar
 from segue.bench.result import Result
@@ -20,10 +21,12 @@ from segue.bench.run import Watcher, run_workload
 from segue.bench.table import describe, describe_blocks
 from segue.bench.target import Target
 from segue.bench.workload import Workload, WorkloadError
+from segue.broker.cli.arguments import amount, whole
 from segue.broker.exit_codes import ExitCode
 
 __all__ = ["add_arguments", "run"]
 
+_PORT_MAX = 65_535
 _PASSCODE_VARIABLE = "SEGUE_BENCH_PASSCODE"
 
 Command = Callable[[argparse.Namespace], int]
@@ -44,15 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the scenario that was asked for; return the exit code.
 
-    0 when all went through; 1 when the broker failed, or a message was missing, came twice or out of order; 2 when the
-    options do not go together; 130 when interrupted.
+    0 when all went through; 1 when the broker failed, or a message was missing, came twice or out of order; 130 when
+    interrupted.
+
+    Raises:
+        WorkloadError: the options do not go together.
     """
     command: Command = args.bench_command
     try:
         return command(args)
-    except WorkloadError as error:
-        print(f"segue bench: {error}", file=sys.stderr)
-        return ExitCode.USAGE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
 
@@ -156,7 +159,7 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
     add("--virtual-host", default="/", metavar="NAME", help="tenant (%(default)s)")
     text = "queue (%(default)s); -0, -1 ... are put behind it for several"
     add("--destination", default="/queue/segue-bench", metavar="QUEUE", help=text)
-    add("--queues", type=int, default=1, metavar="N", help="how many queues (%(default)s)")
+    add("--queues", type=whole(1), default=1, metavar="N", help="how many queues (%(default)s)")
     add("--send-header", action="append", type=_header, default=[], metavar="NAME:VALUE", help="put on every SEND")
     add("--subscribe-header", action="append", type=_header, default=[], metavar="NAME:VALUE", help="on SUBSCRIBE")
     add("--json", action="store_true", help="one JSON object instead of a table")
@@ -166,60 +169,88 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_producers(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--producers", type=int, default=1, metavar="N", help="publishing connections (%(default)s)")
+    parser.add_argument(
+        "--producers", type=whole(1), default=1, metavar="N", help="publishing connections (%(default)s)"
+    )
 
 
 def _add_consumers(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--consumers", type=int, default=1, metavar="N", help="subscribed connections (%(default)s)")
-    add("--prefetch", type=int, default=100, metavar="N", help="unacknowledged messages a subscription (%(default)s)")
+    add("--consumers", type=whole(1), default=1, metavar="N", help="subscribed connections (%(default)s)")
+    add(
+        "--prefetch",
+        type=whole(1),
+        default=100,
+        metavar="N",
+        help="unacknowledged messages a subscription (%(default)s)",
+    )
     modes = ("auto", "client", "client-individual")
     add("--ack", choices=modes, default="client-individual", help="mode of the subscriptions (%(default)s)")
 
 
 def _add_messages(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--size", type=int, default=256, metavar="OCTETS", help="of a body (%(default)s)")
-    add("--window", type=int, default=1000, metavar="N", help="unconfirmed messages a producer (%(default)s)")
+    add("--size", type=whole(BODY_BYTES_MIN), default=256, metavar="OCTETS", help="of a body (%(default)s)")
+    add("--window", type=whole(1), default=1000, metavar="N", help="unconfirmed messages a producer (%(default)s)")
 
 
 def _add_length(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--messages", type=_count, metavar="N", help="how many, over all connections")
-    add("--seconds", type=float, metavar="S", help="how long; 5 when neither this nor --messages is given")
+    add("--messages", type=whole(1), metavar="N", help="how many, over all connections")
+    add("--seconds", type=amount("seconds"), metavar="S", help="how long; 5 when neither this nor --messages is given")
 
 
 def _add_block(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--block", type=_count, default=0, metavar="N", help="rate and latency of every N messages")
+    parser.add_argument("--block", type=whole(0), default=0, metavar="N", help="rate and latency of every N messages")
 
 
 def _add_idle(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--messages", type=_count, metavar="N", help="end after so many")
-    add("--seconds", type=float, metavar="S", help="end after so long")
-    add("--idle-seconds", type=float, default=3.0, metavar="S", help="end when nothing came for so long (%(default)s)")
+    add("--messages", type=whole(1), metavar="N", help="end after so many")
+    add("--seconds", type=amount("seconds"), metavar="S", help="end after so long")
+    add(
+        "--idle-seconds",
+        type=amount("seconds"),
+        default=3.0,
+        metavar="S",
+        help="end when nothing came for so long (%(default)s)",
+    )
 
 
 def _add_backlog(parser: argparse.ArgumentParser) -> None:
     text = "how far producers may be ahead of consumers (%(default)s)"
-    parser.add_argument("--backlog", type=_count, default=5000, metavar="N", help=text)
+    parser.add_argument("--backlog", type=whole(1), default=5000, metavar="N", help=text)
 
 
 def _add_rate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rate", type=float, default=1000.0, metavar="N", help="messages a second (%(default)s)")
+    parser.add_argument(
+        "--rate", type=amount("messages a second"), default=1000.0, metavar="N", help="messages a second (%(default)s)"
+    )
 
 
 def _add_depth(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--messages", type=_count, default=1_000_000, metavar="N", help="how deep (%(default)s)")
-    add("--block", type=_count, default=250_000, metavar="N", help="messages a row of the table (%(default)s)")
-    add("--prefetch", type=int, default=100, metavar="N", help="unacknowledged messages while draining (%(default)s)")
+    add("--messages", type=whole(1), default=1_000_000, metavar="N", help="how deep (%(default)s)")
+    add("--block", type=whole(1), default=250_000, metavar="N", help="messages a row of the table (%(default)s)")
+    add(
+        "--prefetch",
+        type=whole(1),
+        default=100,
+        metavar="N",
+        help="unacknowledged messages while draining (%(default)s)",
+    )
     add("--leave", action="store_true", help="leave the queue full")
 
 
 def _add_connections(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--connections", type=_count, default=1000, metavar="N", help="how many (%(default)s)")
-    parser.add_argument("--hold-seconds", type=float, default=10.0, metavar="S", help="for how long (%(default)s)")
+    parser.add_argument("--connections", type=whole(1), default=1000, metavar="N", help="how many (%(default)s)")
+    parser.add_argument(
+        "--hold-seconds",
+        type=amount("seconds", zero=True),
+        default=10.0,
+        metavar="S",
+        help="for how long (%(default)s)",
+    )
 
 
 _SCENARIOS: list[tuple[str, str, Command, tuple[Callable[[argparse.ArgumentParser], None], ...]]] = [
@@ -257,7 +288,7 @@ _SCENARIOS: list[tuple[str, str, Command, tuple[Callable[[argparse.ArgumentParse
 
 def _target(args: argparse.Namespace) -> Target:
     host, _, port = args.broker.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdigit() or not 0 < int(port) <= _PORT_MAX:
         raise WorkloadError(f"--broker: HOST:PORT is wanted, not {args.broker!r}")
     return Target(
         host=host.strip("[]"),
@@ -286,11 +317,6 @@ def _publishing(args: argparse.Namespace) -> dict[str, Any]:
 
 def _consuming(args: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(args, name) for name in ("prefetch", "ack", "messages", "seconds", "block")}
-
-
-def _count(text: str) -> int:
-    """A number, which may be written 1_000_000 or 1,000,000."""
-    return int(text.replace(",", ""))
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -24,13 +24,13 @@ class DeepQueue:
 
     Attributes:
         fill: publishing, in blocks: the last should be as fast as the first.
-        probe: a publisher with a window of 1, with all that waiting.
+        probe: a publisher with a window of 1, with all that waiting; None when the queue could not be filled.
         drain: taking it all, in blocks and in order; None when the queue was left full.
     """
 
     fill: Result
-    probe: Result
-    drain: Result | None
+    probe: Result | None = None
+    drain: Result | None = None
 
     @property
     def phases(self) -> list[tuple[str, Result]]:
@@ -50,10 +50,12 @@ def measure_deep_queue(target: Target, workload: Workload, drain: bool, phase: P
     """
     assert workload.messages is not None
     fill = run_workload(target, replace(workload, consumers=0), phase("fill", workload.messages))
+    if fill.error:
+        return DeepQueue(fill)
     probe = Workload(producers=1, window=1, messages=_PROBE_MESSAGES, body_bytes=workload.body_bytes)
     probed = run_workload(target, probe, phase("probe", _PROBE_MESSAGES))
-    if not drain:
-        return DeepQueue(fill, probed, None)
+    if probed.error or not drain:
+        return DeepQueue(fill, probed)
     waiting = fill.confirmed + probed.confirmed
     taking = replace(workload, producers=0, consumers=1, messages=waiting)
     return DeepQueue(fill, probed, run_workload(target, taking, phase("drain", waiting)))

@@ -40,7 +40,10 @@ class ExitCode(IntEnum):
     SETTINGS = 3, "The settings have faults; each was printed with its file and line."
     STORE_DAMAGED = 4, "The store is damaged, and the daemon will not serve less than it once confirmed."
     STORE_NEWER_FORMAT = 5, "The store was written by a newer Segue; nothing in it was changed."
-    STORE_UNUSABLE = 6, "The data directory cannot be used: read-only, wrong owner, or not a directory."
+    STORE_UNUSABLE = (
+        6,
+        "The data directory cannot be used: missing, read-only, of another owner, or full of other files.",
+    )
     # What the kernel still holds of the failed write is unknown, so the process must end; a new one reads the disk.
     DISK_FAILED = 7, "A write or a sync of the journal failed; nothing of that batch was confirmed.", True
     LISTEN_FAILED = 8, "A listener could not be opened: the address is taken, or not of this machine.", True

@@ -15,6 +15,8 @@ from segue.storage.errors import DirectoryLockedError, UnusableDirectoryError
 __all__ = ["holder_of", "lock_directory"]
 
 _LOCK = "LOCK"
+_OURS = frozenset({_LOCK, "catalog.db", "catalog.new", "journal", "segments"})
+_OF_THE_FILE_SYSTEM = "lost+found"
 _TEXT_BYTES = 32
 _ATTEMPTS = 3
 """`holder_of` takes a shared lock for a moment; a daemon that starts just then must not be told of a second one."""
@@ -27,7 +29,7 @@ def lock_directory(directory: Path) -> Iterator[None]:
 
     Raises:
         DirectoryLockedError: another process holds it.
-        UnusableDirectoryError: it can't be created or written.
+        UnusableDirectoryError: it can't be created or written, or it is full of what is not ours.
     """
     descriptor = _open_lock(directory)
     try:
@@ -59,6 +61,7 @@ def _open_lock(directory: Path) -> int:
     descriptor = -1
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_others(directory)
         descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.fchmod(descriptor, 0o600)
         if os.stat(directory).st_uid == os.geteuid():
@@ -66,11 +69,21 @@ def _open_lock(directory: Path) -> int:
     except OSError as error:
         if descriptor >= 0:
             os.close(descriptor)
+        reason = "it is not a directory" if isinstance(error, FileExistsError) else error.strerror
         raise UnusableDirectoryError(
-            f"{directory}: {error.strerror}; choose a directory that this user may write, with --data or "
-            "storage.data_directory"
+            f"{directory}: {reason}; choose a directory that this user may write, with --data or storage.data_directory"
         ) from error
     return descriptor
+
+
+def _refuse_others(directory: Path) -> None:
+    """A slip of the keyboard must not take /tmp, or a home, away from everybody else: we set its mode to 0700."""
+    names = {name for name in os.listdir(directory) if not name.startswith(".")} - {_OF_THE_FILE_SYSTEM}
+    if names and not names & _OURS:
+        raise UnusableDirectoryError(
+            f"{directory}: there are other files in it, and no data of Segue; choose a new or an empty directory, with "
+            "--data or storage.data_directory"
+        )
 
 
 def _take(directory: Path, descriptor: int) -> None:

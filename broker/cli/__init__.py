@@ -6,7 +6,6 @@ file imports nothing but the parser, and of the modules in `COMMANDS` only the o
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from typing import Final, NamedTuple
 
 from segue import broker
 from segue.broker.cli.failure import CommandFailure, report
+from segue.broker.cli.parser import CommandParser
 from segue.broker.exit_codes import ExitCode
 
 __all__ = ["COMMANDS", "Command", "build_parser", "main"]
@@ -51,13 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    parser = build_parser(next((word for word in words if not word.startswith("-")), ""))
-    arguments = parser.parse_args(words)
     try:
+        arguments = build_parser(next((word for word in words if not word.startswith("-")), "")).read(words)
         code = int(arguments.run(arguments))
         sys.stdout.flush()
     except CommandFailure as failure:
-        report(failure, as_json=getattr(arguments, "json", False))
+        report(failure, as_json="--json" in words)
         return failure.exit_code
     except BrokenPipeError:
         # `segue queue list | head`: whoever reads has had enough. Python would complain once more at its end.
@@ -68,16 +67,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def build_parser(wanted: str | None) -> argparse.ArgumentParser:
+def build_parser(wanted: str | None) -> CommandParser:
     """The parser of all commands, with the arguments of the one that is `wanted`; None: of all."""
-    parser = argparse.ArgumentParser(prog="segue", description="A durable message broker whose queues have no bottom.")
+    parser = CommandParser(prog="segue", description="A durable message broker whose queues have no bottom.")
     parser.add_argument("--version", action="version", version=f"segue {broker.__version__}")
     names = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         own = names.add_parser(command.name, help=command.help)
         if wanted is None or wanted == command.name:
             module = import_module(command.module)
-            own.description = (module.__doc__ or "").partition("\n")[0].partition(": ")[2].capitalize()
+            text = (module.__doc__ or "").partition("\n")[0].partition(": ")[2]
+            own.description = text[:1].upper() + text[1:]
             module.add_arguments(own)
             if hasattr(module, "run"):
                 own.set_defaults(run=module.run)

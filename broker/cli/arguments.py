@@ -14,12 +14,26 @@ from segue.broker.exit_codes import ExitCode
 if TYPE_CHECKING:
     from segue.broker.settings import Settings
 
-__all__ = ["COMMON_EXIT_CODES", "CONTROL_EXIT_CODES", "add_action", "add_json", "add_place", "read_settings", "whole"]
+__all__ = [
+    "COMMON_EXIT_CODES",
+    "CONTROL_EXIT_CODES",
+    "add_action",
+    "add_json",
+    "add_place",
+    "amount",
+    "read_settings",
+    "whole",
+]
 
 COMMON_EXIT_CODES: Final = (ExitCode.OK, ExitCode.USAGE, ExitCode.SETTINGS, ExitCode.INTERRUPTED)
 """What any command may end with."""
 CONTROL_EXIT_CODES: Final = (*COMMON_EXIT_CODES, ExitCode.REFUSED, ExitCode.UNREACHABLE)
 """What a command may end with that asks a daemon."""
+
+_AMOUNT_MAX: Final = 1_000_000
+_DIGITS_MAX: Final = 18
+_WHOLE_MAX: Final = 10**_DIGITS_MAX - 1
+"""Less than what the daemon takes, and enough for every count there is."""
 
 Run = Callable[[argparse.Namespace], int]
 
@@ -71,12 +85,35 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
         raise CommandFailure(ExitCode.SETTINGS, "settings", str(error)) from error
 
 
-def whole(minimum: int) -> Callable[[str], int]:
-    """A reader for flags that want a whole number from `minimum` on."""
+def amount(unit: str, *, zero: bool = False) -> Callable[[str], float]:
+    """A reader for flags that want a length of time, a rate: more than 0 and at most a million.
+
+    Args:
+        unit: what is counted, for the error.
+        zero: whether it may be 0 as well.
+    """
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not (0 < value <= _AMOUNT_MAX or (zero and value == 0)):
+            bounds = f"{'from 0' if zero else 'more than 0 and'} up to {_AMOUNT_MAX:,}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of {unit}, {bounds}")
+        return value
+
+    return read
+
+
+def whole(minimum: int, maximum: int = _WHOLE_MAX) -> Callable[[str], int]:
+    """A reader for flags that want a whole number, which may be written 1000000, 1_000_000 or 1,000,000."""
 
     def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or int(text) < minimum:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum} on")
-        return int(text)
+        digits = text.replace(",", "").replace("_", "")
+        is_number = digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS_MAX
+        if not is_number or not minimum <= int(digits) <= maximum:
+            raise argparse.ArgumentTypeError(f"{text[:80]!r} is not a whole number from {minimum} to {maximum:,}")
+        return int(digits)
 
     return read

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 
 from segue.bench import cli
+from segue.bench.workload import WorkloadError
+from segue.broker.cli.failure import CommandFailure
 from segue.broker.exit_codes import ExitCode
 
 __all__ = ["add_arguments", "run"]
@@ -18,4 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one."""
-    return cli.run(arguments)
+    try:
+        return cli.run(arguments)
+    except WorkloadError as error:
+        step = f"`segue bench {arguments.scenario} --help` explains the flags"
+        raise CommandFailure(ExitCode.USAGE, "usage", str(error), step) from error

@@ -7,7 +7,7 @@ import json
 import time
 from typing import Any
 
-from segue.broker.cli.arguments import CONTROL_EXIT_CODES, add_action
+from segue.broker.cli.arguments import CONTROL_EXIT_CODES, add_action, whole
 from segue.broker.cli.control_client import add_control_arguments, connect
 from segue.broker.cli.failure import CommandFailure
 from segue.broker.cli.text import age, count, table
@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_control_arguments(add_action(actions, "list", text, _list, CONTROL_EXIT_CODES))
     text = "close a connection; what it held goes back to its queues"
     closing = add_action(actions, "close", text, _close, CONTROL_EXIT_CODES)
-    closing.add_argument("connection", metavar="CONNECTION", type=int, help="its number in `segue connection list`")
+    closing.add_argument(
+        "connection", metavar="CONNECTION", type=whole(1), help="its number in `segue connection list`"
+    )
     closing.add_argument("--reason", metavar="TEXT", default="closed by an operator", help="what its client is told")
     add_control_arguments(closing)
 

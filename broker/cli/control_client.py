@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import socket
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from segue.broker.cli.arguments import add_json, add_place, read_settings
+from segue.broker.cli.arguments import add_json, add_place, amount, read_settings
 from segue.broker.cli.failure import CommandFailure
 from segue.broker.exit_codes import ExitCode
 from segue.protocols.control.frames import ControlError, Reply, ReplyReader, request_line
@@ -23,6 +24,7 @@ _READ_BYTES: Final = 256 << 10
 _NEXT_STEPS: Final = {
     "unknown-command": "the daemon may be older than this command: compare `segue --version` with `segue status`",
     "not-allowed": "run the command as the daemon's account, or as root",
+    "line-too-long": "a body may have limits.body_bytes_max: `segue config show` has it",
     "too-many-connections": "end some of the commands that are running",
     "held": "`segue status` shows what is short; try again when it is not",
     "unreadable": "see `segue storage check`",
@@ -36,7 +38,7 @@ def add_control_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=_seconds,
+        type=amount("seconds"),
         default=30.0,
         help="give up when the daemon says nothing for so long (default: %(default)g)",
     )
@@ -143,6 +145,8 @@ class ControlClient:
         problem = f"no daemon answers at {self._path} ({error.strerror or error})"
         if pid is not None:
             step = f"process {pid} holds {self._data_directory}: it may still be starting; its log says more"
+        elif error.errno == errno.ENOENT and not os.path.exists(self._data_directory):
+            step = f"there is no {self._data_directory}: say where the broker's data is, with --data or --config"
         else:
             step = "start one with `segue serve`, or say where its data is with --data or --config"
         return CommandFailure(ExitCode.UNREACHABLE, "unreachable", problem, step)
@@ -168,10 +172,3 @@ def _refusal(error: dict[str, Any]) -> CommandFailure:
     code = str(error.get("code", "refused"))
     exit_code = ExitCode.USAGE if code == "bad-request" else ExitCode.REFUSED
     return CommandFailure(exit_code, code, str(error.get("message", "")), _NEXT_STEPS.get(code, ""))
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 86_400:
-        raise argparse.ArgumentTypeError(f"{text} is not more than 0 and at most 86400")
-    return value

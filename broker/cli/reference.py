@@ -32,7 +32,8 @@ _HEAD = """\
   bars only if that is a terminal.
 - An error says what it is about, the cause and the next step. With `--json` it is also an object on standard output:
   `{"error": {"code": ..., "message": ..., "next_step": ...}}`. The codes are those of [the control
-  socket](control-socket.md), and `unreachable`, `settings`, `bad-password`.
+  socket](control-socket.md), and `usage`, `settings`, `unreachable`, `bad-password`, `unknown-file`,
+  `directory-unusable`, `damaged-store`, `newer-format`.
 - Ages, sizes and rates in tables are rounded; JSON has bytes, seconds and milliseconds since 1970.
 - The commands that ask a daemon (`status`, `queue`, `topic`, `connection`) find its socket by way of its settings:
   `--config`, the environment, `--data`, as [`segue serve`](settings.md) does. They have to run under the daemon's

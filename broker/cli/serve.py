@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from pathlib import Path
@@ -25,6 +26,12 @@ _EXIT_CODES: Final = {
     "damaged-store": ExitCode.STORE_DAMAGED,
     "disk-failure": ExitCode.DISK_FAILED,
     "front-end": ExitCode.REFUSED,
+}
+
+_NEXT_STEPS: Final = {
+    errno.EADDRINUSE: "stop what listens there, or choose another address",
+    errno.EADDRNOTAVAIL: "choose an address of this machine",
+    errno.EACCES: "choose a port from 1024 on: the lower ones are for root",
 }
 
 
@@ -83,7 +90,8 @@ def _explain(error: BaseException, log: Log) -> int:
         log.error("daemon.refused", reason=str(error))
         return code
     if isinstance(error, OSError):
-        log.error("daemon.refused", reason=str(error))
+        step = _NEXT_STEPS.get(error.errno or 0, "choose another address")
+        log.error("daemon.refused", reason=f"{error.strerror or error}; {step}")
         return ExitCode.LISTEN_FAILED
     log.crash("internal.error", error)
     return ExitCode.INTERNAL

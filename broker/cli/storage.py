@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -24,6 +26,18 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments"]
 
 _STORE_EXIT_CODES: Final = (*COMMON_EXIT_CODES, ExitCode.STORE_NEWER_FORMAT, ExitCode.STORE_UNUSABLE)
+_STORE_NAMES: Final = {"catalog.db", "journal", "segments"}
+_AS_OWNER: Final = "run the command under the account that owns the store, or as root"
+_NEXT_STEPS: Final = {
+    errno.EACCES: _AS_OWNER,
+    errno.EPERM: _AS_OWNER,
+    errno.ENOENT: "check the path",
+    errno.ENOTDIR: "check the path",
+    errno.EISDIR: "give a file of segments/ or journal/ in it",
+    errno.ENOSPC: "make room, or choose a path on another file system",
+    errno.EDQUOT: "make room, or choose a path on another file system",
+    errno.EROFS: "choose a path on a file system that can be written",
+}
 _BODY_BYTES_SHOWN: Final = 1000
 _BAR_SECONDS: Final = 0.1
 _LOST_SHOWN_MAX: Final = 50
@@ -127,11 +141,13 @@ def _salvage(arguments: argparse.Namespace) -> int:
     from segue.storage.lock import holder_of
     from segue.storage.tools.salvage import salvage_store
 
-    source, target = _directory(arguments.source), arguments.target.absolute()
+    source, target = _directory(arguments.source, "give the damaged data directory"), arguments.target.absolute()
     if (pid := holder_of(source)) is not None:
         problem = f"{source}: process {pid} runs on this data directory"
         raise CommandFailure(ExitCode.REFUSED, "in-use", problem, "stop it first, or salvage a copy")
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    with _store_errors(target):
+        is_free = not os.path.lexists(target) or not os.listdir(target)
+    if not is_free:
         problem = f"{target}: there is something already"
         raise CommandFailure(ExitCode.REFUSED, "in-use", problem, "choose a path where there is nothing")
     with _store_errors(source), _bar("salvage") as progress:
@@ -146,10 +162,13 @@ def _salvage(arguments: argparse.Namespace) -> int:
 # Errors and progress.
 
 
-def _directory(path: Path) -> Path:
-    if not path.is_dir():
-        problem = f"{path}: there is no such directory"
-        raise CommandFailure(ExitCode.STORE_UNUSABLE, "directory-unusable", problem, "say where it is, with --data")
+def _directory(path: Path, next_step: str = "say where it is, with --data") -> Path:
+    """The path of a store, made absolute."""
+    with _store_errors(path):
+        names = set(os.listdir(path))
+    if not names & _STORE_NAMES:
+        problem = f"{path}: no store of Segue is in this directory"
+        raise CommandFailure(ExitCode.STORE_UNUSABLE, "directory-unusable", problem, next_step)
     return path.absolute()
 
 
@@ -166,7 +185,7 @@ def _store_errors(path: Path) -> Iterator[None]:
         raise  # that is about our output
     except OSError as error:
         problem = f"{error.filename or path}: {error.strerror or error}"
-        step = "run the command under the account that owns the store, or as root"
+        step = _NEXT_STEPS.get(error.errno or 0, "see the kernel's log")
         raise CommandFailure(ExitCode.STORE_UNUSABLE, "directory-unusable", problem, step) from error
 
 

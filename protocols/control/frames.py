@@ -140,9 +140,8 @@ class _Lines:
 
     def _check(self, size: int) -> None:
         if size > self._line_bytes_max:
-            raise ControlError(
-                ErrorCode.LINE_TOO_LONG, f"a line may have {self._line_bytes_max} bytes", ends_connection=True
-            )
+            problem = f"the request is longer than {self._line_bytes_max} bytes"
+            raise ControlError(ErrorCode.LINE_TOO_LONG, problem, ends_connection=True)
 
 
 class RequestReader:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,21 +16,7 @@ from segue.storage.api import DiskFailureError, PosixDisk, UnusableDirectoryErro
 from tests.faults.storage.driver import OPTIONS, nothing, run_store
 from tests.faults.storage.sample import Sample, look_at
 from tests.faults.storage.simulated_disk import Call
-
-NOBODY = 65534
-
-
-@contextmanager
-def without_privileges() -> Iterator[None]:
-    """Root may write everywhere: be somebody else for a moment."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
+from tests.helpers.privileges import NOBODY, without_privileges
 
 
 @pytest.fixture
@@ -56,10 +42,31 @@ def test_a_directory_of_another_user_is_refused(reachable: Path) -> None:
 def test_a_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with (
-        pytest.raises(UnusableDirectoryError, match="File exists"),
+        pytest.raises(UnusableDirectoryError, match="it is not a directory"),
         lock_directory(tmp_path / "data"),
     ):
         raise AssertionError
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "usr"])
+def test_a_directory_with_other_files_is_refused_and_left_as_it_is(tmp_path: Path, name: str) -> None:
+    """`--data /tmp` by mistake, as root: taking it would set its mode to 0700 for everybody."""
+    os.chmod(tmp_path, 0o755)
+    (tmp_path / name).mkdir()
+    with (
+        pytest.raises(UnusableDirectoryError, match="there are other files in it, and no data of Segue"),
+        lock_directory(tmp_path),
+    ):
+        raise AssertionError
+    assert (os.listdir(tmp_path), stat.S_IMODE(tmp_path.stat().st_mode)) == ([name], 0o755)
+
+
+@pytest.mark.parametrize("names", [(), ("lost+found",), (".profile",), ("LOCK", "notes.txt"), ("journal", "notes.txt")])
+def test_a_directory_that_is_ours_or_as_good_as_empty_is_taken(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    with lock_directory(tmp_path):
+        assert {*names, "LOCK"} == set(os.listdir(tmp_path))
 
 
 @pytest.mark.parametrize("path", ["catalog.db", "journal", "segments"])

@@ -2,10 +2,12 @@
 
 import argparse
 import json
+import socket
 
 import pytest
 
 from segue.bench.cli import add_arguments, run
+from segue.bench.workload import WorkloadError
 from segue.broker.exit_codes import ExitCode
 from tests.unit.bench.loopback_broker import loopback_broker
 
@@ -66,11 +68,44 @@ def test_a_lost_message_is_an_exit_code(capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize(
-    "words", [("publish", "--size", "3"), ("publish", "--broker", "nowhere"), ("publish", "--queues", "0")]
+    ("words", "problem"),
+    [
+        (("e2e", "--ack", "client", "--queues", "3"), "a cumulative ack needs a queue of its own"),
+        (("publish", "--queues", "101", "--producers", "2_000_000"), "at most"),
+        (("publish", "--broker", "nowhere"), "HOST:PORT is wanted, not 'nowhere'"),
+        (("publish", "--broker", "127.0.0.1:65536"), "HOST:PORT is wanted"),
+    ],
+    ids=["cumulative ack", "too many producers", "no port", "port out of range"],
 )
-def test_options_that_do_not_go_together_are_a_usage_error(
-    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+def test_options_that_do_not_go_together_are_refused_before_anything_is_sent(
+    words: tuple[str, ...], problem: str
 ) -> None:
-    with loopback_broker() as broker:
-        code = bench(*words[:1], "--broker", f"127.0.0.1:{broker.port}", *words[1:])
-    assert (code, capsys.readouterr().err[:12]) == (ExitCode.USAGE, "segue bench:")
+    with pytest.raises(WorkloadError, match=problem):
+        bench(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("publish", "--size", "3"), "'3' is not a whole number from 20"),
+        (("publish", "--queues", "0"), "'0' is not a whole number from 1"),
+        (("publish", "--seconds", "nan"), "'nan' is not a number of seconds, more than 0 and up to 1,000,000"),
+        (("latency", "--rate", "0"), "'0' is not a number of messages a second"),
+        (("deep", "--messages", "-1"), "'-1' is not a whole number"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_value_out_of_range_is_refused_with_its_range(
+    words: tuple[str, ...], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        bench(*words)
+    assert problem in capsys.readouterr().err
+
+
+def test_a_queue_that_can_not_be_filled_is_neither_probed_nor_drained(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        code = bench("deep", "--broker", f"127.0.0.1:{nobody.getsockname()[1]}", "--messages", "10")
+    printed = capsys.readouterr().out
+    assert (code, printed.count("FAILED"), "probe" in printed) == (ExitCode.REFUSED, 1, False)

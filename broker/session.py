@@ -82,6 +82,11 @@ class Session:
         )
         return self._begin(consumer, queue, lambda: self._left_queue(queue))
 
+    def check_owner(self, queue: Queue) -> None:
+        """Raises InUseError when a queue is there for another session alone: nobody else may look into it."""
+        if queue.exclusive and queue.owner != self.id:
+            raise InUseError(f"queue '{queue.name}' belongs to another connection")
+
     def exclusive_queue(self, name: str, *, auto_delete: bool = False) -> Queue:
         """A queue of a name, made for this session alone and until its end; one that is there already stays as it is.
 
@@ -111,18 +116,30 @@ class Session:
         return self._begin(consumer, buffer, lambda: self.node.unbuffer_topic(buffer))
 
     def subscribe_durable(
-        self, name: str, pattern: str, sink: Sink, *, prefetch: int, settles: bool, window_bytes: int = 0
+        self,
+        name: str,
+        pattern: str,
+        sink: Sink,
+        *,
+        prefetch: int,
+        settles: bool,
+        window_bytes: int = 0,
+        shared: bool = False,
     ) -> Subscription:
         """A durable subscription, created when there is none of that name; with another pattern it begins anew.
 
         Raises:
-            InUseError: it has a consumer already.
+            InUseError: it has a consumer already, and is not `shared`, or that one is for another pattern.
             LimitReachedError: limits.subscriptions_per_connection_max, or limits.queues_max.
         """
         self._check_subscriptions()
         topics = self.node.topics
         subscription = topics.durable(name)
-        if subscription is not None and subscription.dispatcher.consumers:
+        if (
+            subscription is not None
+            and subscription.dispatcher.consumers
+            and not (shared and subscription.pattern == pattern)
+        ):
             raise InUseError(f"durable subscription '{name}' has a consumer already")
         if subscription is None:
             self.node.check_queues()

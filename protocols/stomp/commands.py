@@ -28,6 +28,7 @@ from segue.protocols.stomp.headers import (
     AckMode,
     AckOptions,
     ConnectOptions,
+    DurableName,
     QueueFlags,
     SubscribeOptions,
     name_durable_subscription,
@@ -180,8 +181,6 @@ class Commands:
         destination = parse_destination(
             head.destination, Use.SEND, routing_type=options.routing_type, dialect=self._dialect
         )
-        if options.queue.exclusive:
-            raise _not_supported("'exclusive' on SEND")
         if destination.kind is DestinationKind.QUEUE:
             self._declare(destination.name, options.queue)
         target = self._target(destination, head.destination)
@@ -249,6 +248,9 @@ class Commands:
     def _subscribe(self, frame: Frame) -> None:
         stomp = self._stomp
         limits = self._node.settings.limits
+        maximum = limits.subscriptions_per_connection_max
+        if len(self._by_id) >= maximum:  # browsers count, of which the node's session knows nothing
+            raise LimitReachedError(f"limits.subscriptions_per_connection_max ({maximum}) is reached")
         text = required(frame.headers, "destination", "SUBSCRIBE")
         options = read_subscribe(
             frame.headers, stomp.version, prefetch_default=limits.prefetch_default, prefetch_max=limits.prefetch_max
@@ -268,6 +270,7 @@ class Commands:
             raise _not_supported("'no-local' on a queue")
         queue = self._queue_to_read(options, destination, text)
         if options.browser:
+            self._session.check_owner(queue)
             self._add(key, text, options.ack, queue.log.id, None, options.id)
             self._stomp.connection.start(partial(browse, self._stomp, queue, self._by_id[key]))
             return
@@ -285,8 +288,6 @@ class Commands:
         self._add(key, text, options.ack, queue.log.id, begin, options.id)
 
     def _queue_to_read(self, options: SubscribeOptions, destination: Destination, text: str) -> Queue:
-        if destination.kind is DestinationKind.QUEUE and options.queue.exclusive:
-            return self._session.exclusive_queue(destination.name, auto_delete=bool(options.queue.auto_delete))
         if destination.kind is DestinationKind.QUEUE:
             return self._declare(destination.name, options.queue)
         if destination.kind is DestinationKind.REPLY_QUEUE:
@@ -296,7 +297,10 @@ class Commands:
         return target
 
     def _declare(self, name: str, flags: QueueFlags) -> Queue:
-        return self._node.declare_queue(name, auto_delete=bool(flags.auto_delete), durable=flags.durable is not False)
+        auto_delete = bool(flags.auto_delete)
+        if flags.exclusive:
+            return self._session.exclusive_queue(name, auto_delete=auto_delete)
+        return self._node.declare_queue(name, auto_delete=auto_delete, durable=flags.durable is not False)
 
     def _subscribe_topic(self, options: SubscribeOptions, destination: Destination, text: str, key: str) -> None:
         if options.browser:
@@ -304,8 +308,10 @@ class Commands:
         pattern = destination.name
         durable = name_durable_subscription(options, pattern, self._client_id)
         window = options.window_bytes or 0
+        if options.no_local and (durable is not None or options.queue_name is not None):
+            raise _not_supported("'no-local' on a durable subscription, or on one with a queue of its own name")
         if options.queue_name is not None:
-            self._subscribe_bound(options, pattern, text, key, transient=durable is None)
+            self._subscribe_bound(options, pattern, text, key, lasting=durable is not None)
             return
         if durable is None:
 
@@ -321,26 +327,43 @@ class Commands:
 
             self._add(key, text, options.ack, -1, begin, options.id)
             return
-        name = _durable_key(durable.client_id or durable.topic or "", durable.name)
+        name = _durable_key(durable)
 
         def begin_durable(sink: StompSubscription) -> Subscription:
             return self._session.subscribe_durable(
-                name, pattern, sink, prefetch=options.prefetch, settles=sink.settles, window_bytes=window
+                name,
+                pattern,
+                sink,
+                prefetch=options.prefetch,
+                settles=sink.settles,
+                window_bytes=window,
+                shared=durable.client_id is None,
             )
 
         self._add(key, text, options.ack, 0, begin_durable, options.id)
 
-    def _subscribe_bound(
-        self, options: SubscribeOptions, pattern: str, text: str, key: str, *, transient: bool
-    ) -> None:
-        """RabbitMQ's `x-queue-name`: a queue of that name that messages to the topic go to; consumers may share it."""
-        queue = self._node.declare_queue(options.queue_name or "", auto_delete=transient)
-        self._node.bind(queue, pattern)
+    def _subscribe_bound(self, options: SubscribeOptions, pattern: str, text: str, key: str, *, lasting: bool) -> None:
+        """RabbitMQ's `x-queue-name`: a queue of that name that messages to the topic go to; consumers may share it.
+
+        Unless the client says otherwise, one that is not `lasting` goes with its last consumer, or with the broker's
+        process: with nobody left to read it, it would gather what is published for ever.
+        """
+        asked = options.queue
+        auto_delete = not lasting if asked.auto_delete is None else asked.auto_delete
+        flags = QueueFlags(lasting or bool(asked.durable), auto_delete, asked.exclusive)
+        queue = self._declare(options.queue_name or "", flags)
 
         def begin(sink: StompSubscription) -> Subscription:
-            return self._session.subscribe_queue(
-                queue, sink, prefetch=options.prefetch, settles=sink.settles, window_bytes=options.window_bytes or 0
+            of_node = self._session.subscribe_queue(
+                queue,
+                sink,
+                prefetch=options.prefetch,
+                settles=sink.settles,
+                exclusive=bool(asked.exclusive),
+                window_bytes=options.window_bytes or 0,
             )
+            self._node.bind(queue, pattern)  # after that: it may be somebody else's queue
+            return of_node
 
         self._add(key, text, options.ack, queue.log.id, begin, options.id)
         self._by_id[key].bound_queue = queue.name
@@ -368,16 +391,17 @@ class Commands:
 
     def _unsubscribe(self, frame: Frame) -> None:
         options = read_unsubscribe(frame.headers, self._stomp.version)
-        key = options.id if options.id is not None else options.destination
+        key = options.id if options.id is not None else self._key_of(options.destination)
         sink = self._by_id.pop(key, None) if key is not None else None
         if sink is None and options.durable_name is None and not options.durable:
-            raise StompProtocolError(ErrorCode.UNKNOWN_SUBSCRIPTION, f"There is no subscription '{quote(key or '')}'")
+            problem = f"There is no subscription '{quote(options.id or options.destination or '')}'"
+            raise StompProtocolError(ErrorCode.UNKNOWN_SUBSCRIPTION, problem)
         if sink is not None:
             self._end(sink)
         if sink is not None and sink.bound_queue and options.durable:
             self._node.delete_queue(sink.bound_queue)
         elif options.durable_name is not None:
-            self._session.delete_durable(_durable_key(self._client_id or "", options.durable_name))
+            self._session.delete_durable(_durable_key(DurableName(self._client_id or "", None, options.durable_name)))
         elif options.durable:
             text = options.destination or (sink.destination if sink is not None else None)
             if text is None or options.id is None:
@@ -385,7 +409,13 @@ class Commands:
                     ErrorCode.MISSING_HEADER, 'A durable UNSUBSCRIBE must include "id" and "destination"'
                 )
             pattern = parse_destination(text, Use.SUBSCRIBE, dialect=self._dialect).name
-            self._session.delete_durable(_durable_key(pattern, options.id))
+            self._session.delete_durable(_durable_key(DurableName(None, pattern, options.id)))
+
+    def _key_of(self, destination: str | None) -> str | None:
+        """What the first subscription to a destination is known by; clients of 1.0 may name one so, whatever its id."""
+        if self._stomp.version is not Version.V1_0:
+            return None
+        return next((key for key, sink in self._by_id.items() if sink.destination == destination), None)
 
     def _end(self, sink: StompSubscription) -> None:
         del self._stomp.subscriptions[sink.number]
@@ -479,6 +509,8 @@ def _not_supported(what: str) -> StompProtocolError:
     return StompProtocolError(ErrorCode.NOT_SUPPORTED, f"Segue does not have {what}")
 
 
-def _durable_key(owner: str, name: str) -> str:
-    """One text for the two parts of a durable subscription's name, without ambiguity."""
-    return f"{percent_encode(owner, safe='.*#')}/{name}"
+def _durable_key(durable: DurableName) -> str:
+    """One text for the parts of a durable subscription's name: no two names have the same."""
+    if durable.client_id is not None:
+        return f"{percent_encode(durable.client_id, safe='.')}:{durable.name}"
+    return f"{percent_encode(durable.topic or '', safe='.*#')}/{durable.name}"

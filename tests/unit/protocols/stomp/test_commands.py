@@ -73,7 +73,8 @@ def test_every_refusal_of_the_node_has_a_code_and_keeps_its_text(error: type[Bro
         (subscribe("/topic/t", "x", browser="true"), "not-supported"),
         (subscribe("/queue/q", "x", no_local="true"), "not-supported"),
         (subscribe("/queue/q", "x", exclusive="true"), "precondition-failed"),
-        (send("x", exclusive="true"), "not-supported"),
+        (subscribe("/topic/t", "x", no_local="true", durable="true"), "not-supported"),
+        (subscribe("/topic/t", "x", no_local="true", x_queue_name="b"), "not-supported"),
         (send("x", "/reply-queue/none"), "not-found"),
         (frame("UNSUBSCRIBE", id="none"), "unknown-subscription"),
         (frame("UNSUBSCRIBE", id="none", durable="true", destination="/topic/t"), "not-found"),
@@ -211,6 +212,94 @@ def test_a_durable_subscription_is_deleted_by_name_or_by_its_id(world: StompWorl
     )
     assert client.commands() == ["RECEIPT r"]
     assert world.node.topics.durables() == []
+
+
+def test_a_client_id_and_a_topic_of_the_same_name_are_two_owners_of_durable_subscriptions(world: StompWorld) -> None:
+    """With one key for both, the one who comes later would take the other's place, and its messages would be gone."""
+    activemq, rabbitmq = world.client(client_id="news"), world.client()
+    activemq.say(subscribe("/topic/else", "1", durable_subscription_name="n"), frame("UNSUBSCRIBE", id="1"))
+    rabbitmq.say(subscribe("/topic/news", "n", durable="true"))
+    assert sorted((one.pattern, one.name) for one in world.node.topics.durables()) == [
+        ("else", "news:n"),
+        ("news", "news/n"),
+    ]
+
+
+def test_consumers_share_a_durable_subscription_that_is_named_by_its_topic(world: StompWorld) -> None:
+    """As in RabbitMQ, where there is an ordinary queue behind it; with a client id it is one client's (JMS)."""
+    one, two = world.client(client_id="c"), world.client(client_id="c")
+    for client in (one, two):
+        client.say(subscribe("/topic/t", "both", durable="true", ack="client-individual", prefetch_count=1))
+    one.say(send("1", "/topic/t"), send("2", "/topic/t"))
+    assert one.bodies() + two.bodies() == ["1", "2"]
+    for client in (one, two):
+        client.say(subscribe("/topic/t", "mine", durable_subscription_name="n"))
+    assert two.error() == "precondition-failed"
+
+
+def test_a_1_0_client_ends_by_destination_what_it_has_begun_with_an_id(world: StompWorld) -> None:
+    """As ActiveMQ does; the first of several."""
+    client = world.client("1.0")
+    client.say(subscribe("/queue/q", "a", ack="auto"), subscribe("/queue/q", "b", ack="auto"))
+    client.say(frame("UNSUBSCRIBE", destination="/queue/q"), send("1"))
+    (message,) = client.frames()
+    assert message["subscription"] == "b"
+
+
+# Whose queue it is --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "rude", [subscribe(browser="true"), subscribe("/topic/t", x_queue_name="q"), subscribe("/queue/q")]
+)
+def test_nobody_looks_into_a_queue_that_is_anothers_alone_or_binds_it_to_a_topic(
+    world: StompWorld, rude: bytes
+) -> None:
+    owner, other = world.client(), world.client()
+    owner.say(subscribe(exclusive="true"), frame("UNSUBSCRIBE", id="s"), send("secret"))
+    other.say(rude)
+    assert other.commands() == ["ERROR precondition-failed"]
+    world.client().say(send("forced", "/topic/t"))
+    assert world.node.queue("q").statistics().ready == 1
+
+
+@pytest.mark.parametrize(
+    "first", [send("1", exclusive="true"), subscribe("/topic/t", x_queue_name="q", exclusive="true")]
+)
+def test_a_queue_is_its_makers_alone_however_it_is_made(world: StompWorld, first: bytes) -> None:
+    owner, other = world.client(), world.client()
+    owner.say(first, frame("BEGIN", transaction="t", receipt="r"))
+    assert "RECEIPT r" in owner.commands()
+    other.say(subscribe())
+    assert other.error() == "precondition-failed"
+    owner.hang_up()
+    assert "q" not in world.node.queues
+
+
+@pytest.mark.parametrize(
+    ("headers", "auto_delete", "durable"),
+    [
+        ({}, True, False),
+        ({"durable": "true"}, False, True),
+        ({"durable": "true", "auto_delete": "true"}, True, True),
+        ({"auto_delete": "false"}, False, False),
+    ],
+)
+def test_a_queue_behind_a_topic_lasts_as_long_as_its_client_says(
+    world: StompWorld, headers: dict[str, str], auto_delete: bool, durable: bool
+) -> None:
+    world.client().say(subscribe("/topic/t", x_queue_name="q", **headers))
+    queue = world.node.queue("q")
+    assert (queue.auto_delete, queue.definition.get("durable", True)) == (auto_delete, durable)
+
+
+def test_browsers_are_counted_as_subscriptions() -> None:
+    world = StompWorld(subscriptions_per_connection_max=2)
+    client = world.client()
+    client.say(subscribe("/queue/q", "a", browser="true"), subscribe("/queue/q", "b", browser="true"))
+    client.say(subscribe("/queue/never-made", "c", browser="true"))
+    assert client.error() == "limit-reached"
+    assert sorted(world.node.queues) == ["q"]
 
 
 def test_the_subscriptions_of_a_deleted_queue_are_told(world: StompWorld) -> None:

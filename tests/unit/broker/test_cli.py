@@ -121,13 +121,6 @@ def test_settings_in_force_are_shown_with_their_origin(capsys: pytest.CaptureFix
     assert main(["config", "check"]) == ExitCode.OK
 
 
-@pytest.mark.parametrize("words", [[], ["nonsense"], ["queue"], ["queue", "browse", "q", "--limit", "0"]])
-def test_a_wrong_command_line_ends_with_its_exit_code(words: list[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(words)
-    assert caught.value.code == ExitCode.USAGE
-
-
 def test_a_hash_that_is_printed_belongs_to_the_password() -> None:
     from segue.broker.users import verify
 

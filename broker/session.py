@@ -245,11 +245,6 @@ class Session:
         self._abort(self.transaction(name))
         del self._transactions[name]
 
-    @property
-    def open_transactions(self) -> int:
-        """How many there are."""
-        return len(self._transactions)
-
     # -- the end
 
     def close(self) -> None:

@@ -107,11 +107,6 @@ class Reply:
     kind: str
     value: Any
 
-    @property
-    def is_last(self) -> bool:
-        """True when nothing more comes for this request."""
-        return self.kind in ("result", "error")
-
 
 class _Lines:
     """Octets to lines without their LF."""

@@ -74,7 +74,6 @@ class Commands:
         self._node = stomp.node
         self._dialect = stomp.frontend.dialect
         self._client_id: str | None = None
-        self._user = ""
         self._next_number = 0
         self._by_id: dict[str, StompSubscription] = {}
         self._reply_queues: dict[str, str] = {}

@@ -45,7 +45,6 @@ class ErrorCode(Enum):
     DUPLICATE_TRANSACTION = "duplicate-transaction", "Duplicated transaction identifier"
     UNKNOWN_TRANSACTION = "unknown-transaction", "Unknown transaction"
     NOT_FOUND = "not-found", "not_found"
-    ACCESS_REFUSED = "access-refused", "access_refused"
     PRECONDITION_FAILED = "precondition-failed", "precondition_failed"
     LIMIT_REACHED = "limit-reached", "Limit reached"
     HEART_BEAT_MISSED = "heart-beat-missed", "Heart-beat missed"

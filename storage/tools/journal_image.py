@@ -35,7 +35,6 @@ __all__ = ["FoundBatch", "FoundEntry", "Gap", "JournalImage", "entries_of", "jou
 
 _ENTRY: Final = struct.Struct("<BxxxI")
 _ENTRY_TYPES_KNOWN: Final = 5
-_ENQUEUE: Final = 1
 
 
 class FoundBatch(NamedTuple):

@@ -6,6 +6,7 @@ has come. The daemon leads a process group of its own, so that `kill` takes ever
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import resource
@@ -23,12 +24,13 @@ import pytest
 
 from tests.helpers.stomp_client import Address, StompClient
 
-__all__ = ["BrokerFactory", "BrokerProcess", "DaemonDied", "broker_factory", "module_broker"]
+__all__ = ["BrokerFactory", "BrokerProcess", "DaemonDied", "broker", "broker_factory", "module_broker", "queue_name"]
 
 # DESIGN: ready within 10 s after `kill -9` whatever the depth; the rest is for a machine that does other things too.
 _READY_SECONDS = 30.0
 _READY_LINE = re.compile(r"\bready\b.*\bstomp\b[^\n]*?(127\.0\.0\.1|\[::1\]):(\d+)")
 _SETTING = "SEGUE_{}"
+_numbers = itertools.count(1)
 # Where `tests` can be imported from, for modules of ours that are started instead of the daemon's.
 _ROOT = Path(__file__).parents[2]
 
@@ -336,3 +338,15 @@ def module_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerPr
         assert broker.stop() == 0, broker.log
     finally:
         broker.kill()
+
+
+@pytest.fixture
+def broker(module_broker: BrokerProcess) -> BrokerProcess:
+    """The running daemon; other tests of the module use it too."""
+    return module_broker
+
+
+@pytest.fixture
+def queue_name(request: pytest.FixtureRequest) -> str:
+    """The name of a queue that no other test knows."""
+    return f"{request.node.originalname}-{next(_numbers)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +16,6 @@ from tests.interop.inbox import Inbox
 __all__: list[str] = []
 
 _CLASSES = {"1.0": stomp.Connection10, "1.1": stomp.Connection11, "1.2": stomp.Connection12}
-_names = itertools.count()
 
 Open = Callable[..., tuple[Any, Inbox]]
 
@@ -29,9 +27,9 @@ def version(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def queue() -> str:
+def queue(queue_name: str) -> str:
     """A queue that no other test knows."""
-    return f"/queue/stomp-py-{next(_names)}"
+    return f"/queue/{queue_name}"
 
 
 @pytest.fixture
@@ -111,9 +109,7 @@ def test_header_values_with_special_characters_pass(open_connection: Open, queue
     inbox.expect_message(special=value)
 
 
-def test_client_mode_acknowledges_all_before(open_connection: Open, queue: str) -> None:
-    connection, inbox = open_connection()
-    subscribe(connection, queue, ack="client")
+def acknowledge_the_second_of_three(connection: Any, inbox: Inbox, queue: str) -> None:
     for number in range(3):
         connection.send(queue, b"%d" % number)
     frames = [inbox.expect_message(b"%d" % number) for number in range(3)]
@@ -121,6 +117,12 @@ def test_client_mode_acknowledges_all_before(open_connection: Open, queue: str) 
     inbox.expect_receipt("acked")
     connection.disconnect(receipt="bye")
     inbox.expect_end()
+
+
+def test_client_mode_acknowledges_all_before(open_connection: Open, queue: str) -> None:
+    connection, inbox = open_connection()
+    subscribe(connection, queue, ack="client")
+    acknowledge_the_second_of_three(connection, inbox, queue)
     other, heard = open_connection()
     subscribe(other, queue)
     heard.expect_message(b"2", redelivered="true")
@@ -129,13 +131,7 @@ def test_client_mode_acknowledges_all_before(open_connection: Open, queue: str) 
 def test_client_individual_mode_acknowledges_one(open_connection: Open, queue: str) -> None:
     connection, inbox = open_connection()
     subscribe(connection, queue, ack="client-individual")
-    for number in range(3):
-        connection.send(queue, b"%d" % number)
-    frames = [inbox.expect_message(b"%d" % number) for number in range(3)]
-    ack(connection, frames[1], receipt="acked")
-    inbox.expect_receipt("acked")
-    connection.disconnect(receipt="bye")
-    inbox.expect_end()
+    acknowledge_the_second_of_three(connection, inbox, queue)
     other, heard = open_connection()
     subscribe(other, queue)
     heard.expect_message(b"0")

@@ -10,6 +10,7 @@ import itertools
 import struct
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from tests.helpers.broker_process import BrokerProcess
@@ -27,7 +28,7 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
 
-class _Worker(threading.Thread):
+class _Worker(threading.Thread, ABC):
     """A thread with one connection, stopped by an event, whose failure `finish` raises."""
 
     def __init__(self, broker: BrokerProcess) -> None:
@@ -43,8 +44,9 @@ class _Worker(threading.Thread):
         except BaseException as failure:  # noqa: BLE001 - raised again by `finish`
             self.failure = failure
 
+    @abstractmethod
     def work(self) -> None:
-        raise NotImplementedError
+        """Do it, until `_stop_asked`."""
 
     def finish(self, timeout_seconds: float = 120.0) -> None:
         """Stop, wait, and raise what went wrong."""

@@ -1,5 +1,5 @@
 """A daemon for each module."""
 
-from tests.helpers.broker_process import module_broker
+from tests.helpers.broker_process import module_broker, queue_name
 
-__all__ = ["module_broker"]
+__all__ = ["module_broker", "queue_name"]

@@ -1,6 +1,5 @@
 """`segue bench` against a real daemon: what it reports is what the daemon did."""
 
-import itertools
 import json
 import subprocess
 import sys
@@ -14,13 +13,11 @@ from tests.helpers.stomp_client import StompClient
 
 Bench = Callable[..., dict[str, Any]]
 
-_numbers = itertools.count(1)
-
 
 @pytest.fixture
-def queue() -> str:
+def queue(queue_name: str) -> str:
     """A queue that no other test knows."""
-    return f"/queue/bench-{next(_numbers)}"
+    return f"/queue/{queue_name}"
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import subprocess
 import sys
@@ -13,11 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.broker_process import BrokerProcess, broker_factory, module_broker
+from tests.helpers.broker_process import BrokerProcess, broker, broker_factory, module_broker, queue_name
 
-__all__ = ["Done", "Segue", "broker", "broker_factory", "module_broker", "queue", "run_segue", "segue"]
-
-_numbers = itertools.count(1)
+__all__ = ["Done", "Segue", "broker", "broker_factory", "module_broker", "queue", "queue_name", "run_segue", "segue"]
 
 
 @dataclass(frozen=True)
@@ -54,15 +51,9 @@ def run_segue(*words: str, input: bytes | None = None) -> Done:
 
 
 @pytest.fixture
-def broker(module_broker: BrokerProcess) -> BrokerProcess:
-    """The running daemon; other tests of the module use it too."""
-    return module_broker
-
-
-@pytest.fixture
-def queue(request: pytest.FixtureRequest) -> str:
+def queue(queue_name: str) -> str:
     """A queue that no other test knows."""
-    return f"{request.node.originalname}-{next(_numbers)}"
+    return queue_name
 
 
 @pytest.fixture

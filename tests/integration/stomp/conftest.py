@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.helpers.broker_process import BrokerProcess, broker_factory, module_broker
+from tests.helpers.broker_process import BrokerProcess, broker, broker_factory, module_broker, queue_name
 from tests.helpers.stomp_client import StompClient
 
-__all__ = ["Connect", "broker", "broker_factory", "connect", "module_broker", "queue", "raw"]
-
-_numbers = itertools.count(1)
+__all__ = ["Connect", "broker", "broker_factory", "connect", "module_broker", "queue", "queue_name", "raw"]
 
 Connect = Callable[..., StompClient]
 
 
 @pytest.fixture
-def broker(module_broker: BrokerProcess) -> BrokerProcess:
-    """The running daemon; other tests of the module use it too."""
-    return module_broker
-
-
-@pytest.fixture
-def queue(request: pytest.FixtureRequest) -> str:
+def queue(queue_name: str) -> str:
     """A queue that no other test knows."""
-    return f"/queue/{request.node.originalname}-{next(_numbers)}"
+    return f"/queue/{queue_name}"
 
 
 @pytest.fixture

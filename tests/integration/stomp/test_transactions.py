@@ -5,11 +5,29 @@ from __future__ import annotations
 import pytest
 
 from tests.helpers.broker_process import BrokerFactory
+from tests.helpers.stomp_client import StompClient
+from tests.helpers.stomp_frames import Frame
 from tests.integration.stomp.conftest import Connect
 
 __all__: list[str] = []
 
 _TRANSACTION_MESSAGES_MAX = 10_000
+
+
+def take_in_transaction(client: StompClient, queue: str, ack: str = "client-individual") -> Frame:
+    """Publish a message, take it, and acknowledge it in the transaction `t`, which stays open."""
+    client.publish_confirmed(queue, b"1")
+    client.subscribe(queue, ack=ack)
+    message = client.expect_message(b"1")
+    client.begin("t")
+    client.ack(message, transaction="t")
+    return message
+
+
+def expect_nothing_left(connect: Connect, queue: str) -> None:
+    consumer = connect()
+    consumer.subscribe(queue)
+    consumer.expect_no_message()
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1", "1.2"])
@@ -50,9 +68,7 @@ def test_the_end_of_the_connection_aborts(connect: Connect, queue: str, way: str
         client.expect_error()
     else:
         getattr(client, way)()
-    consumer = connect()
-    consumer.subscribe(queue)
-    consumer.expect_no_message()
+    expect_nothing_left(connect, queue)
 
 
 @pytest.mark.parametrize("command", ["COMMIT", "ABORT"])
@@ -65,9 +81,7 @@ def test_a_transaction_of_an_earlier_connection_is_unknown(connect: Connect, que
     second = connect()
     second.send_frame(command, {"transaction": "t"})
     second.expect_error()
-    consumer = connect()
-    consumer.subscribe(queue)
-    consumer.expect_no_message()
+    expect_nothing_left(connect, queue)
 
 
 def test_the_names_of_transactions_belong_to_their_connection(connect: Connect, queue: str) -> None:
@@ -131,41 +145,25 @@ def test_any_use_of_an_unknown_transaction_is_an_error(connect: Connect, queue: 
 @pytest.mark.parametrize("version", ["1.0", "1.1", "1.2"])
 def test_an_ack_takes_effect_at_commit(connect: Connect, queue: str, version: str) -> None:
     client = connect(version)
-    client.publish_confirmed(queue, b"1")
-    client.subscribe(queue, ack="client")
-    message = client.expect_message(b"1")
-    client.begin("t")
-    client.ack(message, transaction="t")
+    take_in_transaction(client, queue, ack="client")
     client.commit("t")
     client.disconnect()
-    consumer = connect()
-    consumer.subscribe(queue)
-    consumer.expect_no_message()
+    expect_nothing_left(connect, queue)
 
 
 def test_an_aborted_ack_makes_the_message_pending_again_under_the_same_id(connect: Connect, queue: str) -> None:
     client = connect()
-    client.publish_confirmed(queue, b"1")
-    client.subscribe(queue)
-    message = client.expect_message(b"1")
-    client.begin("t")
-    client.ack(message, transaction="t")
+    message = take_in_transaction(client, queue)
     client.abort("t")
     client.expect_no_message()
     client.ack(message, wait=True)
     client.disconnect()
-    consumer = connect()
-    consumer.subscribe(queue)
-    consumer.expect_no_message()
+    expect_nothing_left(connect, queue)
 
 
 def test_an_ack_in_a_transaction_that_ends_with_its_connection_is_void(connect: Connect, queue: str) -> None:
     client = connect()
-    client.publish_confirmed(queue, b"1")
-    client.subscribe(queue)
-    message = client.expect_message(b"1")
-    client.begin("t")
-    client.ack(message, transaction="t")
+    take_in_transaction(client, queue)
     client.disconnect()
     consumer = connect()
     consumer.subscribe(queue)
@@ -242,9 +240,7 @@ def test_a_transaction_with_too_many_messages_is_refused_before_anything_is_stor
     client.send_bytes(f"SEND\ndestination:{queue}\ntransaction:t\n\n\0".encode() * (_TRANSACTION_MESSAGES_MAX + 1))
     client.send_frame("COMMIT", {"transaction": "t", "receipt": "never"})
     client.expect_error()
-    consumer = connect()
-    consumer.subscribe(queue)
-    consumer.expect_no_message()
+    expect_nothing_left(connect, queue)
 
 
 def test_a_transaction_with_too_many_octets_is_refused_before_anything_is_stored(connect: Connect, queue: str) -> None:
@@ -256,9 +252,7 @@ def test_a_transaction_with_too_many_octets_is_refused_before_anything_is_stored
         client.publish(queue, body, transaction="t")
     client.publish(queue, bytes(8 * 1024 * 1024 + 1), transaction="t")
     client.expect_error()
-    consumer = connect()
-    consumer.subscribe(queue)
-    consumer.expect_no_message()
+    expect_nothing_left(connect, queue)
 
 
 def test_more_open_transactions_than_the_limit_are_refused(connect: Connect) -> None:

@@ -11,16 +11,6 @@ from segue.broker.queue import Queue
 from tests.unit.broker.actors import World, body_of
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def queue(world: World) -> Queue:
-    return world.node.queue("q")
-
-
 async def read(browser: Browser, bytes_max: int = 1 << 20) -> list[str]:
     """Everything that is left of a walk."""
     found = []

@@ -10,16 +10,6 @@ from segue.broker.queue import Queue
 from tests.unit.broker.actors import FakeSink, World, record
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def queue(world: World) -> Queue:
-    return world.node.queue("q")
-
-
 def out(consumer: Consumer) -> list[int]:
     return list(consumer.unacknowledged)
 

@@ -7,17 +7,6 @@ import pytest
 from segue.broker.queue import Queue
 from tests.unit.broker.actors import FakeSink, World
 
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def queue(world: World) -> Queue:
-    return world.node.queue("q")
-
-
 # Order --------------------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ class Lines:
     settings_section: str | None = None
 
     async def serve(self, node: Any, settings: Any, *, task_status: trio.TaskStatus[Sequence[str]]) -> None:
-        raise NotImplementedError
+        task_status.started(["nowhere"])
 
 
 class Rows(Lines):

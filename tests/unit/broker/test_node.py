@@ -16,12 +16,6 @@ from segue.broker.users import Users
 from tests.unit.broker.actors import FakeOutput, FakeSink, World, record
 from tests.unit.broker.memory_store import FakeClock, MemoryStore
 
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 # Queues -------------------------------------------------------------------------------------------------------------
 
 

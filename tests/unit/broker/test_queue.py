@@ -9,16 +9,6 @@ from segue.broker.queue import Queue
 from tests.unit.broker.actors import World, record
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def queue(world: World) -> Queue:
-    return world.node.queue("q")
-
-
 def test_statistics_tell_what_became_of_every_message(world: World, queue: Queue) -> None:
     world.publish(queue, *"abcdefgh")
     sink, subscription = world.consume(queue, prefetch=4)

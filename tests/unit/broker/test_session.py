@@ -11,11 +11,6 @@ from segue.broker.session import Session
 from tests.unit.broker.actors import FakeSink, World, record
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def subscribe(session: Session, kind: str, name: str = "x") -> Any:
     options: dict[str, Any] = {"prefetch": 10, "settles": True}
     match kind:
@@ -55,7 +50,7 @@ def test_a_session_has_no_more_transactions_and_temporary_queues_than_the_limits
     assert session.temporary_queue("a") is session.temporary_queue("a")
     session.abort("a")
     session.begin("b")
-    assert session.open_transactions == 1
+    assert (session.has_transaction("a"), session.has_transaction("b")) == (False, True)
 
 
 @pytest.mark.parametrize("end", ["commit", "abort", "transaction"])

@@ -10,11 +10,6 @@ from tests.unit.broker.actors import FakeSink, World, record
 KIB = 1 << 10
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def publish(world: World, name: str, *bodies: str) -> None:
     for body in bodies:
         world.node.topic(name).publish(record(body))

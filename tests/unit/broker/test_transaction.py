@@ -14,16 +14,6 @@ from tests.unit.broker.actors import FakeSink, World, record
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
-
-
-@pytest.fixture
-def queue(world: World) -> Queue:
-    return world.node.queue("q")
-
-
-@pytest.fixture
 def session(world: World) -> Session:
     return world.session()
 

@@ -141,11 +141,6 @@ def test_every_kind_of_reply_is_read_as_it_was_written(request_id: int | str, va
     ]
 
 
-def test_only_a_result_and_an_error_end_an_answer() -> None:
-    kinds = ("items", "progress", "result", "error")
-    assert [Reply(1, kind, {}).is_last for kind in kinds] == [False, False, True, True]
-
-
 @pytest.mark.parametrize("line", [b"HTTP/1.1 400 Bad Request", b"{}", b'{"id": 1}', b"[1]"])
 def test_a_client_notices_that_it_talks_to_something_else(line: bytes) -> None:
     with pytest.raises(ControlError):

@@ -15,8 +15,9 @@ from segue.broker.errors import (
     TransactionError,
 )
 from segue.protocols.stomp.commands import as_protocol_error
-from tests.helpers.stomp_frames import encode_frame
+from tests.unit.protocols.stomp import session_frames
 from tests.unit.protocols.stomp.actors import Client, StompWorld
+from tests.unit.protocols.stomp.session_frames import frame, send
 
 
 @pytest.fixture
@@ -24,17 +25,8 @@ def world() -> StompWorld:
     return StompWorld()
 
 
-def frame(command: str, body: bytes = b"", **headers: Any) -> bytes:
-    """A frame; `_` in the name of a header stands for `-`."""
-    return encode_frame(command, [(name.replace("_", "-"), str(value)) for name, value in headers.items()], body)
-
-
-def send(body: str, destination: str = "/queue/q", **headers: Any) -> bytes:
-    return frame("SEND", body.encode(), destination=destination, **headers)
-
-
 def subscribe(destination: str = "/queue/q", id: str = "s", ack: str = "client", **headers: Any) -> bytes:
-    return frame("SUBSCRIBE", destination=destination, id=id, ack=ack, **headers)
+    return session_frames.subscribe(destination, id, ack, **headers)
 
 
 def holding(world: StompWorld, version: str = "1.2", **headers: Any) -> Client:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["bytes_of", "edit", "flip", "overwrite", "replace_bytes"]
+__all__ = ["edit", "flip", "overwrite", "replace_bytes"]
 
 
 def flip(path: Path, offset: int, bit: int = 0) -> None:
@@ -22,11 +22,6 @@ def replace_bytes(path: Path, old: bytes, new: bytes) -> int:
         at = data.index(old)
         data[at : at + len(old)] = new
     return at
-
-
-def bytes_of(path: Path, start: int, end: int) -> bytes:
-    """A part of a file."""
-    return path.read_bytes()[start:end]
 
 
 @contextmanager

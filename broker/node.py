@@ -290,7 +290,7 @@ class Node:
             for _ in range(_ROUNDS_MAX):
                 if self._touched:
                     self._dispatch_touched()
-                self.store.flush()
+                self.store.start()
                 if self._outbox:
                     self._flush_outputs()
                 elif not self._touched:
@@ -299,8 +299,9 @@ class Node:
                 self._more.set()
             self._look_at_pressure()
             if self.held or not self._waiting:
-                return
+                break
             self._let_go()
+        self.store.collect()
 
     def relieve(self) -> None:
         """Write what has gathered, if it is for many connections: between the copies of a large fan-out."""

@@ -33,17 +33,19 @@ class File(Protocol):
             OSError: the write or the sync failed; how much is on disk is not known.
         """
 
-    def write_within(self, offset: int, data: memoryview, seconds: float) -> bool:
-        """As `write_sync`, but wait for a moment only. For small writes on the event loop.
+    def begin_write(self, offset: int, data: memoryview) -> bool:
+        """As `write_sync`, but do not wait. For small writes on the event loop; one at a time.
 
         Returns:
-            True when it is durable. False when it is under way: then `finish_write` comes next, in a thread, and
-            `data` stays as it is until that has returned. False, too, with nothing begun where this can't be done:
-            then `finish_write` does all of it.
+            True when it is under way: `data` stays as it is until `write_done` or `finish_write` has seen its end.
+            False where this can't be done: nothing was begun.
         """
 
+    def write_done(self, seconds: float) -> bool:
+        """Wait a moment for the write that was begun. True when it is durable, else `finish_write` comes next."""
+
     def finish_write(self) -> None:
-        """Wait for the write that `write_within` did not see the end of. Blocks; raises as `write_sync`."""
+        """Wait for the write that `write_done` did not see the end of. Blocks; raises as `write_sync`."""
 
     def read(self, offset: int, size: int) -> bytes:
         """At most `size` bytes from `offset`; fewer only at the end of the file."""

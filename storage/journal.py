@@ -86,7 +86,7 @@ class Journal:
         self._buffer = mmap.mmap(-1, _PIECE_BYTES)  # page-aligned, as O_DIRECT wants it
         self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._closing = threading.Event()
-        # Size of a write that `write_now` has begun and the thread waits for; 0 for none.
+        # Size of a write that `begin` has begun; 0 for none.
         self._unfinished = 0
         self._skip_now = 0
         self._patience = 1
@@ -113,34 +113,43 @@ class Journal:
         self._batch = batch
         self._queue.put(batch)
 
-    def write_now(self, batch: Batch) -> bool:
-        """As `submit`, for a small batch: write it here and wait a moment. True when it is durable already.
+    def begin(self, batch: Batch) -> bool:
+        """As `submit`, for a small batch: begin to write it here. True when it is under way: then `wait` comes next.
 
-        Otherwise it is under way, and reported by `serve`. A disk that is slow is not tried again for a while.
+        Otherwise it is handed to the thread. A disk that is slow is not tried again for a while.
         """
         assert self._batch is None
         if self._skip_now > 0 or self._failure is not None:
             self._skip_now -= 1
-            self.submit(batch)
-            return False
+        else:
+            try:
+                if (room := self._begin(batch)) is not None:
+                    self._batch = batch
+                    self._unfinished = room
+                    return True
+            except BaseException as error:  # noqa: BLE001 - reported by `serve`
+                self._failure = error
+        self.submit(batch)
+        return False
+
+    def wait(self) -> bool:
+        """Wait a moment for what was begun. True when it is durable; else the thread waits, and `serve` reports."""
+        assert self._file is not None
+        assert self._batch is not None
         try:
-            place = self._prepare(batch)
+            done = self._file.write_done(_NOW_SECONDS)
         except BaseException as error:  # noqa: BLE001 - reported by `serve`
             self._failure = error
-            place = None
-        if place is None:
-            self.submit(batch)
-            return False
-        done = self._begin(*place)
+            done = False
         if done:
-            self._written(len(place[1]))
+            room, self._unfinished = self._unfinished, 0
+            self._written(room)
             self._patience = 1
+            self._batch = None
             return True
         self._patience = min(self._patience * 2, _SKIPS_MAX)
         self._skip_now = self._patience
-        self._batch = batch
-        self._unfinished = len(place[1])
-        self._queue.put(batch)
+        self._queue.put(self._batch)
         return False
 
     async def serve(
@@ -261,22 +270,16 @@ class Journal:
         self.syncs += 1
         self.bytes_written += room
 
-    def _prepare(self, batch: Batch) -> tuple[File, memoryview] | None:
-        """The bytes of a small batch; None when it needs more than a write."""
+    def _begin(self, batch: Batch) -> int | None:
+        """Begin to write a batch. Returns what it takes in the file, None when it needs more than one write."""
         entries = batch.entries()
         room = _room(entries)
         if not entries.number or room > _PIECE_BYTES or self._file is None:
             return None
         if self.position + room > self._base + self._file.size:
             return None
-        return self._file, next(self._pieces(entries))
-
-    def _begin(self, file: File, view: memoryview) -> bool:
-        try:
-            return file.write_within(self.position - self._base, view, _NOW_SECONDS)
-        except BaseException as error:  # noqa: BLE001 - reported by `serve`
-            self._failure = error
-            return False
+        begun = self._file.begin_write(self.position - self._base, next(self._pieces(entries)))
+        return room if begun else None
 
     def _pieces(self, entries: Entries) -> Iterator[memoryview]:
         """The batch in pieces of whole pages, each valid until the next one is asked for."""

@@ -38,8 +38,7 @@ class PosixFile:
         self._aio: AsyncWriter | None = None
         self._unfinished: tuple[int, memoryview] | None = None
 
-    def write_within(self, offset: int, data: memoryview, seconds: float) -> bool:
-        self._unfinished = offset, data
+    def begin_write(self, offset: int, data: memoryview) -> bool:
         if self._direct and self._aio is None:
             self._aio = AsyncWriter.open(self._writer)
             # Where there is none now, there is none later. Through the page cache, the kernel would do all of the
@@ -54,15 +53,22 @@ class PosixFile:
             self._aio = None  # a sandbox may forbid it; the plain way says what is wrong with the disk
             self._direct = False
             return False
-        if self._aio.wait(seconds) != len(data):
+        self._unfinished = offset, data
+        return True
+
+    def write_done(self, seconds: float) -> bool:
+        assert self._aio is not None
+        assert self._unfinished is not None
+        if self._aio.wait(seconds) != len(self._unfinished[1]):
             return False  # under way, or short
         self._unfinished = None
         return True
 
     def finish_write(self) -> None:
+        assert self._aio is not None
         assert self._unfinished is not None
         (offset, data), self._unfinished = self._unfinished, None
-        if self._aio is None or self._aio.wait(None) != len(data):
+        if self._aio.wait(None) != len(data):
             self.write_sync(offset, data)
 
     def write_sync(self, offset: int, data: memoryview) -> None:

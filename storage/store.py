@@ -91,8 +91,9 @@ class Store:
         self.checkpointer = Checkpointer(self, catalog, now_ms)
         self.next_id = catalog.next_id
         self._under_way: Batch | None = None
-        self._done_now: Batch | None = None
-        self._reporting = False
+        # True while the batch that is under way was begun here, and not by the journal's thread.
+        self._begun_here = False
+        self._collecting = False
         self._reader = ColdReader(self, catalog, options.cold_read_bytes)
         self._lazy = trio.Event()
         self._lazy_armed = False
@@ -251,15 +252,37 @@ class Store:
 
     def flush(self) -> None:
         """Commit the batch now if somebody wants it and no other is under way; otherwise it goes later."""
+        self.start()
+        self.collect()
+
+    def start(self) -> None:
+        """As `flush`, but the disk works while the caller goes on; `collect` comes at the end of his step."""
         if self._under_way is None:
             if self.batch.wanted and not self.batch:
                 self._call_back()  # nothing to write: everything that was waited for is durable
             elif self.batch.wanted:
                 self._seal()
-                self._take_done()
             elif not self._lazy_armed and self.batch:
                 self._lazy_armed = True
                 self._lazy.set()
+
+    def collect(self) -> None:
+        """Report batches that the event loop itself writes, when they are durable within a moment.
+
+        One after the other: what a report sets off may begin the next batch, and that one waits for its turn.
+        """
+        if self._collecting:
+            return
+        self._collecting = True
+        try:
+            while self._begun_here:
+                self._begun_here = False
+                batch = self._under_way
+                if self.journal.wait():
+                    assert batch is not None
+                    self._durable(batch)
+        finally:
+            self._collecting = False
 
     def read_ahead(self, cursor: Cursor, seq: int) -> None:
         """Called by a cursor."""
@@ -284,38 +307,19 @@ class Store:
 
     def _seal(self) -> None:
         batch, self.batch = self.batch, Batch()
+        self._under_way = batch
+        small = batch.size <= _NOW_BYTES and len(batch.callbacks) <= _NOW_WAITERS and not self.checkpointer.due
+        if small:
+            self._begun_here = self.journal.begin(batch)  # the rest is done while the disk works
         logs = self.logs
         for run in batch.runs:
             for log, first in run.targets:
                 if log.id in logs:  # or it was deleted in this very batch
                     log.sealed_run(first, run.records)
-        if self.checkpointer.due:
-            self.checkpointer.take_snapshot(self.next_id)
-        self._under_way = batch
-        if batch.size <= _NOW_BYTES and len(batch.callbacks) <= _NOW_WAITERS:
-            if self.journal.write_now(batch):
-                self._done_now = batch
-        else:
+        if not small:
+            if self.checkpointer.due:
+                self.checkpointer.take_snapshot(self.next_id)
             self.journal.submit(batch)
-
-    def _reported(self, batch: Batch) -> None:
-        self._done_now = batch
-        self._take_done()
-
-    def _take_done(self) -> None:
-        """Batches that were written at once are reported when the step that sealed them is over.
-
-        One after the other: what a report sets off may seal the next batch, and that one waits for its turn.
-        """
-        if self._reporting:
-            return
-        self._reporting = True
-        try:
-            while (batch := self._done_now) is not None:
-                self._done_now = None
-                self._durable(batch)
-        finally:
-            self._reporting = False
 
     def _durable(self, batch: Batch) -> None:
         self._under_way = None
@@ -409,7 +413,7 @@ async def open_store(disk: Disk, options: StoreOptions, now_ms: Callable[[], int
             except OSError as error:
                 raise _unusable(error) from error
             async with trio.open_nursery() as nursery:
-                await nursery.start(store.journal.serve, store._reported)
+                await nursery.start(store.journal.serve, store._durable)
                 nursery.start_soon(store._flush_lazily)
                 nursery.start_soon(store.checkpointer.serve)
                 nursery.start_soon(store.reader.serve)

@@ -66,7 +66,7 @@ class Poller:
                 except Exception as error:  # noqa: BLE001 - a fault of ours costs one connection
                     node.log.crash("internal.error", error, peer=connection.peer)
                     connection.abandon("internal error")
-                node.store.flush()  # the disk starts on the first connection's messages
+                node.store.start()  # the disk starts on the first connection's messages
             node.end_step()
 
     def close(self) -> None:

@@ -30,9 +30,8 @@ def _wait_for_the_disk() -> None:
 class SlowFile(PosixFile):
     """A file whose writes reach the disk late."""
 
-    def write_within(self, offset: int, data: memoryview, seconds: float) -> bool:
-        """Begin nothing: `finish_write`, in a thread, does all of it."""
-        self._unfinished = offset, data
+    def begin_write(self, offset: int, data: memoryview) -> bool:
+        """Begin nothing: `write_sync`, in a thread, does all of it."""
         return False
 
     def write_sync(self, offset: int, data: memoryview) -> None:

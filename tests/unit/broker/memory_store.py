@@ -63,7 +63,7 @@ class PlayedJournal:
         self.batch = batch
         self.entries.append(batch.entries().parts)  # as the thread does: everything in it can be written down
 
-    def write_now(self, batch: Batch) -> bool:
+    def begin(self, batch: Batch) -> bool:
         self.submit(batch)
         return False
 
@@ -163,8 +163,8 @@ class MemoryStore(Store):
         self.on_fault = lambda log, text: None
         self.after_step = self.flush
         self.next_id = 1
-        self._under_way = self._done_now = None
-        self._reporting = False
+        self._under_way = None
+        self._begun_here = self._collecting = False
         self._lazy = trio.Event()
         self._lazy_armed = False
         self._volatile_id = -1
@@ -178,7 +178,7 @@ class MemoryStore(Store):
         """The batch that is under way is durable."""
         batch, self.played_journal.batch = self.played_journal.batch, None
         assert batch is not None, "no batch is under way"
-        self._reported(batch)
+        self._durable(batch)
 
     def sync_all(self) -> None:
         """Everything done so far is durable, and every read is back."""

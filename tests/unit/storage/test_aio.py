@@ -26,7 +26,8 @@ def page_of(octet: bytes, pages: int = 1) -> memoryview:
 
 
 def write(file: PosixFile, offset: int, data: memoryview, seconds: float) -> None:
-    if not file.write_within(offset, data, seconds):
+    assert file.begin_write(offset, data)
+    if not file.write_done(seconds):
         file.finish_write()
 
 
@@ -52,9 +53,9 @@ def test_where_the_kernel_offers_no_asynchronous_write_the_thread_does_all_of_it
     file: PosixFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file, "_direct", False)
-    assert not file.write_within(0, page_of(b"x"), 10.0)
+    assert not file.begin_write(0, page_of(b"x"))
     assert file.read(0, PAGE) == bytes(PAGE)
-    file.finish_write()
+    file.write_sync(0, page_of(b"x"))
     assert file.read(0, PAGE) == b"x" * PAGE
 
 

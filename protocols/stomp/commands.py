@@ -77,15 +77,6 @@ class Commands:
         self._next_number = 0
         self._by_id: dict[str, StompSubscription] = {}
         self._reply_queues: dict[str, str] = {}
-        self._actions: Final[dict[Action, Callable[[Frame], None]]] = {
-            Action.LOG_IN: self._log_in,
-            Action.SUBSCRIBE: self._subscribe,
-            Action.UNSUBSCRIBE: self._unsubscribe,
-            Action.BEGIN: self._begin,
-            Action.ABORT: self._abort,
-            Action.SAY_GOODBYE: self._say_goodbye,
-            Action.IGNORE: lambda frame: None,
-        }
 
     def carry_out(self, action: Action, frame: Frame, receipts: list[bytes]) -> bytes | None:
         """Do what a frame asks; returns the receipt that is due for it now, if any.
@@ -98,7 +89,7 @@ class Commands:
         if action is Action.COMMIT:
             receipts += self._session.commit(self._transaction_name(frame)).receipts
         else:
-            self._actions[action](frame)
+            _ACTIONS[action](self, frame)
         return frame.receipt
 
     def commit_publishes(self, frame: Frame) -> bool:
@@ -502,6 +493,22 @@ class Commands:
     def _say_goodbye(self, frame: Frame) -> None:
         self._stomp.connection.reason = "disconnected"
         self._stomp.finish()
+
+    def _ignore(self, frame: Frame) -> None:
+        """Nothing that comes behind the last word is acted on."""
+
+
+# Not bound methods in each connection's own table: those refer back to it, so that only the garbage collector, which
+# comes by seldom, would free a connection that is gone; and they are a KiB for each that is idle.
+_ACTIONS: Final[dict[Action, Callable[[Commands, Frame], None]]] = {
+    Action.LOG_IN: Commands._log_in,
+    Action.SUBSCRIBE: Commands._subscribe,
+    Action.UNSUBSCRIBE: Commands._unsubscribe,
+    Action.BEGIN: Commands._begin,
+    Action.ABORT: Commands._abort,
+    Action.SAY_GOODBYE: Commands._say_goodbye,
+    Action.IGNORE: Commands._ignore,
+}
 
 
 def _not_supported(what: str) -> StompProtocolError:

@@ -135,7 +135,7 @@ class Parser:
             self._receive(bytes(data), events)
         except StompProtocolError as failure:
             self._stop()
-            events.append((ERROR, failure))
+            events.append((ERROR, failure.with_traceback(None)))  # that refers to `events`, and so to itself
         return events
 
     def resume(self, version: Version) -> list[Event]:

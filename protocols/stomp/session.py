@@ -313,7 +313,7 @@ class StompSession:
         try:
             stopped_at = self._work(events, receipts, settled)
         except StompProtocolError as error_:
-            failure = error_
+            failure = error_.with_traceback(None)  # that refers to this frame, and so to itself: see test_session
         except BrokerError as error_:
             failure = as_protocol_error(error_)
         self._settle(settled)

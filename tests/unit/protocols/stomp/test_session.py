@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from segue.protocols.stomp.frames import Version
@@ -528,6 +531,26 @@ def test_nothing_is_processed_behind_the_end(world: StompWorld) -> None:
     world.settle_down()
     assert client.commands() == ["RECEIPT r"]
     assert world.node.queues == {}
+
+
+@pytest.mark.parametrize("way", ["stranger", "idle", "busy", "error"])
+def test_a_connection_that_is_gone_is_freed_without_the_garbage_collector(world: StompWorld, way: str) -> None:
+    """FAULTS 58: in a storm of connects, thousands that were gone waited for the collector to come by."""
+    client = world.stranger() if way == "stranger" else world.client()
+    if way == "busy":
+        client.say(send("1"), subscribe(), frame("BEGIN", transaction="t"), send("2", transaction="t"))
+    elif way == "error":
+        client.say(b"FETCH\n\n\0")
+    connection, session = weakref.ref(client.connection), weakref.ref(client.stomp)
+    gc.disable()
+    try:
+        client.hang_up()
+        del client.connection.conversation  # as `TcpConnection` does
+        del client
+        assert connection() is None
+        assert session() is None
+    finally:
+        gc.enable()
 
 
 def test_a_session_that_has_failed_before_it_was_told_which_version_answers_as_in_the_oldest(world: StompWorld) -> None:

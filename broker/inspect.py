@@ -48,6 +48,9 @@ def status(node: Node, meter: RateMeter) -> dict[str, Any]:
             "resident_bytes": _resident_bytes(),
             "messages_bytes": node.store.hot_bytes,
             "output_bytes": pressure.output_bytes,
+            "transactions_bytes": pressure.transaction_bytes,
+            "receiving_bytes": node.receiving.bytes,
+            "aside_bytes": pressure.aside_bytes,
             "high_water_bytes": node.settings.memory.high_water_bytes,
         },
         "disk": {

@@ -19,6 +19,7 @@ from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, Sh
 from segue.broker.log_lines import Log
 from segue.broker.pressure import Pressure
 from segue.broker.queue import Queue, TemporaryQueue
+from segue.broker.receiving import Receiving
 from segue.broker.session import Session
 from segue.broker.settings import Settings
 from segue.broker.topic import Topic, TopicRoutes, TopicSubscription
@@ -75,6 +76,7 @@ class Node:
         self.topics = TopicRoutes(self)
         self.sessions: dict[int, Session] = {}
         self.pressure = Pressure(store, settings, clock)
+        self.receiving = Receiving(settings.memory.receiving_bytes_max, settings.limits.frame_seconds)
         self.accepted_ids = DeduplicationWindow()
         self.held = False
         self.stopping = False
@@ -356,7 +358,9 @@ class Node:
             nursery.start_soon(self._go_on)
             while True:
                 await self.pressure.look_at_disk()
-                self.accepted_ids.forget(self.clock.monotonic())
+                now = self.clock.monotonic()
+                self.accepted_ids.forget(now)
+                self.receiving.check(now, held=self.held)
                 self.end_step()
                 await trio.sleep(1)
 

@@ -21,6 +21,9 @@ _SHARE: Final = 4
 """Each kind of what gathers in memory for somebody's sake may take this part of the high-water mark before it is
 rationed; the messages that wait for a checkpoint need the rest."""
 _RATION: Final = 16
+_ANY_TRANSACTION: Final = 0.75
+"""Part of the bound for transactions that one of any size may use; the rest is for small ones, so that some large ones
+don't stop everybody."""
 
 
 class Pressure:
@@ -30,7 +33,7 @@ class Pressure:
         output_bytes: what waits in all connections' output buffers.
         aside_bytes: what all connections have put aside while publishers are held.
         buffer_bytes: messages of temporary queues and of topics' subscribers: they are in memory and nowhere else.
-        transaction_bytes: messages in open transactions.
+        transaction_bytes: memory of messages in open transactions.
         free_bytes: of the disk, when it was last looked at; -1 before that, and when it does not tell.
         held_since_ms: since when publishers are held, 0 when not.
     """
@@ -50,11 +53,11 @@ class Pressure:
 
     @property
     def memory_bytes(self) -> int:
-        """Messages in memory that a checkpoint can bring to disk, and output that waits.
+        """Messages in memory that a checkpoint can bring to disk, messages in transactions, and output that waits.
 
         Not what only lives in memory, or waits for publishers to go on: to hold them would not make it any less.
         """
-        return self._store.hot_bytes - self.buffer_bytes + self.output_bytes
+        return self._store.hot_bytes - self.buffer_bytes + self.output_bytes + self.transaction_bytes
 
     @property
     def alarm(self) -> bool:
@@ -71,10 +74,22 @@ class Pressure:
             return wanted
         return wanted // _RATION if together <= 2 * mark else 0
 
+    def fits_transactions(self, held: int, more: int) -> bool:
+        """True when a transaction that takes so much memory may take so much more.
+
+        To hold whoever sends would be no answer: who can't send can't commit, and only a commit makes room. So there
+        is a bound; it lies below the low-water mark, so that publishers are never held for transactions alone.
+        """
+        total = self._settings.memory.transactions_bytes_max
+        together = self.transaction_bytes + more
+        if together <= total * _ANY_TRANSACTION:
+            return True
+        return together <= total and held + more <= self._settings.limits.transaction_bytes_max // _RATION
+
     def check(self) -> bool:
         """True when publishers have to wait. Cheap: called at the end of each step."""
         memory = self._settings.memory
-        used = self._store.hot_bytes - self.buffer_bytes + self.output_bytes
+        used = self._store.hot_bytes - self.buffer_bytes + self.output_bytes + self.transaction_bytes
         self._memory_high = used > (memory.low_water_bytes if self._memory_high else memory.high_water_bytes)
         held = self._memory_high or self._disk_low or self._store.congested
         if held != (self.held_since_ms != 0):

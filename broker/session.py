@@ -215,7 +215,9 @@ class Session:
             raise LimitReachedError(
                 f"limits.transactions_per_connection_max ({limits.transactions_per_connection_max}) is reached"
             )
-        self._transactions[name] = Transaction(limits.transaction_messages_max, limits.transaction_bytes_max)
+        self._transactions[name] = Transaction(
+            limits.transaction_messages_max, limits.transaction_bytes_max, self.node.pressure
+        )
 
     def has_transaction(self, name: str) -> bool:
         """True when one of that name is open."""

@@ -7,13 +7,17 @@ all after a crash; so there is nothing else to a commit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 from segue.broker.consumer import Consumer
 from segue.broker.dispatcher import Dispatcher, remove_identical
 from segue.broker.errors import LimitReachedError, NotFoundError
+from segue.broker.pressure import Pressure
 
 __all__ = ["Target", "Transaction"]
+
+_SEND_BYTES_MORE: Final = 256
+"""What a gathered message takes in memory beside its record, roughly."""
 
 
 class Target(Protocol):
@@ -32,9 +36,11 @@ class Transaction:
     What is acknowledged in it stays a hole of its cursor: the dicts that hold it stand in `cursor.out` until the end.
     """
 
-    def __init__(self, messages_max: int, bytes_max: int) -> None:
+    def __init__(self, messages_max: int, bytes_max: int, pressure: Pressure) -> None:
         self._messages_max = messages_max
         self._bytes_max = bytes_max
+        self._pressure = pressure
+        self._memory_bytes = 0  # as it stands in `pressure.transaction_bytes`
         self._messages = 0
         self._bytes = 0
         self._sends: list[tuple[Target, Callable[[bytes], object], bytes]] = []
@@ -48,6 +54,8 @@ class Transaction:
         Raises:
             LimitReachedError: the transaction would become too large; what it has is unchanged.
         """
+        self._check_size(1, len(record))
+        self._take_memory(len(record) + _SEND_BYTES_MORE)
         self._count(1, len(record))
         self._sends.append((target, publish, record))
 
@@ -85,6 +93,7 @@ class Transaction:
         for consumer, held in self._end(self._acknowledged):
             consumer.release(held)
             consumer.dispatcher.settle(consumer, list(held))
+        self._give_memory_back()
         for consumer in self._rejected:
             consumer.dispatcher.dispatch()
 
@@ -94,6 +103,7 @@ class Transaction:
         Returns:
             Where something went back; to be dispatched.
         """
+        self._give_memory_back()
         touched = []
         for part in (self._acknowledged, self._rejected):
             for consumer, held in self._end(part):
@@ -132,9 +142,21 @@ class Transaction:
         self._count(len(seqs), 0)
 
     def _count(self, messages: int, size: int) -> None:
-        self._check_size(messages, size)
         self._messages += messages
         self._bytes += size
+
+    def _take_memory(self, size: int) -> None:
+        if not self._pressure.fits_transactions(self._memory_bytes, size):
+            raise LimitReachedError(
+                "too much in open transactions of all connections: see memory.transactions_bytes_max; commit earlier,"
+                " or try again later"
+            )
+        self._memory_bytes += size
+        self._pressure.transaction_bytes += size
+
+    def _give_memory_back(self) -> None:
+        self._pressure.transaction_bytes -= self._memory_bytes
+        self._memory_bytes = 0
 
     def _check_size(self, messages: int, size: int) -> None:
         if self._messages + messages > self._messages_max or self._bytes + size > self._bytes_max:

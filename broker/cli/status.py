@@ -67,8 +67,9 @@ def _publishers(status: dict[str, Any]) -> str:
 
 def _memory(memory: dict[str, Any]) -> str:
     return (
-        f"{size(memory['resident_bytes'])} resident; {size(memory['messages_bytes'])} of messages and "
-        f"{size(memory['output_bytes'])} of output, mark at {size(memory['high_water_bytes'])}"
+        f"{size(memory['resident_bytes'])} resident; {size(memory['messages_bytes'])} of messages, "
+        f"{size(memory['transactions_bytes'])} in transactions and {size(memory['output_bytes'])} of output, "
+        f"mark at {size(memory['high_water_bytes'])}; {size(memory['receiving_bytes'])} of frames under way"
     )
 
 

@@ -92,6 +92,14 @@ class Limits:
         maximum=256 * MIB,
     )
 
+    frame_seconds: float = seconds(
+        30,
+        "Past memory.receiving_bytes_max, large frames are read one after the other. One that is not whole so long "
+        "after its turn has come is refused.",
+        minimum=1,
+        maximum=3600,
+    )
+
     # RabbitMQ has none but the operator's own (max-queues of a virtual host). What a queue costs here is a row of the
     # catalog and some KiB of memory.
     queues_max: int = count(

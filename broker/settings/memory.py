@@ -14,8 +14,8 @@ __all__ = ["Memory"]
 class Memory:
     """When publishers are held because memory is short.
 
-    What is counted is messages in memory, deliveries that are out, and what waits to be sent. The Python process takes
-    about 50 MiB beside it.
+    What is counted is messages in memory, in open transactions and in deliveries that are out, and what waits to be
+    sent. The Python process takes about 50 MiB beside it.
     """
 
     # RabbitMQ holds publishers at 0.6 of the machine's memory (0.4 before 4.0), ActiveMQ at 70 % of the heap. A fixed
@@ -30,5 +30,24 @@ class Memory:
         144 * MIB,
         "Publishers that were held for want of memory go on below this.",
         minimum=16 * MIB,
+        maximum=256 * GIB,
+    )
+
+    # Kafka: queued.max.request.bytes, unlimited by default. RabbitMQ and ActiveMQ count it as their process's memory.
+    receiving_bytes_max: int = size(
+        64 * MIB,
+        "The most of frames that are not whole yet, over all connections; 16 KiB for each connection may come on top. "
+        "Past it, large frames are read one after the other; nothing is refused.",
+        minimum=1 * MIB,
+        maximum=256 * GIB,
+    )
+
+    # ActiveMQ counts open transactions as memory of the destination and stops whoever sends, who can then not commit.
+    transactions_bytes_max: int = size(
+        64 * MIB,
+        "The most memory of messages in open transactions, over all connections. A transaction that would take more is "
+        "refused, and nothing of it stored. The last quarter is kept for transactions of up to a sixteenth of "
+        "limits.transaction_bytes_max.",
+        minimum=1 * MIB,
         maximum=256 * GIB,
     )

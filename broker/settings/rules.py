@@ -131,7 +131,12 @@ RULES: Final = (
         _check_replay,
     ),
     _at_most("memory.low_water_bytes", "memory.high_water_bytes", "publishers would go on while they have to be held"),
-    _at_most("limits.transaction_bytes_max", "memory.high_water_bytes", "a transaction is held in memory"),
+    _at_most("limits.transaction_bytes_max", "memory.transactions_bytes_max", "a transaction is held in memory"),
+    _at_most(
+        "memory.transactions_bytes_max",
+        "memory.low_water_bytes",
+        "open transactions alone could hold publishers, and the transactions with them, for ever",
+    ),
     _at_most("limits.body_bytes_max", "limits.transaction_bytes_max", "no transaction could send the largest message"),
     _at_most("limits.prefetch_default", "limits.prefetch_max", "a client could not ask for the default"),
     _at_most("stomp.header_line_bytes_max", "stomp.header_block_bytes_max", "a line is a part of its block"),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from segue.broker.errors import BrokerError
 from segue.broker.message import encode
+from segue.broker.receiving import SMALL_BYTES
 from segue.protocols.stomp.commands import Commands, as_protocol_error
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
 from segue.protocols.stomp.frames import SendHead, Version, error
@@ -67,6 +68,7 @@ class StompSession:
         self.subscriptions: dict[bytes, StompSubscription] = {}
         self._limits = frontend.node.settings.limits
         self._parser = Parser(frontend.limits)
+        self._receiving_bytes = 0  # of `_parser`, as they stand in `node.receiving`
         self._commands = Commands(self)
         self._login_until = connection.last_received + self._limits.login_seconds
         self._step = 0
@@ -93,16 +95,22 @@ class StompSession:
 
     @property
     def thirsty(self) -> bool:
+        if self._receiving_bytes > SMALL_BYTES and not self.node.receiving.may_read(self.connection):
+            return False
         if not self._aside_bytes:
             return True
         pressure = self.node.pressure
         return self._aside_bytes <= pressure.ration(self._limits.held_bytes_max, pressure.aside_bytes)
 
     def receive(self, data: bytes) -> None:
-        self._process(self._parser.receive_data(data))
+        parser = self._parser
+        self._process(parser.receive_data(data))
+        held = parser.bytes_held
+        if held or self._receiving_bytes:
+            self._count_receiving(held, completed=held != self._receiving_bytes + len(data))
 
     def end_of_input(self) -> None:
-        self._process(self._parser.receive_data(b""))
+        self._forget_received()
         self.finished = True
         if self._aside and not any(map(_settles, self._aside)):
             # What is out with it need not wait for publishers to go on.
@@ -153,7 +161,7 @@ class StompSession:
         moments = [connection.stalled_since + self._limits.write_stall_seconds]
         if beat.send_milliseconds and not self._stuck_bytes:
             moments.append(connection.last_sent + beat.send_milliseconds * _BEAT_EARLY / 1000)
-        if beat.receive_milliseconds and not self.finished:
+        if beat.receive_milliseconds and not self.finished and connection.reading:
             moments.append(connection.last_received + beat.receive_milliseconds * RECEIVE_GRACE / 1000)
         return min(moments)
 
@@ -167,13 +175,18 @@ class StompSession:
         if now >= connection.stalled_since + self._limits.write_stall_seconds:
             return "the client does not read"
         dead_at = connection.last_received + beat.receive_milliseconds * RECEIVE_GRACE / 1000
-        if beat.receive_milliseconds and now >= dead_at and not self.finished:
+        if beat.receive_milliseconds and now >= dead_at and not self.finished and connection.reading:
             self.fail(StompProtocolError(ErrorCode.HEART_BEAT_MISSED, "Nothing came for twice the agreed time"))
             return "heart-beat missed"
         late = now >= connection.last_sent + beat.send_milliseconds * _BEAT_EARLY / 1000
         if beat.send_milliseconds and late and not self._out and not self._stuck_bytes:
             self.put(_BEAT)
         return ""
+
+    def frame_late(self) -> None:
+        seconds = self._limits.frame_seconds
+        problem = f"Others wait for memory, and this frame has not come within limits.frame_seconds ({seconds:g} s)"
+        self.fail(StompProtocolError(ErrorCode.TIMED_OUT, problem))
 
     def closed_by_node(self, reason: str) -> None:
         code = ErrorCode.SHUTTING_DOWN if self.node.stopping else ErrorCode.CLOSED_BY_OPERATOR
@@ -182,6 +195,7 @@ class StompSession:
     def closed(self, reason: str) -> None:
         self.finished = True
         self._forget_aside()
+        self._forget_received()
         self._out.clear()
         self._out_bytes = 0
         self._count_behind()
@@ -245,6 +259,7 @@ class StompSession:
         """No more is read; what is owed is written, and the connection closes."""
         self.finished = True
         self._forget_aside()
+        self._forget_received()
         self.end_session()
 
     def end_session(self) -> None:
@@ -401,6 +416,17 @@ class StompSession:
         for subscription in settled:
             if subscription.of_node is not None:
                 subscription.of_node.consumer.settle()
+
+    # -- frames that are not whole
+
+    def _count_receiving(self, held: int, *, completed: bool) -> None:
+        before, self._receiving_bytes = self._receiving_bytes, held
+        self.node.receiving.count(self.connection, before, held, completed=completed)
+
+    def _forget_received(self) -> None:
+        self._parser.receive_data(b"")
+        if self._receiving_bytes:
+            self._count_receiving(0, completed=True)
 
     # -- while publishers are held
 

@@ -82,6 +82,11 @@ class TcpConnection:
         """Since when output waits without any of it going out, monotonic seconds; infinity when none waits."""
         return self.last_progress if self._rest else math.inf
 
+    @property
+    def reading(self) -> bool:
+        """False while nothing is read, so that nobody can tell what the peer has said meanwhile."""
+        return bool(self._mask & select.EPOLLIN)
+
     def deadline_changed(self) -> None:
         """The conversation's next deadline may be earlier than before."""
         if not self._closed:
@@ -90,6 +95,16 @@ class TcpConnection:
     def let_go(self) -> None:
         if not self._closed:
             self._conversation.go_on()
+            self._look_after_input()
+
+    def read_on(self) -> None:
+        """See `segue.broker.receiving.Receiver`."""
+        self._look_after_input()
+
+    def frame_late(self) -> None:
+        """See `segue.broker.receiving.Receiver`."""
+        if not self._closed:
+            self._conversation.frame_late()
             self._look_after_input()
 
     def close(self, reason: str) -> None:
@@ -171,7 +186,7 @@ class TcpConnection:
         try:
             # Into one buffer for all: a bytes object of 256 KiB for each read would be mapped and unmapped by malloc,
             # which takes ten times as long as a small read.
-            size = self._socket.recv_into(_BUFFER)
+            size = self._socket.recv_into(_BUFFER, self._node.receiving.read_bytes_max)
         except BlockingIOError:
             return 0
         except OSError as error:
@@ -282,5 +297,10 @@ class TcpConnection:
     def _watch(self, *, reading: bool) -> None:
         mask = (select.EPOLLIN if reading else 0) | (select.EPOLLOUT if self._rest else 0)
         if mask != self._mask:
+            read_again = mask & ~self._mask & select.EPOLLIN
             self._mask = mask
             self._listener.poller.modify(self._socket.fileno(), mask)
+            if read_again:
+                # What the peer has said while nothing was read is still to be seen: only from now on it may be silent.
+                self.last_received = self._node.clock.monotonic()
+                self.deadline_changed()

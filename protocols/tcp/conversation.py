@@ -50,6 +50,9 @@ class Conversation(Protocol):
     def deadline(self, now: float) -> str:
         """A moment from `next_deadline` has come: may write; returns why to close, or an empty string."""
 
+    def frame_late(self) -> None:
+        """A frame is not done in time, and others wait for it: may say so, and is finished."""
+
     def closed_by_node(self, reason: str) -> None:
         """An operator or the end of the broker closes the connection: may say so."""
 

@@ -21,13 +21,15 @@ def held(world: World) -> bool:
     return world.node.pressure.check()
 
 
-@pytest.mark.parametrize("what", ["messages", "output"])
+@pytest.mark.parametrize("what", ["messages", "output", "transactions"])
 def test_publishers_wait_above_the_high_mark_and_until_the_low_one(world: World, what: str) -> None:
     pressure = world.node.pressure
 
     def use(size: int) -> None:
         if what == "messages":
             world.store.hot_bytes = size
+        elif what == "transactions":
+            pressure.transaction_bytes = size
         else:
             pressure.output_bytes = size
 

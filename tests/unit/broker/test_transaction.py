@@ -326,3 +326,90 @@ def test_what_one_durable_subscription_held_when_it_was_deleted_is_still_there_f
     session.subscribe_durable("other", "t", other, prefetch=10, settles=True)
     world.settle_down()
     assert other.bodies() == ["a", "b"]
+
+
+# All transactions together ------------------------------------------------------------------------------------------
+
+MIB = 1 << 20
+
+
+def crowd(**limits: int) -> World:
+    """A broker whose open transactions may take 16 MiB."""
+    return World(memory={"transactions_bytes_max": 16 * MIB}, **{"transaction_bytes_max": 12 * MIB, **limits})
+
+
+def bytes_counted(session: Session) -> int:
+    return session.node.pressure.transaction_bytes
+
+
+def gather(session: Session, target: Queue, *sizes: int, name: str = "t") -> int:
+    """Send messages of so many bytes in a transaction; how many were taken before one was refused."""
+    if not session.has_transaction(name):
+        session.begin(name)
+    for count, size in enumerate(sizes):
+        before = bytes_counted(session)
+        try:
+            session.transaction(name).send(target, target.publish, record("x" * size))
+        except LimitReachedError:
+            assert bytes_counted(session) == before
+            return count
+    return len(sizes)
+
+
+@pytest.mark.parametrize("end", ["commit", "abort", "close"])
+def test_the_memory_of_a_transaction_is_counted_until_it_ends(end: str) -> None:
+    world = crowd()
+    session, queue = world.session(), world.node.queue("q")
+    assert gather(session, queue, MIB, MIB) == 2
+    assert 2 * MIB < world.node.pressure.transaction_bytes < 2 * MIB + 2000
+    assert world.node.pressure.memory_bytes > 2 * MIB
+    if end == "close":
+        session.close()
+    else:
+        getattr(session, end)("t")
+    assert world.node.pressure.transaction_bytes == 0
+
+
+def test_a_commit_that_is_refused_leaves_the_transaction_counted_until_its_session_ends() -> None:
+    world = crowd()
+    session, queue = world.session(), world.node.queue("q")
+    gather(session, queue, MIB)
+    world.node.delete_queue("q")
+    with pytest.raises(NotFoundError):
+        session.commit("t")
+    assert world.node.pressure.transaction_bytes > MIB
+    session.close()
+    assert world.node.pressure.transaction_bytes == 0
+
+
+def test_all_transactions_together_are_bounded_however_many_there_are() -> None:
+    """FAULTS 44: 100 connections with 12 MiB each had no bound to speak of."""
+    world = crowd()
+    queue = world.node.queue("q")
+    taken = [gather(world.session(), queue, *[MIB] * 11) for _ in range(100)]
+    assert taken[0] == 11
+    assert sum(taken[1:]) == 0
+    assert world.node.pressure.transaction_bytes <= 16 * MIB
+
+
+def test_small_transactions_go_on_while_large_ones_take_all_that_is_theirs() -> None:
+    world = crowd()
+    queue = world.node.queue("q")
+    assert gather(world.session(), queue, *[MIB] * 12) == 11
+    assert gather(world.session(), queue, MIB) == 0
+    for number in range(100):
+        session = world.session()
+        assert gather(session, queue, *[1000] * 100) == 100
+        session.commit("t")
+        assert world.node.pressure.transaction_bytes <= 16 * MIB, number
+
+
+def test_what_is_refused_for_want_of_memory_leaves_the_transaction_as_it_was() -> None:
+    world = crowd()
+    session, other, queue = world.session(), world.session(), world.node.queue("q")
+    gather(session, queue, MIB)
+    gather(other, queue, *[MIB] * 10)
+    with pytest.raises(LimitReachedError, match=r"memory\.transactions_bytes_max"):
+        session.transaction("t").send(queue, queue.publish, record("x" * 5 * MIB))
+    session.commit("t")
+    assert queue.log.head == 2

@@ -71,6 +71,9 @@ class Talk:
         self.looks += 1
         return self.verdict
 
+    def frame_late(self) -> None:
+        self.finished = True
+
     def closed_by_node(self, reason: str) -> None:
         self.closed_by.append(reason)
         self.out += b"bye"
@@ -166,6 +169,40 @@ def test_nothing_is_read_from_a_connection_that_is_not_thirsty(pair: Pair) -> No
     pair.connection.let_go()
     pair.poll()
     assert pair.talk.received == b"12"
+
+
+def test_a_peer_may_be_silent_from_the_moment_on_that_it_is_read_again(pair: Pair) -> None:
+    pair.talk.thirsty = False
+    pair.peer.sendall(b"1")
+    pair.poll()
+    was_read = pair.connection.reading
+    pair.world.clock.advance(100)
+    pair.talk.moment = pair.world.clock.monotonic() + 2
+    pair.talk.thirsty = True
+    pair.connection.read_on()
+    assert (was_read, pair.connection.reading) == (False, True)
+    assert pair.connection.last_received == pair.world.clock.monotonic()
+    assert pair.connection.deadline_at == pair.talk.moment
+
+
+def test_reads_are_small_while_there_is_too_much_of_frames_that_are_not_whole(pair: Pair) -> None:
+    receiving = pair.world.node.receiving
+    receiving.count(pair.connection, 0, pair.world.settings.memory.receiving_bytes_max + 1, completed=False)
+    pair.peer.sendall(bytes(60_000))
+    pair.poll()
+    assert 0 < len(pair.talk.received) == receiving.read_bytes_max < 60_000
+    receiving.count(pair.connection, receiving.bytes, 0, completed=True)
+    pair.poll()
+    assert len(pair.talk.received) == 60_000
+
+
+def test_a_frame_that_is_late_is_the_end_of_its_connection_unless_that_has_come_already(pair: Pair) -> None:
+    pair.connection.frame_late()
+    assert pair.talk.finished
+    assert read_all(pair.peer) == b""
+    pair.connection.abandon("gone")
+    pair.connection.frame_late()
+    pair.connection.read_on()
 
 
 def test_what_the_kernel_does_not_take_goes_when_there_is_room_and_in_order(pair: Pair) -> None:

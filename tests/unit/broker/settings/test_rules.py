@@ -51,6 +51,7 @@ def test_a_journal_without_room_for_a_checkpoint_is_refused(tmp_path: Path) -> N
     ("section", "lines", "lesser", "greater"),
     [
         ("memory", ["", 'low_water_bytes = "1 GiB"'], "low_water_bytes", "high_water_bytes"),
+        ("memory", ["", 'transactions_bytes_max = "145 MiB"'], "transactions_bytes_max", "low_water_bytes"),
         ("limits", ["", 'body_bytes_max = "33 MiB"'], "body_bytes_max", "transaction_bytes_max"),
         ("limits", ["prefetch_max = 10", "prefetch_default = 11"], "prefetch_default", "prefetch_max"),
         ("stomp", ["", 'header_line_bytes_max = "65 KiB"'], "header_line_bytes_max", "header_block_bytes_max"),
@@ -69,10 +70,10 @@ def test_the_lesser_of_two_must_not_be_the_greater(
 def test_a_rule_over_two_sections_is_reported_at_the_one_that_was_given(tmp_path: Path) -> None:
     fault = broken(
         tmp_path,
-        '[memory]\nhigh_water_bytes = "64 MiB"\nlow_water_bytes = "16 MiB"\n'
-        '[limits]\ntransaction_bytes_max = "65 MiB"\n[storage]\njournal_file_bytes = "128 MiB"\n',
+        '[memory]\nlow_water_bytes = "16 MiB"\ntransactions_bytes_max = "16 MiB"\n'
+        '[limits]\ntransaction_bytes_max = "33 MiB"\n',
     )
-    assert fault.startswith("segue.toml:5: [limits] transaction_bytes_max: limits.transaction_bytes_max (65 MiB)")
+    assert fault.startswith("segue.toml:5: [limits] transaction_bytes_max: limits.transaction_bytes_max (33 MiB)")
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:61613", "[::]:61613", "192.0.2.1:61613"])

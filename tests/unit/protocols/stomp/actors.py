@@ -33,6 +33,7 @@ class FakeConnection:
         self.written = bytearray()
         self.tasks: list[Callable[[], Awaitable[None]]] = []
         self.closed = False
+        self.reading = True
         self.deadline_changes = 0
         self.last_received = self.last_sent = self.last_progress = world.clock.monotonic()
         self._rest = b""
@@ -47,6 +48,12 @@ class FakeConnection:
 
     def deadline_changed(self) -> None:
         self.deadline_changes += 1
+
+    def read_on(self) -> None:
+        self.reading = self.conversation.thirsty
+
+    def frame_late(self) -> None:
+        self.conversation.frame_late()
 
     def let_go(self) -> None:
         if not self.closed:

@@ -43,7 +43,9 @@ def test_a_flaw_is_found(flaw: Flaw) -> None:
 
 
 @pytest.mark.long
-def test_a_right_broker_is_never_accused_in_twenty_thousand_histories() -> None:
+@pytest.mark.parametrize("block", range(5))
+def test_a_right_broker_is_never_accused_in_twenty_thousand_histories(block: int) -> None:
     """The rare false accusations showed up once in some thousand histories."""
-    accused = {seed: found for seed in range(20_000) if (found := check(simulate(seed, steps=500)))}
+    seeds = range(block * 4000, (block + 1) * 4000)
+    accused = {seed: found for seed in seeds if (found := check(simulate(seed, steps=500)))}
     assert accused == {}

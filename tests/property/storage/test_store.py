@@ -41,8 +41,12 @@ def test_it_does_so_while_checkpoints_come_and_go(steps: list[Operation]) -> Non
 
 
 @pytest.mark.long
-@given(steps=operations(max_size=120), options=st.sampled_from([LEAN, BUSY]))
-def test_it_does_so_through_long_lives(steps: list[Operation], options: dict[str, Any]) -> None:
+@pytest.mark.parametrize("part", range(12))
+@pytest.mark.parametrize("options", [LEAN, BUSY], ids=["lean", "busy"])
+@settings(max_examples=25)
+@given(steps=operations(max_size=120))
+def test_it_does_so_through_long_lives(steps: list[Operation], options: dict[str, Any], part: int) -> None:
+    """Hypothesis draws other examples in each part, of half a second to a second each."""
     play(steps, options)
 
 

@@ -21,9 +21,37 @@ run: $(VENV)/.installed ## start the broker on loopback, with its data in ./data
 test: check ## every check and every test but the long ones
 	$(PYTEST) -m "not long"
 
+# Two at a time, under an hour on two cores: the model's tests keep one core busy, the daemon's mostly wait. A group's
+# output comes when it ends. Load figures are taken last, by a machine that does nothing else; but not the ten minutes of
+# fast producers, which ask for a third of a core.
+LONG_GROUPS := test-long-model test-long-daemon test-long-producers test-long-examples
+MODEL_TESTS := tests/unit tests/property tests/fuzz tests/helpers tests/faults/storage
+PRODUCERS := tests/faults/load/test_fast_producers.py
+# Ten minutes of noise or load are one test. In all others, pytest shows every thread's stack after two minutes.
+TEN_MINUTES := -o faulthandler_timeout=900
+
+.PHONY: $(LONG_GROUPS) test-long-load
+
 test-long: $(VENV)/.installed-for-tests ## what takes long: crash campaigns, deep queues, thousands of examples
-	$(PYTEST) -m long
+	@failed=0; \
+	$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target $(LONG_GROUPS) || failed=1; \
+	$(MAKE) --no-print-directory test-long-load || failed=1; \
+	exit $$failed
+
+test-long-model:
+	$(PYTEST) -m long $(MODEL_TESTS)
+
+test-long-examples:
 	$(PYTEST) -m "not long" --hypothesis-profile=long tests/property tests/fuzz
+
+test-long-daemon:
+	$(PYTEST) -m long $(TEN_MINUTES) --ignore=tests/faults/load $(addprefix --ignore=,$(MODEL_TESTS)) tests
+
+test-long-producers:
+	$(PYTEST) $(TEN_MINUTES) $(PRODUCERS)
+
+test-long-load:
+	$(PYTEST) $(TEN_MINUTES) --ignore=$(PRODUCERS) tests/faults/load
 
 check: $(VENV)/.installed-for-tests ## style, types, who imports whom
 	$(BIN)/ruff check

@@ -70,6 +70,7 @@ def status(node: Node, meter: RateMeter) -> dict[str, Any]:
             "queues": len(node.queues),
             "temporary_queues": len(node.temporary),
             "durable_subscriptions": len(node.topics.durables()),
+            "dropped_messages": node.topics.dropped,
         },
         "rates": meter.totals,
     }
@@ -102,8 +103,13 @@ def describe_queue(node: Node, queue: Queue, meter: RateMeter) -> dict[str, Any]
 
 def topics(node: Node) -> Iterator[dict[str, Any]]:
     """Every pattern that somebody subscribes to."""
-    for pattern, subscribers, durable in node.topics.topics():
-        yield {"pattern": pattern, "subscribers": subscribers, "durable_subscriptions": durable}
+    for pattern, subscribers, durable, dropped in node.topics.topics():
+        yield {
+            "pattern": pattern,
+            "subscribers": subscribers,
+            "durable_subscriptions": durable,
+            "dropped": dropped,
+        }
 
 
 def durable_subscriptions(node: Node) -> Iterator[dict[str, Any]]:

@@ -109,7 +109,7 @@ class Session:
         """
         self._check_subscriptions()
         buffer = self.node.buffer_topic(pattern)
-        buffer.no_local = self.id if no_local else 0
+        buffer.subscriber, buffer.no_local = self.id, no_local
         consumer = buffer.dispatcher.add(
             sink, prefetch=prefetch, settles=settles, session_id=self.id, window_bytes=window_bytes
         )
@@ -276,6 +276,7 @@ class Session:
             "subscriptions": len(self.subscriptions),
             "in_flight": sum(len(s.consumer.unacknowledged) for s in self.subscriptions),
             "transactions": len(self._transactions),
+            "dropped": sum(s.source.dropped for s in self.subscriptions if isinstance(s.source, TopicSubscription)),
         }
 
     def _abort(self, transaction: Transaction) -> None:

@@ -9,7 +9,7 @@ of them is stored once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.queue import MemoryQueue
@@ -22,6 +22,8 @@ __all__ = ["DurableSubscription", "Topic", "TopicRoutes", "TopicSubscription", "
 
 _ROUTES_KEPT_MAX = 500_000
 """Subscriptions in all routes that are remembered: 8 bytes each, and a name with none counts as one."""
+_TELL_SECONDS: Final = 60.0
+"""Between two lines in the log about one subscriber that does not keep up."""
 _WILDCARDS = frozenset({"*", "#", ">"})
 
 
@@ -50,7 +52,8 @@ class TopicSubscription(MemoryQueue):
 
     Attributes:
         dropped: messages that went because the subscriber was too slow.
-        no_local: the session whose own messages are not wanted, 0 for none.
+        subscriber: the session that it belongs to.
+        no_local: True when that session's own messages are not wanted.
     """
 
     kind = "topic-subscription"
@@ -60,7 +63,10 @@ class TopicSubscription(MemoryQueue):
     ) -> None:
         super().__init__(node, pattern, log, cursor, in_flight_max, messages_max, bytes_max)
         self.dropped = 0
-        self.no_local = 0
+        self.subscriber = 0
+        self.no_local = False
+        self._told_dropped = 0  # of `dropped`, what a line in the log has told of
+        self._tell_at = 0.0
         self._bytes_always = bytes_max // 16
 
     def publish(self, record: bytes) -> None:
@@ -80,6 +86,29 @@ class TopicSubscription(MemoryQueue):
         bytes_max = self.bytes_now_max
         while cursor.next < log.head - 1 and (log.head - cursor.next > self.messages_max or log.hot_bytes > bytes_max):
             self.dropped += cursor.skip_to(cursor.next + 1)
+            self.node.topics.dropped += 1
+        if self.dropped > self._told_dropped and self.node.clock.monotonic() >= self._tell_at:
+            self._tell()
+
+    def close(self, reason: str) -> None:
+        """See `Queue`."""
+        super().close(reason)
+        if self.dropped > self._told_dropped:
+            self._tell()
+
+    def _tell(self) -> None:
+        """At the first message that is dropped, then once a minute at most, and at the end of the subscription."""
+        self._tell_at = self.node.clock.monotonic() + _TELL_SECONDS
+        session = self.node.sessions.get(self.subscriber)
+        self.node.log.warning(
+            "messages.dropped",
+            topic=self.name,
+            connection=self.subscriber,
+            peer=session.peer if session is not None else "",
+            dropped=self.dropped - self._told_dropped,
+            together=self.dropped,
+        )
+        self._told_dropped = self.dropped
 
 
 class DurableSubscription:
@@ -140,15 +169,20 @@ class Topic:
         if buffers:
             self._routes.node.fan_out_bytes += len(record) * len(buffers)
         for buffer in buffers:
-            if not buffer.no_local or buffer.no_local != session_id:
+            if not buffer.no_local or buffer.subscriber != session_id:
                 buffer.publish(record)
 
 
 class TopicRoutes:
-    """All topic subscriptions of a node, by pattern."""
+    """All topic subscriptions of a node, by pattern.
+
+    Attributes:
+        dropped: messages that non-durable subscribers have lost since the start because they were too slow.
+    """
 
     def __init__(self, node: Node) -> None:
         self.node = node
+        self.dropped = 0
         self._buffers: dict[str, list[TopicSubscription]] = {}
         self._logs: dict[str, TopicLog] = {}
         self._durable: dict[str, DurableSubscription] = {}
@@ -193,11 +227,12 @@ class TopicRoutes:
         self._found.clear()
         self._found_size = 0
 
-    def topics(self) -> Iterator[tuple[str, int, int]]:
-        """(pattern, non-durable subscriptions, durable ones) of every pattern."""
+    def topics(self) -> Iterator[tuple[str, int, int, int]]:
+        """(pattern, non-durable subscriptions, durable ones, messages that the former have lost) of every pattern."""
         for pattern in sorted(self._buffers.keys() | self._logs.keys() | self._bound.keys()):
             durable = self._logs[pattern].subscriptions if pattern in self._logs else ()
-            yield pattern, len(self._buffers.get(pattern, ())), len(durable)
+            buffers = self._buffers.get(pattern, ())
+            yield pattern, len(buffers), len(durable), sum(buffer.dropped for buffer in buffers)
 
     def add_buffer(self, pattern: str, subscription: TopicSubscription) -> None:
         """A non-durable subscription begins."""

@@ -15,7 +15,9 @@ from segue.broker.exit_codes import ExitCode
 
 __all__ = ["add_arguments"]
 
-_COLUMNS = ("connection", "user", "peer", "protocol", "open for", "subscriptions", "in flight", "transactions")
+_COLUMNS = (
+    "connection", "user", "peer", "protocol", "open for", "subscriptions", "in flight", "transactions", "dropped",
+)  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +41,7 @@ def _list(arguments: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2))
     else:
         now_ms = time.time() * 1000
-        print(table(_COLUMNS, (_row(row, now_ms) for row in rows), right=(0, 5, 6, 7)))
+        print(table(_COLUMNS, (_row(row, now_ms) for row in rows), right=(0, 5, 6, 7, 8)))
     return ExitCode.OK
 
 
@@ -65,4 +67,5 @@ def _row(row: dict[str, Any], now_ms: float) -> list[str]:
         count(row["subscriptions"]),
         count(row["in_flight"]),
         count(row["transactions"]),
+        count(row["dropped"]),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
 from segue.broker.cli.arguments import CONTROL_EXIT_CODES, add_action
 from segue.broker.cli.control_client import add_control_arguments, connect
@@ -12,7 +13,7 @@ from segue.broker.exit_codes import ExitCode
 
 __all__ = ["add_arguments"]
 
-_COLUMNS = ("pattern", "subscribers", "durable subscriptions")
+_COLUMNS = ("pattern", "subscribers", "dropped", "durable subscriptions")
 _DURABLE_COLUMNS = ("durable subscription", "pattern", "ready", "in flight", "returned", "consumers")
 
 
@@ -24,15 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    patterns: list[dict[str, object]] = []
+    patterns: list[dict[str, Any]] = []
     with connect(arguments) as client:
         done = client.ask("topic.list", on_items=patterns.extend)
     durable = done["durable_subscriptions"]
     if arguments.json:
         print(json.dumps({"patterns": patterns, "durable_subscriptions": durable}, indent=2))
         return ExitCode.OK
-    rows = [[str(p["pattern"]), str(p["subscribers"]), str(p["durable_subscriptions"])] for p in patterns]
-    print(table(_COLUMNS, rows, right=(1, 2)))
+    counts = ("subscribers", "dropped", "durable_subscriptions")
+    rows = [[str(p["pattern"]), *(count(p[name]) for name in counts)] for p in patterns]
+    print(table(_COLUMNS, rows, right=(1, 2, 3)))
     if durable:
         names = ("ready", "in_flight", "returned", "consumers")
         rows = [[d["name"], d["pattern"], *(count(d[name]) for name in names)] for d in durable]

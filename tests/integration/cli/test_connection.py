@@ -15,7 +15,7 @@ def test_a_connection_is_listed_with_what_it_does(broker: BrokerProcess, segue: 
         client.begin("t", wait=True)
         (row,) = (row for row in segue("connection", "list", "--json").json if queue in row["subscribed_to"])
         assert (row["user"], row["protocol"]) == ("guest", "stomp")
-        assert (row["subscriptions"], row["in_flight"], row["transactions"]) == (1, 1, 1)
+        assert (row["subscriptions"], row["in_flight"], row["transactions"], row["dropped"]) == (1, 1, 1, 0)
         assert row["peer"].startswith("127.0.0.1:")
         assert row["peer"] in segue("connection", "list").out
 
@@ -39,6 +39,24 @@ def test_a_connection_that_is_not_there_is_refused(segue: Segue) -> None:
     done = segue("connection", "close", "999999", exit_code=ExitCode.REFUSED)
     assert "no connection 999999" in done.err
     assert "segue connection list" in done.err
+
+
+def test_what_a_slow_subscriber_has_lost_is_shown_wherever_one_looks(
+    broker: BrokerProcess, segue: Segue, queue: str
+) -> None:
+    with broker.raw_client(receive_buffer_bytes=4096) as slow, broker.client() as publisher:
+        slow.connect()
+        slow.subscribe(f"/topic/{queue}", headers={"prefetch-count": "1"})
+        for _ in range(40):
+            publisher.publish(f"/topic/{queue}", bytes(1 << 20))
+        publisher.publish_confirmed(f"/topic/{queue}", b"the last")
+        (connection,) = (row for row in segue("connection", "list", "--json").json if queue in row["subscribed_to"])
+        patterns = {row["pattern"]: row["dropped"] for row in segue("topic", "list", "--json").json["patterns"]}
+        assert patterns[queue] == connection["dropped"] > 20
+        assert segue("status", "--json").json["counts"]["dropped_messages"] >= patterns[queue]
+        for words in (("connection", "list"), ("topic", "list"), ("status",)):
+            assert "dropped" in segue(*words).out
+    broker.wait_for_log(rf"messages\.dropped topic={queue} ")
 
 
 def test_subscriptions_to_topics_are_listed_by_pattern(broker: BrokerProcess, segue: Segue, queue: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from segue.broker import inspect
 from segue.broker.topic import TopicSubscription, matches
 from tests.unit.broker.actors import FakeSink, World, record
 
@@ -192,3 +193,45 @@ def test_a_large_fan_out_is_written_while_it_is_made(world: World) -> None:
     largest = 0
     publish(world, "u", "x" * 1024 * KIB)
     assert 0 < largest < 64 * 1024 * KIB
+
+
+# What is lost is told ------------------------------------------------------------------------------------------------
+
+
+def lines(world: World) -> list[tuple[object, object]]:
+    """What the log says was dropped: since the line before, and together."""
+    return [(one.fields["dropped"], one.fields["together"]) for one in world.log.named("messages.dropped")]
+
+
+def test_a_subscriber_that_loses_messages_is_told_of_once_a_minute_and_at_its_end() -> None:
+    world = World(topic_buffer_messages_max=10)
+    session = world.session()
+    sink = FakeSink(blocked=True)
+    subscription = session.subscribe_topic("news.#", sink, prefetch=100, settles=True)
+    publish(world, "news.a", *"0123456789")
+    assert lines(world) == []
+    publish(world, "news.a", *"abcde")
+    assert lines(world) == [(1, 1)]
+    world.clock.advance(61)
+    publish(world, "news.a", "f", "g")
+    assert lines(world) == [(1, 1), (5, 6)]
+    session.unsubscribe(subscription)
+    assert lines(world) == [(1, 1), (5, 6), (1, 7)]
+    (first, *_) = world.log.named("messages.dropped")
+    assert (first.fields["topic"], first.fields["connection"]) == ("news.#", session.id)
+    assert first.fields["peer"] == session.peer
+
+
+def test_what_subscribers_have_lost_is_shown_for_patterns_for_connections_and_in_all() -> None:
+    world = World(topic_buffer_messages_max=10)
+    slow, quick = world.session(), world.session()
+    slow.subscribe_topic("news", FakeSink(blocked=True), prefetch=100, settles=True)
+    slow.subscribe_topic("#", FakeSink(blocked=True), prefetch=100, settles=True)
+    quick.subscribe_topic("news", FakeSink(), prefetch=100, settles=False)
+    for _ in range(13):
+        publish(world, "news", "x")
+    rows = {row["pattern"]: row["dropped"] for row in inspect.topics(world.node)}
+    assert rows == {"news": 3, "#": 3}
+    assert [row["dropped"] for row in inspect.connections(world.node)] == [6, 0]
+    slow.close()
+    assert world.node.topics.dropped == 6

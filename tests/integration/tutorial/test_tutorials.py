@@ -6,14 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.tutorial.markdown import blocks, pages
 from tests.integration.tutorial.walkthrough import walk_through
 
-PAGES = [
-    "README.md",
-    "docs/tutorial/README.md",
-    "docs/how-to/back-up.md",
-    "docs/how-to/configure-users.md",
-]
+# Every page with a block of `sh` is run: what a reader may type is tested.
+PAGES = [str(page) for page in pages() if any(block.language == "sh" for block in blocks(page))]
 
 
 @pytest.mark.parametrize("page", PAGES)

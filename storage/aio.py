@@ -11,6 +11,7 @@ stable; where it is missing (another kernel, another machine type, a sandbox) `A
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -57,9 +58,13 @@ class _Timespec(ctypes.Structure):
 
 
 class AsyncWriter:
-    """Writes to one descriptor, which is open with O_DIRECT and O_DSYNC. At most one write is under way."""
+    """Writes to descriptors that are open with O_DIRECT and O_DSYNC. At most one write is under way.
 
-    def __init__(self, descriptor: int, numbers: tuple[int, int, int, int]) -> None:
+    Made once, and not for each file, and never given back to the kernel: that takes some 40 ms (io_destroy(2) waits
+    until no processor can be using it).
+    """
+
+    def __init__(self, numbers: tuple[int, int, int, int]) -> None:
         """Use `open`."""
         # PyDLL keeps the GIL: submitting takes 20 µs, and letting go of the GIL and taking it back can take more.
         # Waiting lets go of it.
@@ -69,7 +74,7 @@ class AsyncWriter:
         self._context = ctypes.c_ulong(0)
         if self._submit_call(numbers[0], 1, ctypes.byref(self._context)) != 0:
             raise OSError(ctypes.get_errno(), "io_setup failed")
-        self._iocb = _Iocb(opcode=_IOCB_CMD_PWRITE, descriptor=descriptor)
+        self._iocb = _Iocb(opcode=_IOCB_CMD_PWRITE)
         self._list = (ctypes.POINTER(_Iocb) * 1)(ctypes.pointer(self._iocb))
         self._event = _Event()
         self._event_at = ctypes.byref(self._event)
@@ -79,23 +84,26 @@ class AsyncWriter:
         self._result = 0
 
     @classmethod
-    def open(cls, descriptor: int) -> AsyncWriter | None:
-        """A writer for a descriptor, or None where the kernel offers none."""
+    def open(cls) -> AsyncWriter | None:
+        """A writer, or None where the kernel offers none."""
         numbers = _NUMBERS.get(platform.machine())
         if numbers is None or platform.system() != "Linux":
             return None
+        with contextlib.suppress(IndexError):
+            return _idle.pop()
         try:
-            return cls(descriptor, numbers)
+            return cls(numbers)
         except OSError:
             return None
 
-    def submit(self, offset: int, data: memoryview) -> None:
+    def submit(self, descriptor: int, offset: int, data: memoryview) -> None:
         """Begin to write `data`, page-aligned in memory and on disk.
 
         Raises:
             OSError: nothing was begun.
         """
         assert self._held is None
+        self._iocb.descriptor = descriptor
         self._iocb.buffer = ctypes.addressof(ctypes.c_char.from_buffer(data))
         self._iocb.size = len(data)
         self._iocb.offset = offset
@@ -131,6 +139,11 @@ class AsyncWriter:
             raise OSError(-self._result, os.strerror(-self._result))
         return self._result
 
-    def close(self) -> None:
-        """Give the kernel's part back; waits for a write that is under way."""
-        self._wait_call(self._numbers[1], self._context)
+    def give_back(self) -> None:
+        """Whoever called `open` needs it no more; the next caller gets it."""
+        if self._held is None:
+            _idle.append(self)
+
+
+_idle: Final[list[AsyncWriter]] = []
+"""Given back, for stores that this process opens later."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import weakref
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 from segue.storage.aio import AsyncWriter
@@ -25,33 +27,29 @@ _IDLE_WRITES_MAX = 3
 class PosixFile:
     """A `segue.storage.disk.File`: one descriptor for reads, one opened O_DSYNC (and O_DIRECT) for writes."""
 
-    def __init__(self, path: Path, pwrite: Callable[[int, memoryview, int], int] = os.pwrite) -> None:
+    def __init__(
+        self, path: Path, pwrite: Callable[[int, memoryview, int], int] = os.pwrite, aio: AsyncWriter | None = None
+    ) -> None:
         """`pwrite` is there for tests: a disk that writes less than it was asked to is hard to come by."""
         self._pwrite = pwrite
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self._writer, self._direct = _open_writer(path)
+            self._writer, direct = _open_writer(path)
         except BaseException:
             os.close(self._descriptor)
             raise
         self.size = os.fstat(self._descriptor).st_size
-        self._aio: AsyncWriter | None = None
+        # Through the page cache, the kernel would do all of a write before it came back, however long the disk takes.
+        self._aio = aio if direct else None
         self._unfinished: tuple[int, memoryview] | None = None
 
     def begin_write(self, offset: int, data: memoryview) -> bool:
-        if self._direct and self._aio is None:
-            self._aio = AsyncWriter.open(self._writer)
-            # Where there is none now, there is none later. Through the page cache, the kernel would do all of the
-            # write before it came back, however long the disk takes.
-            self._direct = self._aio is not None
         if self._aio is None:
             return False
         try:
-            self._aio.submit(offset, data)
+            self._aio.submit(self._writer, offset, data)
         except OSError:
-            self._aio.close()
             self._aio = None  # a sandbox may forbid it; the plain way says what is wrong with the disk
-            self._direct = False
             return False
         self._unfinished = offset, data
         return True
@@ -101,8 +99,9 @@ class PosixFile:
 
     def close(self) -> None:
         if self._descriptor >= 0:
-            if self._aio is not None:
-                self._aio.close()
+            if self._aio is not None and self._unfinished is not None:
+                with contextlib.suppress(OSError):
+                    self._aio.wait(None)  # the next file's write must not find this one under way
             os.close(self._descriptor)
             os.close(self._writer)
             self._descriptor = -1
@@ -113,6 +112,13 @@ class PosixDisk:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @cached_property
+    def _aio(self) -> AsyncWriter | None:
+        writer = AsyncWriter.open()
+        if writer is not None:
+            weakref.finalize(self, writer.give_back).atexit = False
+        return writer
 
     def check_access(self) -> None:
         for path in (self.root, *self.root.glob("*"), *self.root.glob("journal/*.journal")):
@@ -144,7 +150,7 @@ class PosixDisk:
         return self.open(path)
 
     def open(self, path: str) -> PosixFile:
-        return PosixFile(self.root / path)
+        return PosixFile(self.root / path, aio=self._aio)
 
     def read_head(self, path: str, size: int) -> bytes:
         with open(self.root / path, "rb", buffering=0) as file:

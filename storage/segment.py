@@ -43,6 +43,8 @@ SEGMENT_FORMAT: Final = 1
 
 _ROWS_A_STEP: Final = 128
 """Rows in one INSERT: one `sqlite3_step`, and so one hand-over of the GIL, for 8,192 messages."""
+_PIECE_BYTES: Final = 4 << 20
+"""What is written before it is synced."""
 _ROWS_READ_MAX: Final = 64
 _COLUMNS: Final = 6
 _SCHEMA: Final = (
@@ -81,7 +83,10 @@ async def write_segment(disk: Disk, path: str, log_id: int, salt: int, blocks: I
                 await database.execute(statement)
             meta: list[tuple[str, Any]] = [("format", SEGMENT_FORMAT), ("log", log_id), ("salt", f"{salt:016x}")]
             await database.execute_many("INSERT INTO meta VALUES(?,?)", meta)
-            await _insert(database, _rows(blocks, log_id, salt))
+            rows = _rows(blocks, log_id, salt)
+            while await _insert(database, rows):
+                # Piece by piece: a whole segment at once is a wave of writes that the commits of messages wait behind.
+                await trio.to_thread.run_sync(disk.sync_file, path)
             await database.commit()
         finally:
             with trio.CancelScope(shield=True):
@@ -101,19 +106,28 @@ def _rows(blocks: Iterable[PackedBlock], log_id: int, salt: int) -> Iterator[Row
         previous = last
 
 
-async def _insert(database: Database, rows: Iterator[Row]) -> None:
-    """Insert rows with few statements; `rows` is consumed bit by bit in the database's thread."""
+async def _insert(database: Database, rows: Iterator[Row]) -> bool:
+    """Insert some MiB of rows with few statements. True when there may be more.
+
+    `rows` is consumed bit by bit in the database's thread.
+    """
     one = f"({','.join('?' * _COLUMNS)})"
     left: list[Row] = []
 
     def full_statements() -> Iterator[list[Any]]:
-        while len(chunk := list(islice(rows, _ROWS_A_STEP))) == _ROWS_A_STEP:
+        size = 0
+        while size < _PIECE_BYTES:
+            chunk = list(islice(rows, _ROWS_A_STEP))
+            if len(chunk) < _ROWS_A_STEP:
+                left.extend(chunk)
+                return
+            size += sum(len(row[-1]) for row in chunk)
             yield [value for row in chunk for value in row]
-        left.extend(chunk)
 
     many = ",".join([one] * _ROWS_A_STEP)
-    await database.execute_many(f"INSERT INTO block VALUES {many}", full_statements())  # noqa: S608
+    full = await database.execute_many(f"INSERT INTO block VALUES {many}", full_statements())  # noqa: S608
     await database.execute_many(f"INSERT INTO block VALUES {one}", left)  # noqa: S608 - question marks only
+    return full > 0 and not left
 
 
 class SegmentReader:

@@ -18,6 +18,9 @@ __all__ = ["JOURNAL_DIRECTORY", "SPARES_WANTED", "Spares"]
 JOURNAL_DIRECTORY: Final = "journal"
 SPARES_WANTED: Final = 2
 """One for the next roll, and one in reserve so that acknowledgements can be taken on a full disk (DESIGN §3.5)."""
+_KEPT_MAX: Final = 4
+"""Of the files that checkpoints set free. With as few as are wanted, each roll would have a new one filled with zeros,
+and each checkpoint would remove one: twice the writing, and commits of messages wait behind it."""
 
 _READY: Final = "free-"
 _UNFINISHED: Final = "new-"
@@ -81,7 +84,7 @@ class Spares:
     def keep(self, path: str, size: int) -> None:
         """A journal file is not needed any more: it becomes a spare, or is removed. Not yet durable on return."""
         with self._lock:
-            if size == self.file_bytes and len(self._ready) < SPARES_WANTED:
+            if size == self.file_bytes and len(self._ready) < _KEPT_MAX:
                 ready = self._name(_READY)
                 self._disk.rename(path, ready)
                 self._ready.append(ready)

@@ -52,7 +52,7 @@ def test_writes_follow_each_other_on_one_file_in_both_ways(file: PosixFile) -> N
 def test_where_the_kernel_offers_no_asynchronous_write_the_thread_does_all_of_it(
     file: PosixFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file, "_direct", False)
+    monkeypatch.setattr(file, "_aio", None)
     assert not file.begin_write(0, page_of(b"x"))
     assert file.read(0, PAGE) == bytes(PAGE)
     file.write_sync(0, page_of(b"x"))
@@ -68,16 +68,32 @@ def test_a_write_that_the_kernel_refuses_is_left_to_the_plain_way(file: PosixFil
 def test_a_failed_write_is_an_error_with_its_number(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(bytes(PAGE))
     descriptor = os.open(tmp_path / "f", os.O_RDONLY)
-    writer = AsyncWriter.open(descriptor)
+    writer = AsyncWriter.open()
     assert writer is not None
-    try:
-        with pytest.raises(OSError, match="io_submit failed"):
-            writer.submit(0, page_of(b"x"))
-    finally:
-        writer.close()
-        os.close(descriptor)
+    with pytest.raises(OSError, match="io_submit failed"):
+        writer.submit(descriptor, 0, page_of(b"x"))
+    os.close(descriptor)
+    writer.give_back()
+
+
+def test_a_file_that_is_closed_while_a_write_is_under_way_leaves_none_behind(tmp_path: Path) -> None:
+    disk = PosixDisk(tmp_path)
+    files = [disk.create(name, 16 * PAGE) for name in ("a", "b")]
+    assert files[0].begin_write(0, page_of(b"a", 8))
+    files[0].close()
+    write(files[1], 0, page_of(b"b"), 10.0)
+    assert (tmp_path / "a").read_bytes()[: 8 * PAGE] == b"a" * 8 * PAGE
+    assert (tmp_path / "b").read_bytes()[:PAGE] == b"b" * PAGE
+
+
+def test_a_writer_that_is_given_back_is_the_next_one() -> None:
+    writer = AsyncWriter.open()
+    assert writer is not None
+    writer.give_back()
+    assert AsyncWriter.open() is writer
+    writer.give_back()
 
 
 def test_an_unknown_machine_has_no_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "vax")
-    assert AsyncWriter.open(0) is None
+    assert AsyncWriter.open() is None

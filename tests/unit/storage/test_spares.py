@@ -48,11 +48,26 @@ def test_a_batch_larger_than_a_spare_gets_a_file_of_its_own(disk: SimulatedDisk)
 
 def test_old_files_become_spares_until_there_are_enough(disk: SimulatedDisk) -> None:
     spares = Spares(disk, SIZE)
-    for number in range(4):
+    for number in range(6):
         disk.create(f"journal/{number}.journal", SIZE if number else 2 * SIZE).close()
         spares.keep(f"journal/{number}.journal", disk.size(f"journal/{number}.journal"))
-    assert len(spares) == 2
+    assert len(spares) == 4
     assert all(name.startswith("free-") for name in disk.list("journal"))
+
+
+def test_under_load_files_go_round_and_no_new_one_is_made(disk: SimulatedDisk) -> None:
+    """A spare is missed as soon as a file is rolled over; the old file comes back with the next checkpoint."""
+    spares = Spares(disk, SIZE)
+    created: list[int] = []
+    for number in range(8):
+        spares.make()
+        spares.make()
+        spares.place(f"journal/{number}.journal", SIZE)
+        spares.make()  # somebody has seen that one is missing
+        if number:
+            spares.keep(f"journal/{number - 1}.journal", SIZE)
+        created.append(sum(call.what == "create" for call in disk.calls))
+    assert created[-1] == created[2]
 
 
 def test_the_last_spare_is_never_given_up(disk: SimulatedDisk) -> None:

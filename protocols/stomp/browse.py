@@ -9,6 +9,7 @@ import trio
 from segue.broker.browse import Browser
 from segue.broker.errors import UnreadableError
 from segue.broker.queue import Queue
+from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
 
 if TYPE_CHECKING:
     from segue.protocols.stomp.session import StompSession
@@ -21,7 +22,7 @@ _BUFFER_POLL_SECONDS: Final = 0.01
 
 
 async def browse(stomp: StompSession, queue: Queue, subscription: StompSubscription) -> None:
-    """Send what is ready in a queue to a browsing subscription, as fast as it reads, then the end mark."""
+    """Send what is ready in a queue to a browsing subscription, as fast as it reads, then the end mark or an ERROR."""
     browser = Browser(queue)
     while _goes_on(stomp, subscription):
         if stomp.blocked:
@@ -31,7 +32,11 @@ async def browse(stomp: StompSession, queue: Queue, subscription: StompSubscript
             found = await browser.chunk(_CHUNK_BYTES)
         except UnreadableError as failure:
             stomp.frontend.log.error("browse.failed", queue=queue.name, reason=str(failure))
-            found = []
+            # The end mark would say that this was all.
+            problem = f"What lies on disk of queue '{queue.name}' can't be read"
+            stomp.fail(StompProtocolError(ErrorCode.UNREADABLE, problem))
+            stomp.node.end_step()
+            return
         if not _goes_on(stomp, subscription):
             return
         if not found:

@@ -47,6 +47,7 @@ class ErrorCode(Enum):
     NOT_FOUND = "not-found", "not_found"
     PRECONDITION_FAILED = "precondition-failed", "precondition_failed"
     LIMIT_REACHED = "limit-reached", "Limit reached"
+    UNREADABLE = "unreadable", "Unreadable"
     HEART_BEAT_MISSED = "heart-beat-missed", "Heart-beat missed"
     TIMED_OUT = "timed-out", "Timed out"
     CLOSED_BY_OPERATOR = "closed-by-operator", "Closed by the operator"

@@ -21,7 +21,7 @@ from segue.broker.queue import Queue
 from segue.broker.topic import Topic
 from segue.broker.users import AuthenticationFailed
 from segue.protocols.stomp.browse import browse
-from segue.protocols.stomp.destination import Destination, DestinationKind, Use, parse_destination
+from segue.protocols.stomp.destination import Destination, DestinationKind, Dialect, Use, parse_destination
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
 from segue.protocols.stomp.frames import Frame, SendHead, Version, connected, replace_header
 from segue.protocols.stomp.headers import (
@@ -231,7 +231,9 @@ class Commands:
                 queue.log.id,
                 lambda sink: self._session.subscribe_queue(queue, sink, prefetch=1, settles=False),
             )
-        return f"/reply-queue/{queue.name}"
+        # As its receiver has to write it: RabbitMQ's clients write what is special in a name as %XX.
+        written = percent_encode(queue.name, safe="") if self._dialect is Dialect.RABBITMQ else queue.name
+        return f"/reply-queue/{written}"
 
     # -- subscriptions
 

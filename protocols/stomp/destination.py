@@ -33,6 +33,8 @@ __all__ = [
 
 # AMQP 0-9-1 writes names as short strings of at most 255 octets, and every queue is to be reachable from there.
 NAME_BYTES_MAX: Final = 255
+# In front of the name of a reply queue stands the number of the session that it belongs to.
+_REPLY_NAME_BYTES_MAX: Final = NAME_BYTES_MAX + len("18446744073709551615-")
 
 
 class DestinationKind(Enum):
@@ -123,7 +125,7 @@ def parse_destination(
     """
     kind, rest = _split_prefix(text, routing_type, dialect)
     names = _split_as_rabbitmq(text, kind, rest) if dialect is Dialect.RABBITMQ else _split(text, kind, rest)
-    name = check_name(names[0], text)
+    name = check_name(names[0], text, _REPLY_NAME_BYTES_MAX if kind is DestinationKind.REPLY_QUEUE else NAME_BYTES_MAX)
     if kind is DestinationKind.TOPIC:
         return _topic(name, text, use)
     if kind is DestinationKind.EXCHANGE:
@@ -132,12 +134,13 @@ def parse_destination(
     return Destination(kind, name)
 
 
-def check_name(name: str, text: str | None = None) -> str:
+def check_name(name: str, text: str | None = None, bytes_max: int = NAME_BYTES_MAX) -> str:
     """Return the name of a queue, topic or exchange in NFC.
 
     Args:
         name: as the client gave it.
         text: what to call it in an error: the whole header that it stands in.
+        bytes_max: how long it may be, in UTF-8.
 
     Raises:
         StompProtocolError: INVALID_DESTINATION: it is empty, too long, or has something in it that no name may have.
@@ -146,8 +149,8 @@ def check_name(name: str, text: str | None = None) -> str:
     normal = unicodedata.normalize("NFC", name)
     if not normal:
         raise _invalid(text, "it has no name")
-    if len(normal.encode(errors="replace")) > NAME_BYTES_MAX:
-        raise _invalid(text, f"a name may have {NAME_BYTES_MAX} bytes")
+    if len(normal.encode(errors="replace")) > bytes_max:
+        raise _invalid(text, f"a name may have {bytes_max} bytes")
     if any(unicodedata.category(character) in _INVISIBLE for character in normal):
         raise _invalid(text, "a name may have no control or invisible characters")
     if normal != normal.strip():

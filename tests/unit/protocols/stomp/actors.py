@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -172,7 +173,7 @@ class StompWorld(World):
     def __init__(self, *, dialect: str = "segue", **more: Any) -> None:
         super().__init__(**more)
         self.frontend = StompFrontend()
-        self.frontend.configure(self.node, self.settings.stomp)
+        self.frontend.configure(self.node, replace(self.settings.stomp, dialect=dialect))
         self.frontend._listener = SimpleNamespace(authenticated=lambda connection: None)  # type: ignore[assignment]
 
     def client(self, version: str = "1.2", **headers: str) -> Client:

@@ -192,6 +192,19 @@ def test_a_reply_finds_its_way_to_the_queue_of_who_asked(world: StompWorld) -> N
     assert answering.error() == "not-found"
 
 
+@pytest.mark.parametrize(
+    ("dialect", "name"), [("segue", "a/b"), ("segue", "x" * 255), ("rabbitmq", "a%2Fb"), ("rabbitmq", "x" * 255)]
+)
+def test_the_name_of_a_reply_queue_can_be_sent_to_as_it_comes(dialect: str, name: str) -> None:
+    world = StompWorld(dialect=dialect)
+    asking, answering = world.client(), world.client()
+    answering.say(subscribe("/queue/service", ack="auto"))
+    asking.say(send("?", "/queue/service", reply_to=f"/temp-queue/{name}"))
+    (question,) = answering.frames()
+    answering.say(send("!", question["reply-to"]))
+    assert asking.bodies() == ["!"]
+
+
 def test_a_durable_subscription_is_deleted_by_name_or_by_its_id(world: StompWorld) -> None:
     client = world.client(client_id="c")
     client.say(subscribe("/topic/t", "a", durable_subscription_name="n"), subscribe("/topic/t", "b", durable="true"))

@@ -321,6 +321,15 @@ class Store:
                 self.checkpointer.take_snapshot(self.next_id)
             self.journal.submit(batch)
 
+    def _reported(self, batch: Batch) -> None:
+        """The journal's thread has written a batch. What its callbacks begin is reported when they are through."""
+        self._collecting = True
+        try:
+            self._durable(batch)
+        finally:
+            self._collecting = False
+        self.collect()
+
     def _durable(self, batch: Batch) -> None:
         self._under_way = None
         self.checkpointer.durable(self.journal.position, self.journal.previous)
@@ -413,7 +422,7 @@ async def open_store(disk: Disk, options: StoreOptions, now_ms: Callable[[], int
             except OSError as error:
                 raise _unusable(error) from error
             async with trio.open_nursery() as nursery:
-                await nursery.start(store.journal.serve, store._durable)
+                await nursery.start(store.journal.serve, store._reported)
                 nursery.start_soon(store._flush_lazily)
                 nursery.start_soon(store.checkpointer.serve)
                 nursery.start_soon(store.reader.serve)

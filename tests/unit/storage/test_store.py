@@ -1,0 +1,34 @@
+"""Tests of segue.storage.store: the order in which batches are reported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from segue.storage.api import Store
+from tests.faults.storage.driver import record, run_store, until
+from tests.faults.storage.simulated_disk import SimulatedDisk
+
+
+def test_callbacks_run_in_the_order_of_their_batches_whatever_they_set_off(tmp_path: Path) -> None:
+    """A receipt may set off a flush, and with it the report of the next batch: not before the rest of this one's."""
+    disk = SimulatedDisk(tmp_path)
+
+    async def body(store: Store) -> list[str]:
+        log = store.create_log({})
+        store.create_cursor(log, {})
+        told: list[str] = []
+        for _ in range(20):
+            told.append("next")
+            disk.gate.clear()  # the journal's thread waits for this one
+            log.append(record("first"))
+            store.on_durable(lambda: (told.append("first"), store.flush()))  # type: ignore[arg-type,return-value]
+            store.on_durable(lambda: told.append("first, too"))
+            store.flush()
+            log.append(record("second"))
+            store.on_durable(lambda: told.append("second"))
+            store.flush()
+            disk.gate.set()
+            await until(lambda: store.idle)
+        return told
+
+    assert run_store(disk, body, journal_file_bytes=1 << 20) == ["next", "first", "first, too", "second"] * 20

@@ -17,11 +17,16 @@ def test_callbacks_run_in_the_order_of_their_batches_whatever_they_set_off(tmp_p
         log = store.create_log({})
         store.create_cursor(log, {})
         told: list[str] = []
+
+        def first() -> None:
+            told.append("first")
+            store.flush()
+
         for _ in range(20):
             told.append("next")
             disk.gate.clear()  # the journal's thread waits for this one
             log.append(record("first"))
-            store.on_durable(lambda: (told.append("first"), store.flush()))  # type: ignore[arg-type,return-value]
+            store.on_durable(first)
             store.on_durable(lambda: told.append("first, too"))
             store.flush()
             log.append(record("second"))

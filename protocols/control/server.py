@@ -46,6 +46,8 @@ _BACKLOG: Final = 32
 _READ_BYTES: Final = 64 << 10
 _OTHER_LINE_BYTES: Final = 256 << 10
 """What a request may have besides a body: headers, and the JSON around it."""
+_PASSING: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED})
+"""No descriptor or no memory is free at the moment, or the client is gone again: accept(2)."""
 _PEER: Final = struct.Struct("iII")
 """struct ucred: pid, uid, gid."""
 
@@ -78,9 +80,9 @@ class ControlFrontend:
         try:
             connection, _ = await listener.accept()
         except OSError as error:
-            if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ECONNABORTED):
+            if error.errno not in _PASSING:
                 raise
-            await trio.sleep(0.1)  # no descriptor is free: the client waits in the backlog
+            await trio.sleep(0.1)  # the client waits in the backlog
             return None
         return connection
 

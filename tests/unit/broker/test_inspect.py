@@ -1,0 +1,90 @@
+"""What an operator is shown: each member is in the reference, and each that is there is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from segue.broker import inspect
+from segue.broker.queue import Queue
+from segue.broker.rates import RateMeter
+from segue.protocols.control.message import show_body
+from segue.protocols.control.session import _message
+from segue.storage.recovery import Recovery
+from tests.tidy.tree import ROOT
+from tests.unit.broker.actors import FakeSink, World, record
+
+PAGE = "docs/reference/statistics.md"
+
+
+@pytest.fixture
+def busy(world: World, queue: Queue) -> World:
+    """A node with one of everything."""
+    world.publish(queue, *"abc")
+    queue.cursor.quarantined.add(3, 3, "a checksum")
+    session = world.session()
+    world.consume(queue, session=session, prefetch=1)
+    session.subscribe_topic("news.#", FakeSink(), prefetch=1, settles=False)
+    session.subscribe_durable("diary", "news.*", FakeSink(), prefetch=1, settles=True)
+    world.store.recovery = Recovery()
+    return world
+
+
+def documented(section: str) -> set[str]:
+    text = (ROOT / PAGE).read_text(encoding="utf-8").partition(f"## {section}\n")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| (`.+?`) \|", text, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def members(value: Any, path: str = "") -> Iterator[str]:
+    """The paths of everything in an object; a list of objects counts as one."""
+    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        for one in value:
+            yield from members(one, path)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from members(inner, f"{path}.{name}" if path else name)
+    else:
+        yield path
+
+
+def test_every_member_of_the_status_is_documented_and_no_other(busy: World) -> None:
+    assert set(members(inspect.status(busy.node, RateMeter(busy.node)))) == documented("Status")
+
+
+def test_every_member_of_a_queue_is_documented_and_no_other(busy: World, queue: Queue) -> None:
+    meter = RateMeter(busy.node)
+    row = inspect.queue_row(busy.node, queue, meter)
+    shown = inspect.describe_queue(busy.node, queue, meter)
+    assert set(members(shown)) == documented("Queue")
+    assert row.keys() < shown.keys()
+    assert {name: shown[name] for name in row} == row
+
+
+def test_every_member_of_a_topic_is_documented_and_no_other(busy: World) -> None:
+    found = {
+        "patterns": list(inspect.topics(busy.node)),
+        "durable_subscriptions": list(inspect.durable_subscriptions(busy.node)),
+    }
+    assert set(members(found)) == documented("Topic")
+
+
+def test_every_member_of_a_connection_is_documented_and_no_other(busy: World) -> None:
+    (row,) = inspect.connections(busy.node)
+    assert set(members(row)) == documented("Connection")
+    assert row["subscribed_to"] == ["q", "news.#", "diary"]
+
+
+def test_every_member_of_a_message_is_documented_and_no_other() -> None:
+    shown = {**_message(1, record("a"), 0, 100), **show_body(b"\xff", 100)}
+    assert shown.keys() == documented("Message")
+
+
+def test_the_state_of_a_queue_says_who_holds_what(busy: World, queue: Queue) -> None:
+    shown = inspect.describe_queue(busy.node, queue, RateMeter(busy.node))
+    assert shown["set_aside"] == [{"first": 3, "last": 3, "reason": "a checksum"}]
+    (consumer,) = shown["consumed_by"]
+    assert (consumer["user"], consumer["prefetch"], consumer["in_flight"]) == ("guest", 1, 1)

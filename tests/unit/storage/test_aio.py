@@ -97,3 +97,31 @@ def test_a_writer_that_is_given_back_is_the_next_one() -> None:
 def test_an_unknown_machine_has_no_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "vax")
     assert AsyncWriter.open() is None
+
+
+def test_a_kernel_without_room_for_one_more_has_no_writer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """io_setup fails beyond fs.aio-max-nr: the plain way is taken, nothing else changes."""
+    monkeypatch.setattr("segue.storage.aio._idle", [])
+    monkeypatch.setattr("segue.storage.aio._NUMBERS", dict.fromkeys(("x86_64", "aarch64"), (-1, -1, -1, -1)))
+    assert AsyncWriter.open() is None
+
+
+def test_a_write_that_is_under_way_is_waited_for_by_a_close(tmp_path: Path) -> None:
+    """The kernel reads from the buffer until it is done, and the next file has the same writer."""
+    disk = PosixDisk(tmp_path)
+    for number in range(20):
+        file = disk.create(f"{number}", PAGE)
+        assert file.begin_write(0, page_of(b"x"))
+        file.close()
+        assert (tmp_path / f"{number}").read_bytes() == b"x" * PAGE
+
+
+def test_the_end_of_a_write_can_be_asked_for_again(tmp_path: Path) -> None:
+    PosixDisk(tmp_path).create("f", PAGE).close()
+    descriptor = os.open(tmp_path / "f", os.O_WRONLY | os.O_DIRECT | os.O_DSYNC)
+    writer = AsyncWriter.open()
+    assert writer is not None
+    writer.submit(descriptor, 0, page_of(b"x"))
+    assert [writer.wait(None), writer.wait(None), writer.wait(0.0)] == [PAGE, PAGE, PAGE]
+    writer.give_back()
+    os.close(descriptor)

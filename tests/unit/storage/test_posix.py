@@ -164,7 +164,7 @@ def test_a_sandbox_that_forbids_asynchronous_writes_is_asked_once(
 ) -> None:
     asked: list[int] = []
 
-    def refuse(self: AsyncWriter, offset: int, data: memoryview) -> None:
+    def refuse(self: AsyncWriter, descriptor: int, offset: int, data: memoryview) -> None:
         asked.append(offset)
         raise OSError(errno.EPERM, "io_submit failed")
 

@@ -8,6 +8,8 @@ from typing import TextIO
 __all__ = ["ProgressBar"]
 
 _WIDTH = 30
+_FRACTION_MIN = 0.01
+"""From how much on the time that is left is said: less is a start-up, which tells nothing of the rest."""
 
 
 class ProgressBar:
@@ -48,7 +50,7 @@ def render(label: str, done: float, total: float, elapsed_seconds: float, note: 
     """The text of a bar: label, bar, percentage, note, time left."""
     fraction = min(done / total, 1.0) if total > 0 else 0.0
     full = int(fraction * _WIDTH)
-    left = f"{_clock(elapsed_seconds * (1 - fraction) / fraction)} left" if fraction > 0 else ""
+    left = f"{_clock(elapsed_seconds * (1 - fraction) / fraction)} left" if fraction >= _FRACTION_MIN else ""
     parts = [f"{label} [{'#' * full}{'.' * (_WIDTH - full)}] {fraction:4.0%}", note, left]
     return "  ".join(part for part in parts if part)
 

@@ -2,6 +2,8 @@
 
 import io
 
+import pytest
+
 from segue.bench.progress import ProgressBar, render
 
 
@@ -15,8 +17,9 @@ def test_the_bar_shows_how_far_and_how_long_still() -> None:
     assert line == "fill [#######.......................]  25%  250 messages  1:30 left"
 
 
-def test_a_bar_that_has_not_begun_promises_nothing() -> None:
-    assert "left" not in render("fill", 0, 1000, 10.0, "")
+@pytest.mark.parametrize("done", [0, 9])
+def test_a_bar_that_has_hardly_begun_promises_nothing(done: int) -> None:
+    assert "left" not in render("fill", done, 1000, 10.0, "")
 
 
 def test_more_than_all_is_shown_as_all() -> None:

@@ -167,9 +167,7 @@ class Consumer(_Worker):
 
 def fill(broker: BrokerProcess, destination: str, count: int, *, body_bytes: int = 256, block: int = 1000) -> None:
     """Put so many messages onto a queue as fast as the broker takes them; each block is confirmed by a receipt."""
-    # Publishers may be held while a checkpoint makes room, and a disk that others use too has pauses of its own.
-    client = broker.raw_client(patience_seconds=60.0)
-    client.connect()
+    client = broker.client()
     frame = f"SEND\ndestination:{destination}\ncontent-length:{body_bytes}\n\n".encode() + bytes(body_bytes) + b"\0"
     last = frame.replace(b"\ncontent-length", b"\nreceipt:block\ncontent-length")
     blocks = -(-count // block)

@@ -72,6 +72,8 @@ def status(node: Node, meter: RateMeter) -> dict[str, Any]:
             "durable_subscriptions": len(node.topics.durables()),
             "dropped_messages": node.topics.dropped,
         },
+        "logins": asdict(node.users.statistics()),
+        "log": asdict(node.log.statistics()),
         "rates": meter.totals,
     }
 

@@ -57,6 +57,8 @@ def _lines(status: dict[str, Any]) -> Iterator[tuple[str, str]]:
         f"{count(checkpoints['done'])}"
         + (f"; the last one failed: {checkpoints['fault']}" if checkpoints["fault"] else ""),
     )
+    if status["log"]["dropped"]:
+        yield "log", f"{count(status['log']['dropped'])} lines are lost: its reader is too slow, or gone"
 
 
 def _publishers(status: dict[str, Any]) -> str:

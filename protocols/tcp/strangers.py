@@ -15,18 +15,13 @@ __all__ = ["Strangers"]
 
 
 class Strangers:
-    """Connections in the order in which they came, until they log in or leave.
-
-    Attributes:
-        pushed_out: how many were closed to make room.
-    """
+    """Connections in the order in which they came, until they log in or leave."""
 
     def __init__(self, total_max: int, per_address_max: int) -> None:
         self._total_max = total_max
         self._per_address_max = per_address_max
         self._all: dict[TcpConnection, None] = {}
         self._by_address: dict[str, dict[TcpConnection, None]] = {}
-        self.pushed_out = 0
 
     def __len__(self) -> int:
         return len(self._all)
@@ -51,6 +46,5 @@ class Strangers:
             del self._by_address[connection.address]
 
     def _push_out(self, connection: TcpConnection) -> None:
-        self.pushed_out += 1
         self.remove(connection)
         connection.abandon("too many connections that have not logged in")

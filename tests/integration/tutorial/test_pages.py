@@ -24,7 +24,7 @@ SETTINGS = {f"{name}.{key.name}": key for name, section in SECTIONS.items() for 
 SOURCES = [path.read_text(encoding="utf-8") for folder in MODULES for path in (ROOT / folder).rglob("*.py")]
 # What `--json` shows has names like those of settings; that each exists is tested in tests/unit/broker/test_inspect.py.
 MEMBERS = set(code_spans(Path("docs/reference/statistics.md")))
-EVENT = re.compile(r'log\.(?:debug|info|warning|error|crash)\(\s*"([a-z]+\.[a-z_]+)"')
+EVENT = re.compile(r'(?:log\.(?:debug|info|warning|error|crash)\(\s*|_append\("warning", )"([a-z]+\.[a-z_]+)"')
 EVENTS = {name for text in SOURCES for name in EVENT.findall(text)}
 
 

@@ -45,7 +45,7 @@ def main() -> int:
 
 def _run(args: argparse.Namespace, records: Path) -> None:
     chosen = _QUICK if args.quick else {}
-    given = {name: value for name in ("rounds", "depth") if (value := getattr(args, name)) is not None}
+    given = {name: value for name in ("rounds", "depth", "deep_seconds") if (value := getattr(args, name)) is not None}
     scenarios = frozenset(args.scenarios) if args.scenarios else None
     extent = Extent(**{**chosen, **given, "scenarios": scenarios})
     directory = args.directory / "brokers"
@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--scenarios", type=_names(_SCENARIOS), default=[], metavar="NAMES", help=f"of {', '.join(_SCENARIOS)}")
     add("--rounds", type=int, help="repetitions of the short figures (3)")
     add("--depth", type=int, help="messages on the deep queue (5000000)")
+    add("--deep-seconds", type=float, help="limit for filling the deep queue, and for draining it (600)")
     add("--quick", action="store_true", help="a look in some minutes, not a result")
     add("--directory", type=Path, default=Path("build/bench"), help="for brokers' files and records (%(default)s)")
     add("--records", type=Path, metavar="FILE", help="JSON lines; a new file below --directory without it")

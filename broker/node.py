@@ -83,6 +83,7 @@ class Node:
         self.started_ms = clock.now_ms()
         self._last_session = 0
         self._told = False
+        self._told_checkpoint_fault = False
         self.fan_out_bytes = 0
         self._touched: list[Dispatcher] = []
         self._outbox: list[Output] = []
@@ -361,6 +362,7 @@ class Node:
                 now = self.clock.monotonic()
                 self.accepted_ids.forget(now)
                 self.receiving.check(now, held=self.held)
+                self._report_checkpoints()
                 self.end_step()
                 await trio.sleep(1)
 
@@ -377,6 +379,17 @@ class Node:
             self.log.warning("publishers.held", reason="; ".join(self.pressure.reasons))
         else:
             self.log.info("publishers.released")
+
+    def _report_checkpoints(self) -> None:
+        # It is tried again and again; the first failure and the end of them are news.
+        fault = self.store.checkpoint_fault
+        if bool(fault) is self._told_checkpoint_fault:
+            return
+        self._told_checkpoint_fault = bool(fault)
+        if fault:
+            self.log.error("checkpoint.failed", reason=fault)
+        else:
+            self.log.info("checkpoint.recovered")
 
     def _report_fault(self, log: StorageLog, text: str) -> None:
         definition = log.definition

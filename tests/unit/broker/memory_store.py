@@ -147,12 +147,13 @@ class MemoryStore(Store):
     def __init__(self, options: StoreOptions | None = None) -> None:
         self.played_disk = PlayedDisk()
         self.played_journal = PlayedJournal()
+        self.played_checkpointer = PlayedCheckpointer()
         self.played_reader = PlayedReader(self)
         self.spilled: dict[int, dict[int, bytes]] = {}
         played: dict[str, Any] = self.__dict__  # they are no subclasses of what they play
         played["disk"] = self.played_disk
         played["journal"] = self.played_journal
-        played["checkpointer"] = PlayedCheckpointer()
+        played["checkpointer"] = self.played_checkpointer
         played["_reader"] = self.played_reader
         self.options = options or StoreOptions()
         self.logs = {}

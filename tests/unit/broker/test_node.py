@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+import trio
+import trio.testing
 
 from segue.broker.clock import SystemClock
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, ShuttingDownError
@@ -407,3 +409,23 @@ def test_a_node_starts_with_the_default_settings() -> None:
     node = Node(MemoryStore(), settings, FakeClock(), RecordedLog(), Users(settings.users))
     assert node.queues == {}
     assert not node.held
+
+
+async def test_checkpoints_that_fail_are_told_once_and_so_is_their_end(
+    world: World, nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    mock_clock.rate = 1000  # the disk is looked at in a thread, which the clock can't wait for
+    checkpointer = world.store.played_checkpointer
+    checkpointer.fault = "no space left"
+    nursery.start_soon(world.node.watch)
+    while checkpointer.asked < 3:
+        await trio.lowlevel.checkpoint()
+    checkpointer.fault = ""
+    while not world.log.named("checkpoint.recovered"):
+        await trio.lowlevel.checkpoint()
+    nursery.cancel_scope.cancel()
+    told = [(one.level, one.event, one.fields) for one in world.log.events if one.event.startswith("checkpoint.")]
+    assert told == [
+        ("error", "checkpoint.failed", {"reason": "no space left"}),
+        ("info", "checkpoint.recovered", {}),
+    ]

@@ -129,10 +129,15 @@ class Listener:
                     break
                 except OSError as error:
                     # No descriptors, no memory, or the peer is gone again: the listener lives on.
-                    self.node.log.warning("connection.not_accepted", protocol=self.name, reason=error.strerror)
+                    self._note_not_accepted(error)
                     await trio.sleep(_ACCEPT_RETRY_SECONDS)
                     break
-                self._take(sock, address)
+                try:
+                    self._take(sock, address)
+                except OSError as error:
+                    # Likewise: epoll has no room for it (epoll_ctl(2), ENOSPC and ENOMEM).
+                    self._note_not_accepted(error)
+                    sock.close()
             await trio.lowlevel.checkpoint()
 
     def _take(self, sock: socket.socket, address: Any) -> None:
@@ -160,6 +165,9 @@ class Listener:
     def _note_closed(self) -> None:
         if not self.connections:
             self._all_closed.set()
+
+    def _note_not_accepted(self, error: OSError) -> None:
+        self.node.log.warning("connection.not_accepted", protocol=self.name, reason=error.strerror)
 
     def _refuse(self, sock: socket.socket, host: str, reason: str) -> None:
         self.node.log.warning("connection.refused", protocol=self.name, peer=host, reason=reason)

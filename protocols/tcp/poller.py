@@ -44,8 +44,8 @@ class Poller:
 
     def register(self, descriptor: int, connection: TcpConnection) -> None:
         """Begin to read from a connection."""
-        self._connections[descriptor] = connection
         self._epoll.register(descriptor, select.EPOLLIN)
+        self._connections[descriptor] = connection
 
     def modify(self, descriptor: int, mask: int) -> None:
         """What to look for."""

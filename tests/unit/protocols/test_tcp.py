@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import select
 import socket
@@ -16,6 +17,7 @@ import trio
 
 from segue.broker.settings import ListenAddress
 from segue.protocols.tcp import Listener, TcpConnection
+from segue.protocols.tcp.poller import Poller
 from tests.unit.broker.actors import World
 
 _LINGER_SECONDS = 5.0
@@ -448,4 +450,38 @@ async def test_the_connection_over_the_limit_is_refused_with_the_reason(nursery:
         assert b"connections_max" in await second.receive_some()
         await second.aclose()
         await first.aclose()
+    nursery.cancel_scope.cancel()
+
+
+class PoorPoller(Poller):
+    """Epoll has no room for one connection."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(room.world.node)
+        self.is_full = True
+
+    def register(self, descriptor: int, connection: TcpConnection) -> None:
+        if self.is_full:
+            self.is_full = False
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().register(descriptor, connection)
+
+
+async def test_a_connection_that_can_not_be_watched_costs_that_connection(nursery: trio.Nursery) -> None:
+    """FAULTS 50."""
+    room = Room()
+    room.listener.poller.close()
+    room.listener.poller = PoorPoller(room)
+    await nursery.start(room.serve)
+    with patience():
+        unlucky = await room.connect()
+        assert await unlucky.receive_some() == b""
+        lucky = await room.connect()
+        await lucky.send_all(b"hello")
+        while not room.talks[-1].received:
+            await trio.lowlevel.checkpoint()
+        assert len(room.listener.connections) == 1
+        await unlucky.aclose()
+        await lucky.aclose()
+    assert len(room.world.log.named("connection.not_accepted")) == 1
     nursery.cancel_scope.cancel()

@@ -46,6 +46,9 @@ _ROWS_A_STEP: Final = 128
 _PIECE_BYTES: Final = 4 << 20
 """What is written before it is synced."""
 _ROWS_READ_MAX: Final = 64
+_OUT_OF_ORDER: Final = "a page of the segment has its rows out of order"
+"""SQLite does not notice, and answers a search for the next row with one that was there already: without this, a reader
+asked again and again, for ever."""
 _COLUMNS: Final = 6
 _SCHEMA: Final = (
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
@@ -161,6 +164,7 @@ class SegmentReader:
         try:
             if self._row < 0:
                 self._row = await self._row_before()
+            before = self._row
             count = await self._rows_within(bytes_max)
             rows = await self._fetch(count)
         except DatabaseDamagedError as error:
@@ -168,6 +172,8 @@ class SegmentReader:
         blocks = self._accept_all(rows)
         if len(rows) < count:
             self._lose(self._last, "the segment ends too early")
+        elif self._row <= before:
+            self._lose(self._last, _OUT_OF_ORDER)
         return blocks
 
     async def close(self) -> None:
@@ -198,10 +204,14 @@ class SegmentReader:
         blocks = []
         try:
             for _ in range(_ROWS_READ_MAX):
+                before = self._row
                 rows = await self._fetch(1)
                 blocks += self._accept_all(rows)
                 if not rows:
                     self._lose(self._last, "the segment ends too early")
+                    break
+                if self._row <= before:
+                    self._lose(self._last, _OUT_OF_ORDER)
                     break
         except DatabaseDamagedError:
             self._lose(self._last, reason)

@@ -391,7 +391,8 @@ class Commands:
         if sink is not None:
             self._end(sink)
         if sink is not None and sink.bound_queue and options.durable:
-            self._node.delete_queue(sink.bound_queue)
+            if sink.bound_queue in self._node.queues:  # it may have gone with its last consumer, just now
+                self._node.delete_queue(sink.bound_queue)
         elif options.durable_name is not None:
             self._session.delete_durable(_durable_key(DurableName(self._client_id or "", None, options.durable_name)))
         elif options.durable:

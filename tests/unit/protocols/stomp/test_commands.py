@@ -298,6 +298,17 @@ def test_a_queue_behind_a_topic_lasts_as_long_as_its_client_says(
     assert (queue.auto_delete, queue.definition.get("durable", True)) == (auto_delete, durable)
 
 
+@pytest.mark.parametrize("auto_delete", ["true", "false"])
+def test_unsubscribe_deletes_the_queue_behind_a_topic_unless_it_has_gone_by_itself(
+    world: StompWorld, auto_delete: str
+) -> None:
+    client = world.client()
+    client.say(subscribe("/topic/t", x_queue_name="q", auto_delete=auto_delete))
+    client.say(frame("UNSUBSCRIBE", id="s", durable="true", receipt="r"))
+    assert client.commands() == ["RECEIPT r"]
+    assert world.node.queues == {}
+
+
 def test_browsers_are_counted_as_subscriptions() -> None:
     world = StompWorld(subscriptions_per_connection_max=2)
     client = world.client()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import resource
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,6 +25,13 @@ __all__ = ["Listener"]
 _BACKLOG: Final = 1024
 _ACCEPTS_A_TURN: Final = 64
 _ACCEPT_RETRY_SECONDS: Final = 0.1
+_PEER_IS_GONE: Final = frozenset(
+    {
+        errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.ENOPROTOOPT, errno.EHOSTDOWN, errno.ENONET,
+        errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH, errno.EPERM,
+    }
+)  # fmt: skip
+"""Errors of the connection that was to be accepted, and not of the listener (accept(2)); EPERM is a firewall's."""
 _KEEPALIVE: Final = (30, 10, 3)
 """Idle, interval, count: a dead peer is found after 60 s (FAULTS 52)."""
 _DESCRIPTORS_RESERVED: Final = 64
@@ -128,7 +136,9 @@ class Listener:
                 except BlockingIOError:
                     break
                 except OSError as error:
-                    # No descriptors, no memory, or the peer is gone again: the listener lives on.
+                    if error.errno in _PEER_IS_GONE:
+                        continue  # and whoever waits behind it is next
+                    # No descriptors, or no memory: the listener lives on, and leaves the others their turn.
                     self._note_not_accepted(error)
                     await trio.sleep(_ACCEPT_RETRY_SECONDS)
                     break

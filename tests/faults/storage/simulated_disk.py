@@ -94,7 +94,7 @@ class SimulatedDisk:
     Attributes:
         calls: every call that changes something, in order.
         crash_at: the call, counted from 0, at which the power goes off; None for never.
-        commit_lands: whether the commit that a crash interrupts is there afterwards.
+        commit_lands: whether the commit that a crash interrupts, or that fails with EIO, is there afterwards.
         fault: asked before each call, also of reads; an error that it returns is raised instead of the call.
         gate: writes to files wait until it is set.
     """
@@ -347,13 +347,21 @@ class SimulatedDatabase:
         return await self._real.fetch(sql, values)
 
     async def commit(self) -> None:
-        dying = self._disk.begin_commit(self._path)
+        try:
+            dying = self._disk.begin_commit(self._path)
+        except OSError as error:
+            if error.errno == errno.EIO and self._disk.commit_lands:
+                await self._land()
+            raise
         if not dying or self._disk.commit_lands:
-            await self._real.commit()
-            if self._path == CATALOG:
-                self._disk.note_catalog()
+            await self._land()
         if dying:
             raise SimulatedCrash
+
+    async def _land(self) -> None:
+        await self._real.commit()
+        if self._path == CATALOG:
+            self._disk.note_catalog()
 
     async def rollback(self) -> None:
         await self._real.rollback()

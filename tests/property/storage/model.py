@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 __all__ = ["CursorModel", "LogModel", "Model", "State"]
 
-State = dict[str, tuple[int, dict[str, dict[int, bytes]]]]
-"""Log → (head, cursor → what it owes: sequence number → record)."""
+State = dict[str, tuple[int, int, dict[str, dict[int, bytes]]]]
+"""Log → (head, version of its definition, cursor → what it owes: sequence number → record)."""
 
 
 @dataclass
@@ -20,6 +20,7 @@ class CursorModel:
         given: the highest number handed out for the first time.
         handed: ever handed out, in any life of the store.
         counts: deliveries of what was given back.
+        aside: found damaged, and kept in quarantine.
     """
 
     start: int
@@ -29,6 +30,7 @@ class CursorModel:
     returned: set[int] = field(default_factory=set)
     handed: set[int] = field(default_factory=set)
     counts: dict[int, int] = field(default_factory=dict)
+    aside: set[int] = field(default_factory=set)
 
     def owed(self, head: int) -> set[int]:
         return set(range(self.start, head)) - self.settled
@@ -40,6 +42,7 @@ class LogModel:
 
     records: list[bytes] = field(default_factory=list)
     cursors: dict[str, CursorModel] = field(default_factory=dict)
+    version: int = 0
 
     @property
     def head(self) -> int:
@@ -62,6 +65,11 @@ class Model:
     def sum_of_heads(self) -> int:
         """Something that differs from start to start."""
         return sum(log.head for log in self.logs.values())
+
+    def record(self, log: str, seq: int) -> bytes:
+        """A record that is or was in a log, also in one that was deleted since the last confirmation."""
+        every = (self.logs, *reversed(self.moments))
+        return next(logs[log].records[seq - 1] for logs in every if log in logs and seq < logs[log].head)
 
     def mark(self) -> int:
         """All that was done up to now was done in one step, and is there together or not at all."""
@@ -102,6 +110,7 @@ def state_of(logs: dict[str, LogModel]) -> State:
     return {
         name: (
             log.head,
+            log.version,
             {key: {seq: log.records[seq - 1] for seq in sorted(c.owed(log.head))} for key, c in log.cursors.items()},
         )
         for name, log in logs.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from segue.storage.api import Cursor, Log, Store
 from segue.storage.log import RECORD_OVERHEAD
-from tests.faults.storage.driver import OPTIONS, read_all, record, run_store
+from tests.faults.storage.driver import OPTIONS, Sequel, read_all, record, run_store
 from tests.faults.storage.simulated_disk import CrashModel, SimulatedDisk
 from tests.property.storage.model import CursorModel, LogModel, Model, State
 
@@ -60,7 +60,11 @@ def operations(max_size: int = 50) -> st.SearchStrategy[list[Operation]]:
 
 
 class World:
-    """A store, its disk and its model."""
+    """A store, its disk and its model.
+
+    Attributes:
+        damaged: bytes of a segment were changed behind the store's back.
+    """
 
     def __init__(self, root: Path, **options: Any) -> None:
         self._root = root
@@ -72,17 +76,18 @@ class World:
         self._serial = 0
         self._store: Store
         self._held: dict[str, dict[int, int]] = {}
+        self.damaged = False
 
     def play(self, steps: list[Operation]) -> None:
         """Do everything, life after life, and compare at each start and at the end."""
         rest = iter([*steps, Operation("stop")])
         for _ in range(len(steps) + 2):
-            ending = run_store(self.disk, lambda store: self._live(store, rest), OPTIONS, **self._options)
+            ending = self._run(lambda store: self._live(store, rest))
             if ending == "end":
                 break
             if ending is None:  # a crash; `_dying` says what is left
                 self._after_crash(self._dying)
-        run_store(self.disk, self._compare, OPTIONS, **self._options)
+        self._run(self._compare)
 
     def play_until(self, call: int, steps: list[Operation], crash: Operation) -> bool:
         """Play, and let the power go off at a call of the disk. False when there were not so many calls."""
@@ -130,12 +135,17 @@ class World:
             self.model.logs = moments[moment]
             run_store(SimulatedDisk(cut.root), self._compare, OPTIONS, **self._options)
 
+    def _run(self, body: Sequel) -> Any:
+        """One life. Returns what `body` returns, or None after a crash."""
+        return run_store(self.disk, body, OPTIONS, **self._options)
+
     def _after_crash(self, crash: Operation) -> None:
         rng = random.Random(crash.seed)
         self._lives += 1
         self.disk = self.disk.materialise(self._root / str(self._lives), crash.crash, rng)
         if crash.which % 4 == 0:
-            self.disk.crash_at = crash.amount  # in the middle of the recovery, or soon after
+            self.disk.crash_at = crash.amount  # in the middle of the recovery, or soon after; once, or it is for ever
+            self._dying = replace(crash, which=1, seed=crash.seed + 1)
 
     async def _live(self, store: Store, rest: Iterator[Operation]) -> str:
         await self._compare(store)
@@ -146,7 +156,7 @@ class World:
                 self.disk.crash_at = len(self.disk.calls) + ahead
                 self.disk.commit_lands = operation.seed % 2 == 0
                 if operation.what == "checkpoint_and_crash":
-                    await store.checkpoint()
+                    await self._checkpoint(operation)
             elif operation.what == "stop":
                 return "stop" if rest.__length_hint__() else "end"  # type: ignore[attr-defined]
             else:
@@ -161,12 +171,12 @@ class World:
         self._held = {}
         found: State = {}
         for log in store.logs.values():
-            records = await records_of(log)
+            records = await self._records_of(log)
             cursors = {}
             for cursor in log.cursors:
-                owed = [*cursor.returned, *range(cursor.next, log.head)]
+                owed = {*cursor.returned, *set_aside(cursor), *range(cursor.next, log.head)}
                 cursors[cursor.definition["name"]] = {seq: records[seq] for seq in sorted(owed) if seq in records}
-            found[log.definition["name"]] = log.head, cursors
+            found[log.definition["name"]] = log.head, log.definition.get("version", 0), cursors
         self.model.settle_on(found)
         for cursor in store.cursors.values():
             model = self._model_of(cursor)
@@ -174,17 +184,33 @@ class World:
             model.given = cursor.next - 1
             self._check_flags(cursor, model)
             model.handed |= model.returned
+            model.aside = set_aside(cursor)
         if self.model.sum_of_heads % 2:
             await self._take_everything()
         await self._wait(Operation("wait"))
+
+    async def _records_of(self, log: Log) -> dict[int, bytes]:
+        """Every record of a log that is still there, without taking it."""
+        found = {seq: data for seq in range(1, log.head) if (data := log.find(seq)) is not None}
+        seq = 1
+        while seq < log.ram_first:
+            part = await log.store.reader.read_range(log, seq, log.ram_first, 4096)
+            for first, last, _ in part.damage:
+                assert self.damaged, "nobody has touched its bytes"
+                found |= {n: self.model.record(log.definition["name"], n) for n in range(first, last + 1)}
+            found |= {first + n: data for first, records in part.runs for n, data in enumerate(records)}
+            seq = part.upto
+        return found
 
     def _check_flags(self, cursor: Cursor, model: CursorModel) -> None:
         """What may be a repeat says so, and how often it was delivered is not forgotten."""
         for seq in model.handed & model.owed(cursor.log.head):
             assert cursor.returned.get(seq, 0) > 0 or seq < cursor.maybe, f"message {seq} hides a repeat"
         for seq, deliveries in model.counts.items():
-            if seq not in model.settled:
-                assert cursor.returned.get(seq, 0) >= deliveries, f"deliveries of {seq} are forgotten"
+            if seq not in model.settled | set_aside(cursor):
+                known = cursor.returned.get(seq, 0)
+                # What comes back from quarantine begins to count anew.
+                assert known >= deliveries or (self.damaged and known == 1), f"deliveries of {seq} are forgotten"
 
     async def _take_everything(self) -> None:
         """Read all that is owed the way a consumer does, and give it back."""
@@ -193,17 +219,30 @@ class World:
             returned = sorted(cursor.returned)
             taken = await read_all(cursor)
             seqs = [seq for seq, _ in taken]
-            assert seqs == returned + sorted(model.owed(cursor.log.head) - set(returned)), (
+            aside = self._look_aside(cursor, model)
+            readable = model.owed(cursor.log.head) - aside
+            assert seqs == [n for n in returned if n not in aside] + sorted(readable - set(returned)), (
                 "returned ones first, in order"
             )
             known = self.model.logs[cursor.log.definition["name"]].records
             assert [data for _, data in taken] == [known[seq - 1] for seq in seqs]
             cursor.give_back(cursor.out.pop())
-            model.returned = model.owed(cursor.log.head)
+            model.returned = readable
             model.counts = dict(cursor.returned)
             model.given = cursor.next - 1
             model.handed |= model.returned
             self.model.mark()
+
+    def _look_aside(self, cursor: Cursor, model: CursorModel) -> set[int]:
+        """Take note of what was found damaged since the last look."""
+        aside = set_aside(cursor)
+        found = aside - model.aside
+        assert self.damaged or not found, "nobody has touched its bytes"
+        assert not found & (model.settled | model.out), "what is done or out is not looked at"
+        assert model.aside <= aside
+        model.aside = aside
+        model.returned -= aside
+        return aside
 
     def _model_of(self, cursor: Cursor) -> CursorModel:
         return self.model.logs[cursor.log.definition["name"]].cursors[cursor.definition["name"]]
@@ -312,6 +351,7 @@ class World:
         if cursor is not None and (taken := cursor.take_returned()) is not None:
             seq, deliveries, data = taken
             model = self._model_of(cursor)
+            self._look_aside(cursor, model)
             assert seq == min(model.returned), "the lowest comes first"
             assert data == self.model.logs[cursor.log.definition["name"]].records[seq - 1]
             model.returned.discard(seq)
@@ -375,7 +415,7 @@ class World:
         if log is not None:
             part = await self._store.reader.read_range(log, operation.amount, 1 << 40, 4096)
             known = self.model.logs[log.definition["name"]].records
-            assert not part.damage
+            assert self.damaged or not part.damage
             for first, records in part.runs:
                 assert records == known[first - 1 : first - 1 + len(records)]
 
@@ -407,23 +447,17 @@ class World:
         store = self._store
         for cursor in store.cursors.values():
             model = self._model_of(cursor)
+            aside = self._look_aside(cursor, model)
             assert set(cursor.returned) == model.returned
             assert set(cursor.holes()) == model.returned | model.out
             assert cursor.unread == max(0, cursor.log.durable - cursor.next)
             owed = model.owed(self.model.logs[cursor.log.definition["name"]].head)
-            assert {seq for seq in owed if seq < cursor.next} == model.returned | model.out
+            assert {seq for seq in owed if seq < cursor.next} == model.returned | model.out | aside
         if not store.checkpointer.under_way:  # that may hold what was deleted meanwhile
             sizes = [len(record) + RECORD_OVERHEAD for log in store.logs.values() for record in log.hot.values()]
             assert store.hot_bytes == sum(sizes), "the memory of records is counted right"
 
 
-async def records_of(log: Log) -> dict[int, bytes]:
-    """Every record of a log that is still there, without taking it."""
-    found = {seq: data for seq in range(1, log.head) if (data := log.find(seq)) is not None}
-    seq = 1
-    while seq < log.ram_first:
-        part = await log.store.reader.read_range(log, seq, log.ram_first, 4096)
-        assert not part.damage
-        found |= {first + n: data for first, records in part.runs for n, data in enumerate(records)}
-        seq = part.upto
-    return found
+def set_aside(cursor: Cursor) -> set[int]:
+    """What is in quarantine."""
+    return {seq for first, last, _ in cursor.quarantined for seq in range(first, last + 1)}

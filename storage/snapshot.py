@@ -1,9 +1,13 @@
-"""A log as a checkpoint sees it: what is still owed, and what is to happen to each of its extents."""
+"""A log as a checkpoint sees it: what is still owed, and what is to happen to each of its extents.
+
+All snapshots of a checkpoint are taken in one step of the event loop, 10,000 of them if so many queues have changed: so
+that step only copies what may change, and what follows from it is worked out later, in `LogSnapshot.work_out`.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +24,9 @@ _SPARSE_BELOW: Final = 0.25
 """A segment with a smaller part of its messages still owed is rewritten."""
 _REWRITE_MESSAGES_MAX: Final = 50_000
 """Most messages that one checkpoint rewrites for a log, so that it does not take long."""
+_NO_HOLES: Final[dict[int, int]] = {}
+_NO_RANGES: Final[list[tuple[int, int]]] = []
+"""Most cursors have none. These two are never changed; one for each would be work for the garbage collector."""
 _SHORT_BLOCKS_MAX: Final = 8
 """So many loose blocks at the end that are not full are joined: a queue that gets a message a minute must not end up
 with a row for each. Each message is rewritten some eight times until its block is full."""
@@ -27,18 +34,34 @@ with a row for each. Each message is rewritten some eight times until its block 
 
 @dataclass(slots=True)
 class LogSnapshot:
-    """A log as it was behind the batch of the snapshot."""
+    """A log as it was behind the batch of the snapshot.
+
+    Attributes:
+        holes: unsettled numbers below the lowest `next`, of all cursors, rising; from `work_out` on, as the next two.
+        quarantined: damaged ranges, of all cursors.
+        unread: everything from here on is owed by some cursor.
+    """
 
     log: Log
     head: int
     spilling: dict[int, bytes]
     spilled_bytes: int
     cursors: list[CursorState]
-    holes: list[int]
-    """Unsettled numbers below the lowest `next`, of all cursors, rising."""
-    quarantined: list[tuple[int, int]]
-    unread: int
-    """Everything from here on is owed by some cursor."""
+    holes: Sequence[int] = ()
+    quarantined: Sequence[tuple[int, int]] = ()
+    unread: int = -1
+
+    def work_out(self) -> None:
+        """Find out what is owed; only the copies are looked at, so the log may have gone on."""
+        if self.unread >= 0:
+            return
+        self.unread = min((state.next for state in self.cursors), default=self.head)
+        holes: set[int] = set()
+        for state in self.cursors:
+            holes.update(state.holes)
+        if holes:
+            self.holes = sorted(seq for seq in holes if seq < self.unread)
+        self.quarantined = [damage for state in self.cursors for damage in state.quarantined]
 
     def owes(self, first: int, last: int) -> int:
         """How many messages in [first, last] are still owed, at most."""
@@ -71,27 +94,14 @@ def snapshot_of(log: Log, *, clean: bool = False) -> LogSnapshot:
         clean: nothing will be handed out after this, so that `promised` may fall back to what was.
     """
     cursors = [_cursor_state(cursor, clean) for cursor in log.cursors]
-    unread = min((state.next for state in cursors), default=log.sealed)
-    holes: set[int] = set()
-    for state in cursors:
-        holes.update(state.holes)
-    spilled_bytes = log.hot_bytes
-    return LogSnapshot(
-        log,
-        log.sealed,
-        log.begin_spill(),
-        spilled_bytes,
-        cursors,
-        sorted(seq for seq in holes if seq < unread),
-        [damage for state in cursors for damage in state.quarantined],
-        unread,
-    )
+    return LogSnapshot(log, log.sealed, log.begin_spill(), log.hot_bytes, cursors)
 
 
 def _cursor_state(cursor: Cursor, clean: bool) -> CursorState:
     promised = max(cursor.next, cursor.maybe) if clean else max(cursor.asked, cursor.promised)
-    quarantined = [(first, last) for first, last, _ in cursor.quarantined]
-    return CursorState(cursor.id, cursor.log.id, cursor.next, promised, cursor.holes(), quarantined, cursor.definition)
+    holes = cursor.holes() if cursor.returned or any(cursor.out) else _NO_HOLES
+    quarantined = [(first, last) for first, last, _ in cursor.quarantined] if cursor.quarantined else _NO_RANGES
+    return CursorState(cursor.id, cursor.log.id, cursor.next, promised, holes, quarantined, cursor.definition)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,118 @@
+"""Checkpoints of very many logs: others have their turn meanwhile, and what they do then is not lost."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from segue.storage.api import Cursor, Store
+from segue.storage.catalog import Catalog
+from segue.storage.catalog_rows import CatalogChange
+from tests.faults.storage.driver import read_all, record, run_store
+from tests.faults.storage.simulated_disk import SimulatedDisk
+
+_LOGS = 1000
+_TURNS_MIN = 10
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> SimulatedDisk:
+    return SimulatedDisk(tmp_path)
+
+
+async def fill(store: Store, count: int = _LOGS, messages: int = 2) -> list[Cursor]:
+    """So many logs with messages 1, 2 and so on, all durable."""
+    cursors = [store.create_cursor(store.create_log({"number": number}), {}) for number in range(count)]
+    for cursor in cursors:
+        for _ in range(messages):
+            cursor.log.append(record(f"{cursor.log.head}"))
+    await store.next_commit()
+    return cursors
+
+
+def run_beside_the_making(
+    monkeypatch: pytest.MonkeyPatch, turn: Callable[[int], None]
+) -> Callable[[Store], Awaitable[int]]:
+    """Make a checkpoint; `turn` is called whenever others have their turn before its catalog is written.
+
+    Returns:
+        A function that does it, and returns how many turns that were.
+    """
+    apply = Catalog.apply
+    making = trio.Event()
+
+    async def apply_and_note(catalog: Catalog, change: CatalogChange, committed: Callable[[], None]) -> None:
+        making.set()
+        await apply(catalog, change, committed)
+
+    async def run(store: Store) -> int:
+        turns = 0
+        monkeypatch.setattr(Catalog, "apply", apply_and_note)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(store.checkpoint)
+            while not store.checkpointer.under_way:
+                await trio.lowlevel.checkpoint()
+            while not making.is_set():
+                turn(turns)
+                turns += 1
+                await trio.lowlevel.checkpoint()
+        return turns
+
+    return run
+
+
+def test_others_have_their_turn_while_a_checkpoint_of_many_logs_is_made(
+    disk: SimulatedDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten thousand queues: everybody stood still for some hundred milliseconds every half minute."""
+
+    async def body(store: Store) -> int:
+        await fill(store)
+        return await run_beside_the_making(monkeypatch, lambda number: None)(store)
+
+    assert run_store(disk, body) >= _TURNS_MIN
+
+
+def test_what_is_done_in_between_is_neither_lost_nor_undone(
+    disk: SimulatedDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(store: Store) -> None:
+        cursors = await fill(store)
+        assert sum([len(await read_all(cursor, 1)) for cursor in cursors[:20]]) == 40
+
+        def turn(number: int) -> None:
+            if number >= _TURNS_MIN:
+                return
+            one, last = cursors[number], cursors[-1 - number]
+            one.out[-1].pop(1)
+            one.settle([1])
+            one.log.append(record("new"))
+            last.skip_to(3)
+            store.drop_log(cursors[500 + number].log)
+            store.want()
+            store.flush()
+
+        await run_beside_the_making(monkeypatch, turn)(store)
+        await store.next_commit()
+
+    async def sequel(store: Store) -> dict[int, list[int]]:
+        logs: dict[Any, list[int]] = {}
+        for log in list(store.logs.values()):
+            number, cursor = log.definition["number"], log.cursors[0]
+            logs[number] = sorted([*cursor.returned, *range(cursor.next, log.head)])
+            if number % 100 < _TURNS_MIN:  # a commit for each, so not for all of them
+                assert [seq for seq, _ in await read_all(cursor)] == logs[number]
+        return logs
+
+    run_store(disk, body)
+    found = run_store(disk, sequel)
+    gone = set(range(500, 500 + _TURNS_MIN))
+    assert found.keys() == set(range(_LOGS)) - gone
+    assert all(found[number] == [2, 3] for number in range(_TURNS_MIN))
+    assert all(found[_LOGS - 1 - number] == [] for number in range(_TURNS_MIN))
+    others = set(range(_TURNS_MIN, _LOGS - _TURNS_MIN)) - gone
+    assert all(found[number] == [1, 2] for number in others)

@@ -12,7 +12,7 @@ import pytest
 from segue.broker.exit_codes import ExitCode
 from tests.helpers.broker_process import BrokerFactory, BrokerProcess
 from tests.helpers.stomp_client import ConnectionEnded, StompClient
-from tests.integration.cli.conftest import run_segue
+from tests.integration.cli.conftest import run_segue, wait_for_segments
 
 __all__: list[str] = []
 
@@ -36,14 +36,6 @@ def take(broker: BrokerProcess, queue: str, count: int) -> list[int]:
         return found
 
 
-def wait_for_segment(broker: BrokerProcess, queue: str) -> None:
-    """Checkpoints come once a second; each command is a look."""
-    for _ in range(200):
-        if run_segue("queue", "show", queue, "--json", "--data", str(broker.data)).json["segments"]:
-            return
-    raise AssertionError("no segment was written")
-
-
 @pytest.fixture(scope="module")
 def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of a daemon that was killed: two queues, each with a segment, and with messages in the journal."""
@@ -51,7 +43,7 @@ def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
     broker.start()
     for queue in QUEUES:
         publish(broker, queue, 1, COUNT)
-        wait_for_segment(broker, queue)
+        wait_for_segments(broker, queue)
     for queue in QUEUES:
         publish(broker, queue, COUNT + 1, 10)
     broker.kill()

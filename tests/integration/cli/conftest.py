@@ -14,7 +14,18 @@ import pytest
 
 from tests.helpers.broker_process import BrokerProcess, broker, broker_factory, module_broker, queue_name
 
-__all__ = ["Done", "Segue", "broker", "broker_factory", "module_broker", "queue", "queue_name", "run_segue", "segue"]
+__all__ = [
+    "Done",
+    "Segue",
+    "broker",
+    "broker_factory",
+    "module_broker",
+    "queue",
+    "queue_name",
+    "run_segue",
+    "segue",
+    "wait_for_segments",
+]
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,14 @@ def run_segue(*words: str, input: bytes | None = None) -> Done:
         check=False,
     )
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def wait_for_segments(broker: BrokerProcess, queue: str) -> None:
+    """Checkpoints come once a second; each command is a look."""
+    for _ in range(200):
+        if run_segue("queue", "show", queue, "--json", "--data", str(broker.data)).json["segments"]:
+            return
+    raise AssertionError("no segment was written")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from segue.broker.exit_codes import ExitCode
 from tests.helpers.broker_process import BrokerFactory, BrokerProcess
-from tests.integration.cli.conftest import Done, run_segue
+from tests.integration.cli.conftest import Done, run_segue, wait_for_segments
 
 SETTINGS = {"storage.checkpoint_interval_seconds": 1, "storage.segment_bytes_min": 65536}
 COUNT = 2000
@@ -33,14 +33,6 @@ def storage(action: str, *words: str | Path, exit_code: int = 0) -> Done:
     done = run_segue("storage", action, *map(str, words))
     assert done.exit_code == exit_code, done
     return done
-
-
-def wait_for_segments(broker: BrokerProcess, queue: str) -> None:
-    """Checkpoints come once a second; each command is a look."""
-    for _ in range(200):
-        if run_segue("queue", "show", queue, "--json", "--data", str(broker.data)).json["segments"]:
-            return
-    raise AssertionError("no segment was written")
 
 
 @pytest.fixture(scope="module")

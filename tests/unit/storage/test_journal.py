@@ -252,16 +252,21 @@ async def open_gate_later(disk: SimulatedDisk) -> None:
         disk.gate.set()
 
 
+async def run_short_of_space(journal: Journal, reported: list[Batch], disk: SimulatedDisk) -> None:
+    """One batch is written; the next one finds the disk full, and waits."""
+    await write(journal, reported, batch_of(0, 2 * PAGE))
+    await until(lambda: journal.spares == 2)
+    disk.fault = no_space()
+    journal._spares._ready.clear()
+    journal.submit(batch_of(1, 2 * PAGE))
+    await until(lambda: journal.short_of_space)
+
+
 async def test_an_end_while_a_batch_waits_for_space_does_not_wait_for_it(disk: SimulatedDisk) -> None:
     """Fault 17: a full disk must not keep a daemon from being stopped."""
     journal = journal_on(disk)
     async with served(journal) as reported:
-        await write(journal, reported, batch_of(0, 2 * PAGE))
-        await until(lambda: journal.spares == 2)
-        disk.fault = no_space()
-        journal._spares._ready.clear()
-        journal.submit(batch_of(1, 2 * PAGE))
-        await until(lambda: journal.short_of_space)
+        await run_short_of_space(journal, reported, disk)
     assert [batch.definitions[0]["number"] for batch in reported] == [0]
     disk.fault = lambda call: None
     assert numbers_on(disk) == [0]
@@ -271,12 +276,7 @@ async def test_a_batch_that_waited_for_space_is_written_when_there_is_some(disk:
     """Fault 17."""
     journal = journal_on(disk)
     async with served(journal) as reported:
-        await write(journal, reported, batch_of(0, 2 * PAGE))
-        await until(lambda: journal.spares == 2)
-        disk.fault = no_space()
-        journal._spares._ready.clear()
-        journal.submit(batch_of(1, 2 * PAGE))
-        await until(lambda: journal.short_of_space)
+        await run_short_of_space(journal, reported, disk)
         assert len(reported) == 1
         disk.fault = lambda call: None
         await until(lambda: len(reported) == 2)

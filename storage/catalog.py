@@ -75,6 +75,8 @@ class Catalog:
     def __init__(self, database: Database, meta: dict[str, Any]) -> None:
         self._database = database
         self._lock = trio.Lock()
+        # A commit has failed, and what it was to change may be there: `_meta` can't be trusted any more.
+        self._failed = False
         self._take_up(meta)
         self.salt = int(meta["salt"], 16)
 
@@ -163,12 +165,14 @@ class Catalog:
 
         Raises:
             OSError, DatabaseDamagedError: nothing was changed.
-            DiskFailureError: whether it was committed is not known.
+            DiskFailureError: whether it was committed, or an earlier one, is not known.
 
         Cancellation: shielded, or nobody would know whether it was committed.
         """
         with trio.CancelScope(shield=True):
             async with self._lock:
+                if self._failed:
+                    raise DiskFailureError(f"{CATALOG}: an earlier commit has failed")
                 self._take_up(await self._write(change))
                 committed()
 
@@ -191,6 +195,7 @@ class Catalog:
             # A full disk is found before the last frame is written. After anything else the frames may be there, and
             # would count after a crash, until the next commit writes over them.
             if error.errno != errno.ENOSPC:
+                self._failed = True
                 raise DiskFailureError(f"{CATALOG}: {error}") from error
             await database.rollback()
             raise

@@ -18,7 +18,7 @@ from segue.storage.catalog import Catalog
 from segue.storage.catalog_rows import CatalogChange
 from segue.storage.checkpoint import Checkpoint
 from segue.storage.disk import Disk
-from segue.storage.errors import DatabaseDamagedError
+from segue.storage.errors import DatabaseDamagedError, DiskFailureError
 from segue.storage.log import Log
 from segue.storage.snapshot import snapshot_of
 
@@ -198,6 +198,9 @@ class Checkpointer:
             self._failed(checkpoint, error)
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 await self._make_room(checkpoint)
+        except DiskFailureError as error:
+            self.fault = str(error)  # for whoever waits for it: he is told before the process ends
+            raise
         else:
             await self._succeeded(checkpoint)
         finally:

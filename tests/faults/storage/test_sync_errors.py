@@ -104,6 +104,35 @@ def test_a_catalog_commit_of_unknown_outcome_ends_the_store_and_loses_nothing(di
     assert len(run_store(disk, bodies)) == 32
 
 
+def test_after_a_commit_of_unknown_outcome_the_catalog_is_not_written_again(disk: SimulatedDisk) -> None:
+    """A clean stop that was about to begin would have counted rows from before a commit that is there after all."""
+    run_store(disk, publish_two)
+    told: list[str] = []
+
+    def fail_once(call: Call) -> OSError | None:
+        if call != ("commit", "catalog.db"):
+            return None
+        disk.fault = lambda call: None
+        return eio(call)
+
+    async def checkpoint_and_stop(store: Store) -> None:
+        log, _ = only(store)
+        log.append(record("third"))
+        await store.next_commit()
+        disk.commit_lands = True
+        disk.fault = fail_once
+        try:
+            await store.checkpoint()
+        except OSError as error:
+            told.append(str(error))
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        run_store(disk, checkpoint_and_stop)
+    assert {type(leaf) for leaf in failures(caught.value)} == {DiskFailureError}
+    assert told == ["catalog.db: [Errno 5] Input/output error: 'catalog.db'"], "no checkpoint, and it is said"
+    assert len(run_store(disk, bodies)) == 3
+
+
 def test_a_slow_disk_holds_confirmations_back_and_the_batch_grows_meanwhile(disk: SimulatedDisk) -> None:
     """Fault 20, on the level of storage: the event loop goes on, and what gathers goes with one write."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["UNLIMITED", "Consumer", "Sink"]
 
 UNLIMITED = 1 << 30
+_DELETED_MAX = 512
 """Credit of a consumer that acknowledges nothing: bounded by its connection's output buffer."""
 
 
@@ -54,6 +55,7 @@ class Consumer:
 
     __slots__ = (
         "_acknowledged",
+        "_deleted",
         "_in_transactions",
         "_numbered",
         "_order",
@@ -92,6 +94,7 @@ class Consumer:
         self.waiting = False
         self.open = True
         self._acknowledged: list[int] = []
+        self._deleted = 0  # by cumulative acknowledgements, since the gaps were closed
         # What transactions hold, and where it stood in the order of delivery: an abort puts it back there. Whatever has
         # no number was delivered after everything that has one.
         self._in_transactions: set[int] = set()
@@ -163,6 +166,16 @@ class Consumer:
         for seq in seqs:
             del self.unacknowledged[seq]
         self._acknowledged += seqs
+        self._deleted += len(seqs)
+        if self._deleted > _DELETED_MAX:
+            self._close_gaps()
+
+    def _close_gaps(self) -> None:
+        """A dict keeps the places of what was deleted, and `up_to` walks over them: 65,000 cost 100 µs each time."""
+        self._deleted = 0
+        held = dict(self.unacknowledged)
+        self.unacknowledged.clear()
+        self.unacknowledged.update(held)
 
     def just(self, seq: int, delivery: int = 0) -> list[int]:
         """One message, if it is held: as `up_to`, for acknowledgements that are not cumulative."""

@@ -119,6 +119,22 @@ def test_a_cumulative_acknowledgement_covers_what_was_delivered_before(world: Wo
     assert consumer.credit == consumer.prefetch - 1
 
 
+def test_order_and_holder_stay_as_they_are_through_thousands_of_cumulative_acknowledgements(
+    world: World, queue: Queue
+) -> None:
+    world.publish(queue, *map(str, range(2000)))
+    _, subscription = world.consume(queue, prefetch=2000)
+    consumer = subscription.consumer
+    (held,) = queue.cursor.out
+    for seq in range(1, 1500):
+        consumer.acknowledge_all(consumer.up_to(seq))
+        consumer.settle()
+    assert consumer.unacknowledged is held
+    assert list(held) == list(range(1500, 2001))
+    consumer.acknowledge_all(consumer.up_to(2000))
+    assert not held
+
+
 def test_a_message_that_was_delivered_again_counts_as_delivered_last(world: World, queue: Queue) -> None:
     world.publish(queue, *"abc")
     _, subscription = world.consume(queue)

@@ -94,7 +94,7 @@ def test_noise_neither_fells_the_daemon_nor_makes_it_grow(broker_factory: Broker
             make_noise(broker, chance)
             done += 1
 
-    # First come the queues, and then SQLite's caches (up to 4 MiB of the catalog) fill with messages that nobody takes.
+    # First come the queues, and the allocator gets what it needs.
     make_noise_until(200.0, 1500)
     before = broker.resident_bytes()
     make_noise_until(600.0, 3000)

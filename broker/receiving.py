@@ -9,7 +9,8 @@ take turns.
 Theory of operation. Whoever holds more than `SMALL_BYTES` of one frame stands in `_line`, in the order in which these
 frames began. Below the bound, all are read. Above it, only the first in the line is read, until its frame is whole;
 then the next one is first. So one frame after the other gets done however many are under way, and nothing is refused
-for want of memory. Small frames go on all the while, in small reads. A first one that is not whole within
+for want of memory. Small frames go on all the while, in small reads; the first in the line has full ones, as the others
+wait for it. A first one that is not whole within
 `limits.frame_seconds` is refused, for others wait for it.
 
 Invariant: `bytes` is the sum of what was counted last for each receiver.
@@ -24,7 +25,7 @@ __all__ = ["SMALL_BYTES", "Receiver", "Receiving"]
 SMALL_BYTES: Final = 8 << 10
 """Of one frame. With 10,000 connections, 80 MiB that no line keeps out; most messages are smaller."""
 _CROWDED_READ_BYTES: Final = 8 << 10
-"""One read above the bound: a full one of 256 KiB for each of 10,000 connections would be no bound."""
+"""One read above the bound, but for the first in the line: 256 KiB for each of 10,000 connections would be no bound."""
 
 
 class Receiver(Protocol):
@@ -42,10 +43,10 @@ class Receiving:
 
     Attributes:
         bytes: of all frames that are not whole.
-        read_bytes_max: how much one read may bring now; 0 for no such bound.
+        crowded: more is held than may be.
     """
 
-    __slots__ = ("_bytes_max", "_line", "_seconds", "_turn", "_turn_since", "_waiting", "bytes", "read_bytes_max")
+    __slots__ = ("_bytes_max", "_line", "_seconds", "_turn", "_turn_since", "_waiting", "bytes", "crowded")
 
     def __init__(self, bytes_max: int, frame_seconds: float) -> None:
         self._bytes_max = bytes_max
@@ -55,7 +56,7 @@ class Receiving:
         self._turn: Receiver | None = None
         self._turn_since = 0.0
         self.bytes = 0
-        self.read_bytes_max = 0
+        self.crowded = False
 
     @property
     def waiting(self) -> int:
@@ -79,16 +80,20 @@ class Receiving:
             line.setdefault(receiver)
         else:
             self._waiting.pop(receiver, None)
-        self.read_bytes_max = _CROWDED_READ_BYTES if self.bytes > self._bytes_max else 0
+        self.crowded = self.bytes > self._bytes_max
         if self._waiting:
             self._wake()
 
     def may_read(self, receiver: Receiver) -> bool:
         """False while others have to get done first; `read_on` is called when that is over."""
-        if not self.read_bytes_max or receiver not in self._line or next(iter(self._line)) is receiver:
+        if not self.crowded or receiver not in self._line or self._is_first(receiver):
             return True
         self._waiting[receiver] = None
         return False
+
+    def read_bytes_max(self, receiver: Receiver) -> int:
+        """How much its next read may bring; 0 for no bound but the buffer's size."""
+        return _CROWDED_READ_BYTES if self.crowded and not self._is_first(receiver) else 0
 
     def check(self, now: float, *, held: bool) -> None:
         """Refuse a frame that others have waited for too long. To be called every second or so.
@@ -104,9 +109,12 @@ class Receiving:
             self._turn = None
             first.frame_late()
 
+    def _is_first(self, receiver: Receiver) -> bool:
+        return next(iter(self._line), None) is receiver
+
     def _wake(self) -> None:
         """Those who may be read again are told; each of them may ask to wait again at once."""
-        if not self.read_bytes_max:
+        if not self.crowded:
             waiting, self._waiting = self._waiting, {}
             for receiver in waiting:
                 receiver.read_on()

@@ -186,7 +186,8 @@ class TcpConnection:
         try:
             # Into one buffer for all: a bytes object of 256 KiB for each read would be mapped and unmapped by malloc,
             # which takes ten times as long as a small read.
-            size = self._socket.recv_into(_BUFFER, self._node.receiving.read_bytes_max)
+            receiving = self._node.receiving
+            size = self._socket.recv_into(_BUFFER, receiving.read_bytes_max(self) if receiving.crowded else 0)
         except BlockingIOError:
             return 0
         except OSError as error:

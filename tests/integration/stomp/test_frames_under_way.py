@@ -14,7 +14,8 @@ _MIB = 1 << 20
 _CLIENTS = 30
 _BODY_BYTES = 10 * _MIB
 _BOUND_BYTES = 8 * _MIB
-_ROUNDS_MAX = 2000
+_ROUNDS_MAX = 5000
+_QUIET_ROUNDS = 100  # each of them waits for a receipt, so for the broker's turn
 
 
 class Upload:
@@ -42,7 +43,7 @@ def push_all(uploads: list[Upload], other: StompClient, keep: int = 0) -> None:
     """Until nothing goes any more; in between, somebody else is served all the time."""
     quiet = 0
     for _ in range(_ROUNDS_MAX):
-        if quiet == 20:
+        if quiet == _QUIET_ROUNDS or not any(len(upload.rest) > keep for upload in uploads):
             return
         quiet = 0 if sum([upload.push(keep) for upload in uploads]) else quiet + 1
         other.publish_confirmed("/queue/small", b"x")

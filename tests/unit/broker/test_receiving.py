@@ -66,7 +66,8 @@ def who_is_read(all_peers: list[Peer]) -> list[int]:
 def test_everybody_is_read_up_to_the_bound(receiving: Receiving) -> None:
     crowd = peers(receiving, 10, 100 * KIB)
     assert receiving.bytes == BOUND
-    assert receiving.read_bytes_max == 0
+    assert not receiving.crowded
+    assert [receiving.read_bytes_max(peer) for peer in crowd] == [0] * 10
     assert who_is_read(crowd) == list(range(10))
 
 
@@ -84,21 +85,22 @@ def test_frames_get_done_one_after_the_other(receiving: Receiving) -> None:
         assert who_is_read(crowd[number:]) == [0]
         before = crowd[number + 1].calls
         crowd[number].complete()
-        if receiving.read_bytes_max:
+        if receiving.crowded:
             assert crowd[number + 1].calls == before + 1
     assert receiving.bytes == BOUND
     assert all(peer.calls for peer in crowd[10:])
     assert who_is_read(crowd[10:]) == list(range(10))
 
 
-def test_small_frames_go_on_in_small_reads(receiving: Receiving) -> None:
-    peers(receiving, 11, 100 * KIB)
+def test_small_frames_go_on_in_small_reads_and_the_first_large_one_in_full_ones(receiving: Receiving) -> None:
+    crowd = peers(receiving, 11, 100 * KIB)
     small = Peer(receiving)
     for size in itertools.repeat(SMALL_BYTES // 4, 4):
         assert small.is_read
         small.receive(size)
     assert small.is_read
-    assert 0 < receiving.read_bytes_max <= SMALL_BYTES
+    assert 0 < receiving.read_bytes_max(small) <= SMALL_BYTES
+    assert receiving.read_bytes_max(crowd[0]) == 0
     small.receive(1)
     assert not small.is_read
 

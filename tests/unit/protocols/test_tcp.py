@@ -187,13 +187,13 @@ def test_a_peer_may_be_silent_from_the_moment_on_that_it_is_read_again(pair: Pai
     assert pair.connection.deadline_at == pair.talk.moment
 
 
-def test_reads_are_small_while_there_is_too_much_of_frames_that_are_not_whole(pair: Pair) -> None:
-    receiving = pair.world.node.receiving
-    receiving.count(pair.connection, 0, pair.world.settings.memory.receiving_bytes_max + 1, completed=False)
+def test_reads_are_small_while_there_is_too_much_of_others_frames_that_are_not_whole(pair: Pair) -> None:
+    receiving, other = pair.world.node.receiving, cast(TcpConnection, object())
+    receiving.count(other, 0, pair.world.settings.memory.receiving_bytes_max + 1, completed=False)
     pair.peer.sendall(bytes(60_000))
     pair.poll()
-    assert 0 < len(pair.talk.received) == receiving.read_bytes_max < 60_000
-    receiving.count(pair.connection, receiving.bytes, 0, completed=True)
+    assert 0 < len(pair.talk.received) == receiving.read_bytes_max(pair.connection) < 60_000
+    receiving.count(other, receiving.bytes, 0, completed=True)
     pair.poll()
     assert len(pair.talk.received) == 60_000
 

@@ -201,8 +201,13 @@ class _MemoryDispatcher(Dispatcher):
         self._queue = queue
 
     def dispatch(self) -> None:
-        super().dispatch()
-        self._queue.account()
+        if self.open:
+            super().dispatch()
+            self._queue.account()
+
+    def close(self) -> None:
+        super().close()
+        del self._queue  # it refers to us: only the garbage collector would free the two, and what was in the queue
 
     def _share(self, consumer: Consumer) -> int:
         return super()._share(consumer) if not self.in_flight or self._queue.may_have_out() else 0

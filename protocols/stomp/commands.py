@@ -19,7 +19,7 @@ from segue.broker.errors import (
 )
 from segue.broker.queue import Queue
 from segue.broker.topic import Topic
-from segue.broker.users import AuthenticationFailed
+from segue.broker.users import AuthenticationFailed, User
 from segue.protocols.stomp.browse import browse
 from segue.protocols.stomp.destination import Destination, DestinationKind, Dialect, Use, parse_destination
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
@@ -120,12 +120,16 @@ class Commands:
 
     async def _authenticate(self, options: ConnectOptions, login: str, passcode: str) -> None:
         stomp = self._stomp
-        check = partial(
-            stomp.frontend.users.authenticate, login, passcode, peer_is_loopback=stomp.connection.peer_is_loopback
-        )
-        try:
-            user = await trio.to_thread.run_sync(check, limiter=stomp.frontend.login_limiter)
-        except AuthenticationFailed:
+        users, is_loopback = stomp.frontend.users, stomp.connection.peer_is_loopback
+
+        def check() -> User | None:
+            try:
+                return users.authenticate(login, passcode, peer_is_loopback=is_loopback)
+            except AuthenticationFailed:
+                return None  # an error that is raised again in the task refers to itself by its traceback
+
+        user = await trio.to_thread.run_sync(check, limiter=stomp.frontend.login_limiter)
+        if user is None:
             stomp.fail(StompProtocolError(ErrorCode.BAD_CONNECT, f"Access refused for user '{quote(login)}'"))
             return
         try:

@@ -135,7 +135,9 @@ class Parser:
             self._receive(bytes(data), events)
         except StompProtocolError as failure:
             self._stop()
-            events.append((ERROR, failure.with_traceback(None)))  # that refers to `events`, and so to itself
+            # Its traceback, and that of what it was made of, lead to `events`, and so to itself.
+            failure.__context__ = None
+            events.append((ERROR, failure.with_traceback(None)))
         return events
 
     def resume(self, version: Version) -> list[Event]:

@@ -328,7 +328,9 @@ class StompSession:
         try:
             stopped_at = self._work(events, receipts, settled)
         except StompProtocolError as error_:
-            failure = error_.with_traceback(None)  # that refers to this frame, and so to itself: see test_session
+            # Tracebacks lead to this frame, and so to itself: see test_session.
+            error_.__context__ = None
+            failure = error_.with_traceback(None)
         except BrokerError as error_:
             failure = as_protocol_error(error_)
         self._settle(settled)

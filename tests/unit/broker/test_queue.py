@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 
 from segue.broker.errors import LimitReachedError
 from segue.broker.queue import Queue
-from tests.unit.broker.actors import World, record
+from tests.unit.broker.actors import FakeSink, World, record
 
 
 def test_statistics_tell_what_became_of_every_message(world: World, queue: Queue) -> None:
@@ -104,3 +107,21 @@ def test_a_purge_of_a_temporary_queue_gives_its_memory_back(world: World) -> Non
     world.publish(queue, *"abc")
     assert queue.purge() == 3
     assert world.node.pressure.buffer_bytes == world.store.hot_bytes == 0
+
+
+def test_queues_in_memory_that_are_gone_are_freed_without_the_garbage_collector(world: World) -> None:
+    session = world.session()
+    sink = FakeSink(blocked=True)
+    subscription = session.subscribe_topic("news", sink, prefetch=10, settles=True)
+    world.node.topic("news").publish(record("x"))
+    world.publish(session.temporary_queue("t"), "y")
+    world.settle_down()
+    gone = [weakref.ref(subscription.source), weakref.ref(world.node.temporary["t"])]
+    gc.disable()
+    try:
+        session.close()
+        del session, sink, subscription
+        world.settle_down()
+        assert [one() for one in gone] == [None, None]
+    finally:
+        gc.enable()

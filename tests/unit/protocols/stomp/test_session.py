@@ -533,7 +533,7 @@ def test_nothing_is_processed_behind_the_end(world: StompWorld) -> None:
     assert world.node.queues == {}
 
 
-@pytest.mark.parametrize("way", ["stranger", "idle", "busy", "error"])
+@pytest.mark.parametrize("way", ["stranger", "idle", "busy", "error", "not UTF-8", "no such mode"])
 def test_a_connection_that_is_gone_is_freed_without_the_garbage_collector(world: StompWorld, way: str) -> None:
     """FAULTS 58: in a storm of connects, thousands that were gone waited for the collector to come by."""
     client = world.stranger() if way == "stranger" else world.client()
@@ -541,6 +541,10 @@ def test_a_connection_that_is_gone_is_freed_without_the_garbage_collector(world:
         client.say(send("1"), subscribe(), frame("BEGIN", transaction="t"), send("2", transaction="t"))
     elif way == "error":
         client.say(b"FETCH\n\n\0")
+    elif way == "not UTF-8":
+        client.say(b"SEND\ndestination:\xff\n\n\0")
+    elif way == "no such mode":
+        client.say(frame("SUBSCRIBE", id="0", destination="/queue/q", ack="never"))
     connection, session = weakref.ref(client.connection), weakref.ref(client.stomp)
     gc.disable()
     try:

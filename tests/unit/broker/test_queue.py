@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import weakref
 
 import pytest
 
@@ -112,16 +111,15 @@ def test_a_purge_of_a_temporary_queue_gives_its_memory_back(world: World) -> Non
 def test_queues_in_memory_that_are_gone_are_freed_without_the_garbage_collector(world: World) -> None:
     session = world.session()
     sink = FakeSink(blocked=True)
-    subscription = session.subscribe_topic("news", sink, prefetch=10, settles=True)
+    session.subscribe_topic("news", sink, prefetch=10, settles=True)
     world.node.topic("news").publish(record("x"))
     world.publish(session.temporary_queue("t"), "y")
-    world.settle_down()
-    gone = [weakref.ref(subscription.source), weakref.ref(world.node.temporary["t"])]
+    gc.collect()
     gc.disable()
     try:
         session.close()
-        del session, sink, subscription
+        del session, sink
         world.settle_down()
-        assert [one() for one in gone] == [None, None]
+        assert gc.collect() == 0
     finally:
         gc.enable()

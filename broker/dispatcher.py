@@ -10,14 +10,18 @@ back. Nothing here is awaited, and nothing but the delivery itself is done per m
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from segue.broker.consumer import Consumer, Sink
-from segue.storage.api import Cursor
+from segue.broker.dead_letters import Reason, condemned
+from segue.storage.api import CONDEMNED, Cursor
 
 __all__ = ["Dispatcher"]
 
 _SHARE_MAX = 64
 """Most messages a consumer gets in one turn while others wait: fair, and still few turns."""
+_BURIALS_MAX = 256
+"""Most dead letters that one `dispatch` moves: each is a message anew."""
 
 
 class Dispatcher:
@@ -28,6 +32,11 @@ class Dispatcher:
         open: False once the cursor is deleted: what is still out then is nobody's business any more.
         paused: nothing is delivered while True.
         in_flight_max: most messages out at a time, over all consumers.
+        delivery_limit: a message that comes back from so many deliveries is condemned; 0 for no limit.
+        bury: moves a condemned message (number, standing, record) within the step, and says False when that can't be
+            done now; None: it is given up.
+        go_on_later: asked for another `dispatch` when there are more than one step may take.
+        dead_lettered, discarded: condemned messages since the start, moved or given up.
     """
 
     def __init__(self, cursor: Cursor, in_flight_max: int) -> None:
@@ -39,6 +48,11 @@ class Dispatcher:
         self.delivered = 0
         self.acknowledged = 0
         self.returned = 0
+        self.delivery_limit = 0
+        self.bury: Callable[[int, int, bytes], bool] | None = None
+        self.go_on_later: Callable[[Dispatcher], None] | None = None
+        self.dead_lettered = 0
+        self.discarded = 0
         self._ready: deque[Consumer] = deque()
         cursor.listener = self.dispatch
 
@@ -88,11 +102,21 @@ class Dispatcher:
         Ordering: whoever gives back what belongs together does so before he dispatches; then the lowest goes out first.
         """
         if messages and self.open:
+            if self.delivery_limit:
+                messages = self._judge(messages)
             self.returned += len(messages)
             self.cursor.give_back(messages)
             if consumer is not None:
                 consumer.grant(list(messages))
                 self.queue_up(consumer)
+
+    def condemn(self, messages: dict[int, int], reason: Reason, consumer: Consumer) -> None:
+        """As `give_back`, but they are not to be delivered again: they become dead letters with the next `dispatch`."""
+        if self.bury is None:
+            self.discarded += len(messages) if self.open else 0
+            self.settle(consumer, list(messages))
+            return
+        self.give_back({seq: condemned(deliveries, reason) for seq, deliveries in messages.items()}, consumer)
 
     def queue_up(self, consumer: Consumer) -> None:
         """A consumer may be able to take something: let it stand in line."""
@@ -109,13 +133,15 @@ class Dispatcher:
         """Deliver what can be delivered now."""
         ready = self._ready
         cursor = self.cursor
+        if cursor.condemned:
+            self._bury()
         while ready and not self.paused:
             consumer = ready[0]
             if not consumer.able:
                 ready.popleft()
                 consumer.waiting = False
                 continue
-            if cursor.returned:
+            if cursor.returned and cursor.has_returned:
                 again = cursor.take_returned()
                 if again is None:
                     return  # its bytes are on their way from disk; nothing newer may overtake it
@@ -138,6 +164,33 @@ class Dispatcher:
         if cursor.next < cursor.maybe:
             room = min(room, cursor.maybe - cursor.next)
         return min(room, max(0, self.in_flight_max - self.in_flight))
+
+    def _judge(self, messages: dict[int, int]) -> dict[int, int]:
+        """Condemn what was delivered too often."""
+        limit = self.delivery_limit
+        return {
+            seq: condemned(standing, Reason.DELIVERY_LIMIT) if limit <= standing < CONDEMNED else standing
+            for seq, standing in messages.items()
+        }
+
+    def _bury(self) -> None:
+        """Make dead letters of condemned messages, as many as one step may take."""
+        cursor, bury = self.cursor, self.bury
+        for _ in range(_BURIALS_MAX):
+            taken = cursor.take_condemned()
+            if taken is None:
+                return
+            seq, standing, record = taken
+            if bury is None:
+                self.discarded += 1
+            elif bury(seq, standing, record):
+                self.dead_lettered += 1
+            else:
+                cursor.spare(seq, standing)
+                return
+            cursor.settle([seq])
+        if self.go_on_later is not None:
+            self.go_on_later(self)
 
     def _deliver_again(self, consumer: Consumer, seq: int, deliveries: int, record: bytes) -> None:
         self.delivered += 1

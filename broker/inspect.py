@@ -95,6 +95,7 @@ def describe_queue(node: Node, queue: Queue, meter: RateMeter) -> dict[str, Any]
     row["created_ms"] = queue.definition.get("created_ms", 0)
     row["auto_delete"] = queue.auto_delete
     row["exclusive_to"] = queue.owner
+    row["options"] = asdict(queue.options)
     row["fault"] = queue.cursor.fault
     row["set_aside"] = [
         {"first": first, "last": last, "reason": reason} for first, last, reason in queue.cursor.quarantined

@@ -19,6 +19,7 @@ from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, Sh
 from segue.broker.log_lines import Log
 from segue.broker.pressure import Pressure
 from segue.broker.queue import Queue, TemporaryQueue
+from segue.broker.queue_options import NO_OPTIONS, QueueOptions
 from segue.broker.receiving import Receiving
 from segue.broker.session import Session
 from segue.broker.settings import Settings
@@ -84,8 +85,10 @@ class Node:
         self._last_session = 0
         self._told = False
         self._told_checkpoint_fault = False
+        self._told_dead_letters: set[str] = set()
         self.fan_out_bytes = 0
         self._touched: list[Dispatcher] = []
+        self._later: list[Dispatcher] = []
         self._outbox: list[Output] = []
         self._waiting: dict[Output, None] = {}
         self._more = trio.Event()
@@ -126,7 +129,13 @@ class Node:
         return queue
 
     def declare_queue(
-        self, name: str, *, auto_delete: bool = False, durable: bool = True, exclusive_to: int = 0
+        self,
+        name: str,
+        *,
+        auto_delete: bool = False,
+        durable: bool = True,
+        exclusive_to: int = 0,
+        options: QueueOptions = NO_OPTIONS,
     ) -> Queue:
         """Create a queue; one that is there already is returned as it is.
 
@@ -135,6 +144,7 @@ class Node:
             auto_delete: it goes with its last consumer.
             durable: it survives a restart; its messages are on disk all the same.
             exclusive_to: the session that alone may consume from it, and whose end is its end; 0 for none.
+            options: what it does beyond holding messages.
         """
         if (queue := self.queues.get(name)) is not None:
             return queue
@@ -147,6 +157,8 @@ class Node:
         }
         if exclusive_to or not durable:
             definition["durable"] = False
+        if options is not NO_OPTIONS:
+            definition["options"] = options.as_definition()
         log = self.store.create_log(definition)
         cursor = self.store.create_cursor(log, {"kind": "queue"})
         queue = self.queues[name] = Queue(self, name, log, cursor, self.settings.limits.queue_in_flight_max)
@@ -182,6 +194,16 @@ class Node:
         self.store.drop_log(queue.log)
         self.store.want()
         return owed
+
+    def dead_letter_queue(self, name: str) -> Queue | None:
+        """Where dead letters go; made when it is not there. None when it can't be made: they stay where they are."""
+        try:
+            return self.queue(name)
+        except LimitReachedError as error:
+            if name not in self._told_dead_letters:
+                self._told_dead_letters.add(name)
+                self.log.error("queue.dead_letters_stuck", queue=name, reason=str(error))
+            return None
 
     def bind(self, queue: Queue, pattern: str) -> None:
         """From now on, messages to topics under `pattern` go to this queue too. Durable with the open batch."""
@@ -270,6 +292,11 @@ class Node:
         """Something can be read that needs no disk: deliver it at the end of this step."""
         self._touched.append(dispatcher)
 
+    def go_on_later(self, dispatcher: Dispatcher) -> None:
+        """There is more to be dispatched than one step should take: it goes on in the next one, which comes soon."""
+        self._later.append(dispatcher)
+        self._more.set()
+
     def wrote(self, output: Output) -> None:
         """A connection has something to write at the end of this step. Called once, when its buffer was empty."""
         self._outbox.append(output)
@@ -289,6 +316,9 @@ class Node:
 
     def end_step(self) -> None:
         """Commit, deliver, write: called at the end of everything that has called the node."""
+        if self._later:
+            self._touched += self._later
+            self._later.clear()
         while True:
             for _ in range(_ROUNDS_MAX):
                 if self._touched:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from segue.broker.dead_letters import dead_letter, sentence_of
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import LimitReachedError
+from segue.broker.queue_options import QueueOptions
 from segue.storage.api import Cursor, Log, Record, decode
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class QueueStatistics:
         published: ever accepted.
         settled: done for good.
         delivered, acknowledged: since the start of the broker.
+        dead_lettered, discarded: condemned since the start of the broker, and moved or given up.
         bytes: of the records on disk and in memory, where Python adds some 128 to each; settled ones may be among them.
         segments: segment files.
         quarantined: damaged, set aside.
@@ -46,6 +49,8 @@ class QueueStatistics:
     settled: int
     delivered: int
     acknowledged: int
+    dead_lettered: int
+    discarded: int
     bytes: int
     segments: int
     quarantined: int
@@ -61,6 +66,7 @@ class Queue:
         owner: session that alone may consume, 0 for none.
         exclusive: it is the owner's, and goes with it.
         auto_delete: deleted when the last consumer leaves.
+        options: what it does beyond holding messages.
     """
 
     kind = "queue"
@@ -76,7 +82,14 @@ class Queue:
         self.exclusive = False
         self.auto_delete = False
         self.append = log.append
+        self.options = QueueOptions.from_definition(log.definition)
+        self.dispatcher.delivery_limit = self.options.delivery_limit
+        self.dispatcher.go_on_later = node.go_on_later
+        if self.options.dead_letter:
+            self.dispatcher.bury = self._bury
         log.listener = self.dispatcher.dispatch
+        if cursor.condemned:
+            node.touched(self.dispatcher)
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -124,13 +137,15 @@ class Queue:
             name=self.name,
             kind=self.kind,
             ready=ready,
-            returned=len(cursor.returned),
+            returned=len(cursor.returned) - cursor.condemned_count,
             in_flight=in_flight,
             consumers=len(dispatcher.consumers),
             published=log.head - 1,
-            settled=max(0, log.durable - 1 - ready - in_flight - len(cursor.quarantined)),
+            settled=max(0, log.durable - 1 - ready - in_flight - cursor.condemned_count - len(cursor.quarantined)),
             delivered=dispatcher.delivered,
             acknowledged=dispatcher.acknowledged,
+            dead_lettered=dispatcher.dead_lettered,
+            discarded=dispatcher.discarded,
             bytes=sum(extent.bytes for extent in log.extents) + log.hot_bytes,
             segments=sum(1 for extent in log.extents if extent.path),
             quarantined=len(cursor.quarantined),
@@ -140,6 +155,17 @@ class Queue:
 
     def _make_dispatcher(self, cursor: Cursor, in_flight_max: int) -> Dispatcher:
         return Dispatcher(cursor, in_flight_max)
+
+    def _bury(self, seq: int, standing: int, record: bytes) -> bool:
+        """Move a condemned message, which the caller settles in the same step. False when that is not possible now."""
+        target = self.node.dead_letter_queue(self.options.dead_letter)
+        if target is None:
+            return False
+        deliveries, reason = sentence_of(standing)
+        now_ms = self.node.clock.now_ms()
+        target.publish(dead_letter(record, queue=self.name, reason=reason, deliveries=deliveries, now_ms=now_ms))
+        self.node.store.want()
+        return True
 
     def _oldest_ms(self) -> int:
         low = self.cursor.low()

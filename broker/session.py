@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from segue.broker.consumer import Consumer, Sink
+from segue.broker.dead_letters import Reason
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, TransactionError
 from segue.broker.queue import Queue, TemporaryQueue
+from segue.broker.queue_options import NO_OPTIONS, QueueOptions
 from segue.broker.topic import DurableSubscription, TopicSubscription
 from segue.broker.transaction import Transaction
 
@@ -87,7 +89,7 @@ class Session:
         if queue.exclusive and queue.owner != self.id:
             raise InUseError(f"queue '{queue.name}' belongs to another connection")
 
-    def exclusive_queue(self, name: str, *, auto_delete: bool = False) -> Queue:
+    def exclusive_queue(self, name: str, *, auto_delete: bool = False, options: QueueOptions = NO_OPTIONS) -> Queue:
         """A queue of a name, made for this session alone and until its end; one that is there already stays as it is.
 
         Raises:
@@ -95,7 +97,7 @@ class Session:
         """
         queue = self.node.queues.get(name)
         if queue is None:
-            queue = self.node.declare_queue(name, auto_delete=auto_delete, exclusive_to=self.id)
+            queue = self.node.declare_queue(name, auto_delete=auto_delete, exclusive_to=self.id, options=options)
             self._exclusive.append(queue)
         return queue
 
@@ -170,6 +172,15 @@ class Session:
             NotHeldError: one of them is not out with it; nothing has changed.
         """
         consumer.dispatcher.give_back(consumer.take_out(seqs), consumer)
+        self.node.touched(consumer.dispatcher)
+
+    def refuse(self, consumer: Consumer, seqs: list[int]) -> None:
+        """Messages that are out with a consumer of this session are not to be delivered again: see dead_letters.py.
+
+        Raises:
+            NotHeldError: one of them is not out with it; nothing has changed.
+        """
+        consumer.dispatcher.condemn(consumer.take_out(seqs), Reason.REJECTED, consumer)
         self.node.touched(consumer.dispatcher)
 
     def delete_durable(self, name: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from segue.broker.consumer import Consumer
+from segue.broker.dead_letters import Reason
 from segue.broker.dispatcher import Dispatcher, remove_identical
 from segue.broker.errors import LimitReachedError, NotFoundError
 from segue.broker.pressure import Pressure
@@ -46,6 +47,7 @@ class Transaction:
         self._sends: list[tuple[Target, Callable[[bytes], object], bytes]] = []
         self._acknowledged: dict[Consumer, dict[int, int]] = {}
         self._rejected: dict[Consumer, dict[int, int]] = {}
+        self._refused: dict[Consumer, dict[int, int]] = {}
         self.receipts: list[bytes] = []
 
     def send(self, target: Target, publish: Callable[[bytes], object], record: bytes) -> None:
@@ -77,6 +79,10 @@ class Transaction:
         """Gather negative acknowledgements; raises as `acknowledge`."""
         self._hold(self._rejected, consumer, seqs)
 
+    def refuse(self, consumer: Consumer, seqs: list[int]) -> None:
+        """Gather messages that are not to be delivered again (see `Session.refuse`); raises as `acknowledge`."""
+        self._hold(self._refused, consumer, seqs)
+
     def commit(self) -> None:
         """Everything happens now, in one step.
 
@@ -90,11 +96,14 @@ class Transaction:
         for consumer, held in self._end(self._rejected):
             consumer.release(held)
             consumer.dispatcher.give_back(held, consumer)
+        for consumer, held in self._end(self._refused):
+            consumer.release(held)
+            consumer.dispatcher.condemn(held, Reason.REJECTED, consumer)
         for consumer, held in self._end(self._acknowledged):
             consumer.release(held)
             consumer.dispatcher.settle(consumer, list(held))
         self._give_memory_back()
-        for consumer in self._rejected:
+        for consumer in (*self._rejected, *self._refused):
             consumer.dispatcher.dispatch()
 
     def abort(self) -> list[Dispatcher]:
@@ -105,7 +114,7 @@ class Transaction:
         """
         self._give_memory_back()
         touched = []
-        for part in (self._acknowledged, self._rejected):
+        for part in (self._acknowledged, self._rejected, self._refused):
             for consumer, held in self._end(part):
                 if consumer.open:
                     consumer.restore(held)

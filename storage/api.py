@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segue.storage.cursor import Cursor
+from segue.storage.cursor import CONDEMNED, Cursor
 from segue.storage.disk import Disk
 from segue.storage.errors import (
     DamagedStoreError,
@@ -20,6 +20,7 @@ from segue.storage.record import HEADERS_AT, PERSISTENT, Encoding, Record, decod
 from segue.storage.store import Store, StoreOptions, open_store
 
 __all__ = [
+    "CONDEMNED",
     "HEADERS_AT",
     "PERSISTENT",
     "READ_ERRORS",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from segue.storage.quarantine import Damage, Quarantine
 from segue.storage.window import Window
@@ -22,7 +22,11 @@ from segue.storage.window import Window
 if TYPE_CHECKING:
     from segue.storage.log import Log
 
-__all__ = ["READ_AHEAD", "Cursor"]
+__all__ = ["CONDEMNED", "READ_AHEAD", "Cursor"]
+
+CONDEMNED: Final = 1 << 32
+"""A returned message whose number of deliveries is this or more is not to be delivered again: it is a *standing* then,
+deliveries + reason x CONDEMNED; what the reason means is the caller's business. It waits to be settled, or moved."""
 
 READ_AHEAD = 16384
 """How far `promised` runs ahead of `next`. More messages than a sync takes to come round at full speed, so that no
@@ -41,7 +45,8 @@ class Cursor:
         promised: durable bound of what may have been handed out.
         maybe: below this, a first delivery may be a repeat from before a crash.
         out: containers of what is out: sequence number → deliveries so far, this one included.
-        returned: sequence number → deliveries so far, waiting to go out again.
+        returned: sequence number → deliveries so far, waiting to go out again; see `CONDEMNED`.
+        condemned: a heap of numbers in `returned` that are not to be delivered again; some may be gone from there.
         quarantined: damaged messages below `next`; never delivered, and kept until `settle_quarantined`.
         listener: called when more can be read than a moment ago, but for messages that have just become durable:
             those are told to `log.listener`, or to this one where there is none.
@@ -50,8 +55,8 @@ class Cursor:
     """
 
     __slots__ = (
-        "_heap", "asked", "definition", "fault", "fetched", "fetching", "id", "listener", "log", "maybe", "next", "out",
-        "promised", "quarantined", "returned", "window",
+        "_heap", "asked", "condemned", "definition", "fault", "fetched", "fetching", "id", "listener", "log", "maybe",
+        "next", "out", "promised", "quarantined", "returned", "window",
     )  # fmt: skip
 
     def __init__(self, cursor_id: int, log: Log, definition: dict[str, Any], next_seq: int) -> None:
@@ -70,6 +75,7 @@ class Cursor:
         self.fetched: dict[int, bytes] = {}
         self.window = Window()
         self._heap: list[int] = []
+        self.condemned: list[int] = []
         self.asked = self.promised
 
     # -- numbers
@@ -82,7 +88,20 @@ class Cursor:
     @property
     def ready(self) -> int:
         """Messages that could go out now."""
-        return max(0, self.log.durable - self.next) + len(self.returned)
+        return max(0, self.log.durable - self.next) + len(self.returned) - self.condemned_count
+
+    @property
+    def condemned_count(self) -> int:
+        """Messages that are not to be delivered again, and not settled yet."""
+        return sum(standing >= CONDEMNED for standing in self.returned.values()) if self.condemned else 0
+
+    @property
+    def has_returned(self) -> bool:
+        """True when a returned message is to be delivered again, before any other."""
+        heap = self._heap
+        while heap and heap[0] not in self.returned:
+            heapq.heappop(heap)
+        return bool(heap)
 
     def holes(self) -> dict[int, int]:
         """Unsettled sequence numbers below `next`, but for quarantined ones → deliveries so far."""
@@ -144,20 +163,16 @@ class Cursor:
             None when there is none, or when its bytes are still on the way from disk, or the disk does not give them
             now (`listener` is called when that changes).
         """
-        while self._heap:
-            seq = self._heap[0]
-            if seq not in self.returned:
-                heapq.heappop(self._heap)
-                continue
-            record = self.log.find(seq) or self.fetched.pop(seq, None)
-            if record is None:
-                if not self.fetching and not self.fault:
-                    self.fetching = True
-                    self.log.store.fetch(self, seq)
-                return None
-            heapq.heappop(self._heap)
-            return seq, self.returned.pop(seq), record
-        return None
+        return self._take(self._heap)
+
+    def take_condemned(self) -> tuple[int, int, bytes] | None:
+        """As `take_returned`, of those that are not to be delivered again."""
+        return self._take(self.condemned)
+
+    def spare(self, seq: int, standing: int) -> None:
+        """Put back what `take_condemned` gave: it could not be moved now."""
+        self.returned[seq] = standing
+        heapq.heappush(self.condemned, seq)
 
     # -- settling
 
@@ -177,12 +192,12 @@ class Cursor:
         log.forget(seqs)
 
     def give_back(self, messages: dict[int, int]) -> None:
-        """These messages (sequence number → deliveries so far) go back to their places."""
+        """These messages (sequence number → deliveries so far, or a standing from `CONDEMNED` on) go back."""
         if not messages:
             return
         self.returned.update(messages)
-        for seq in messages:
-            heapq.heappush(self._heap, seq)
+        for seq, standing in messages.items():
+            heapq.heappush(self._heap if standing < CONDEMNED else self.condemned, seq)
         if self.log.journaled:
             self.log.store.batch.returns.setdefault(self, {}).update(messages)
             self.log.touch()
@@ -258,7 +273,8 @@ class Cursor:
 
     def recovered(self) -> None:
         """Take up work after a replay."""
-        self._heap = sorted(self.returned)
+        self._heap = sorted(seq for seq, standing in self.returned.items() if standing < CONDEMNED)
+        self.condemned = sorted(seq for seq, standing in self.returned.items() if standing >= CONDEMNED)
         # Up to here it may have been delivered before a crash; after a clean stop `promised` is no higher than `next`,
         # or than an earlier `maybe`.
         self.maybe = min(self.promised, self.log.head)
@@ -274,6 +290,22 @@ class Cursor:
         self.log.touch()
 
     # -- inside
+
+    def _take(self, heap: list[int]) -> tuple[int, int, bytes] | None:
+        while heap:
+            seq = heap[0]
+            if seq not in self.returned:
+                heapq.heappop(heap)
+                continue
+            record = self.log.find(seq) or self.fetched.pop(seq, None)
+            if record is None:
+                if not self.fetching and not self.fault:
+                    self.fetching = True
+                    self.log.store.fetch(self, seq)
+                return None
+            heapq.heappop(heap)
+            return seq, self.returned.pop(seq), record
+        return None
 
     def _promise(self) -> None:
         store = self.log.store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote as percent_encode
@@ -18,6 +19,7 @@ from segue.broker.errors import (
     ShuttingDownError,
 )
 from segue.broker.queue import Queue
+from segue.broker.queue_options import QueueOptions
 from segue.broker.topic import Topic
 from segue.broker.users import AuthenticationFailed, User
 from segue.protocols.stomp.browse import browse
@@ -294,9 +296,12 @@ class Commands:
 
     def _declare(self, name: str, flags: QueueFlags) -> Queue:
         auto_delete = bool(flags.auto_delete)
+        options = QueueOptions(flags.dead_letter or "", flags.delivery_limit or 0)
         if flags.exclusive:
-            return self._session.exclusive_queue(name, auto_delete=auto_delete)
-        return self._node.declare_queue(name, auto_delete=auto_delete, durable=flags.durable is not False)
+            return self._session.exclusive_queue(name, auto_delete=auto_delete, options=options)
+        return self._node.declare_queue(
+            name, auto_delete=auto_delete, durable=flags.durable is not False, options=options
+        )
 
     def _subscribe_topic(self, options: SubscribeOptions, destination: Destination, text: str, key: str) -> None:
         if options.browser:
@@ -346,7 +351,7 @@ class Commands:
         """
         asked = options.queue
         auto_delete = not lasting if asked.auto_delete is None else asked.auto_delete
-        flags = QueueFlags(lasting or bool(asked.durable), auto_delete, asked.exclusive)
+        flags = replace(asked, durable=lasting or bool(asked.durable), auto_delete=auto_delete)
         queue = self._declare(options.queue_name or "", flags)
 
         def begin(sink: StompSubscription) -> Subscription:
@@ -438,15 +443,15 @@ class Commands:
         consumer = of_node.consumer
         seqs = consumer.up_to(seq, delivery) if sink.mode is AckMode.CLIENT else consumer.just(seq, delivery)
         if transaction is not None:
-            if returning and options.requeue:
-                transaction.reject(consumer, seqs)
+            if returning:
+                (transaction.reject if options.requeue else transaction.refuse)(consumer, seqs)
             else:
                 transaction.acknowledge(consumer, seqs)
             if frame.receipt is not None:
                 transaction.receipts.append(frame.receipt)
             return None
-        if returning and options.requeue:
-            self._session.give_back(consumer, seqs)
+        if returning:
+            (self._session.give_back if options.requeue else self._session.refuse)(consumer, seqs)
         else:
             consumer.acknowledge_all(seqs)
             consumer.settle()

@@ -46,6 +46,7 @@ PREFETCH_MAX: Final = 65_535
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _BOOLEANS: Final = {"true": True, "false": False}
 # The names that ActiveMQ and Artemis use for the name of a durable subscription.
+_DEAD_LETTER_QUEUES: Final = ("x-dead-letter-queue", "x-dead-letter-routing-key")
 _DURABLE_NAMES: Final = ("activemq.subscriptionName", "durable-subscription-name", "durable-subscriber-name")
 # Artemis: -1 is a consumer window without limit.
 _UNLIMITED_WINDOW: Final = -1
@@ -90,11 +91,15 @@ class QueueFlags:
         durable: the queue survives a restart; on a subscription to a topic: the subscription does.
         auto_delete: the queue goes with its last consumer.
         exclusive: the queue is this connection's alone, and goes with it.
+        dead_letter: the queue that takes its dead letters.
+        delivery_limit: after so many deliveries a message that comes back is one.
     """
 
     durable: bool | None = None
     auto_delete: bool | None = None
     exclusive: bool | None = None
+    dead_letter: str | None = None
+    delivery_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,7 +386,26 @@ def _number(headers: Mapping[str, str], name: str, minimum: int) -> int | None:
 
 
 def _queue_flags(headers: Mapping[str, str]) -> QueueFlags:
-    return QueueFlags(_boolean(headers, "durable"), _boolean(headers, "auto-delete"), _boolean(headers, "exclusive"))
+    return QueueFlags(
+        _boolean(headers, "durable"),
+        _boolean(headers, "auto-delete"),
+        _boolean(headers, "exclusive"),
+        _dead_letter_queue(headers),
+        _number(headers, "x-delivery-limit", 1),
+    )
+
+
+def _dead_letter_queue(headers: Mapping[str, str]) -> str | None:
+    """RabbitMQ names it by an exchange and a routing key; of the exchanges we have the default one, which is ''."""
+    name = _first(headers, _DEAD_LETTER_QUEUES)
+    exchange = headers.get("x-dead-letter-exchange")
+    if exchange:
+        problem = f"'x-dead-letter-exchange:{quote(exchange)}': there are no exchanges, but for the default one, ''"
+        raise StompProtocolError(ErrorCode.NOT_SUPPORTED, problem)
+    if name is None and exchange is not None:
+        problem = "With 'x-dead-letter-exchange', 'x-dead-letter-routing-key' has to name the queue"
+        raise StompProtocolError(ErrorCode.MISSING_HEADER, problem)
+    return None if name is None else check_name(name)
 
 
 def _ack_mode(headers: Mapping[str, str]) -> AckMode:

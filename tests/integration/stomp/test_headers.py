@@ -115,7 +115,6 @@ _CHANGE_DELIVERY = {
     "x-max-length-bytes": ("SUBSCRIBE", "1000"),
     "x-overflow": ("SUBSCRIBE", "drop-head"),
     "x-dead-letter-exchange": ("SUBSCRIBE", "dlx"),
-    "x-dead-letter-routing-key": ("SUBSCRIBE", "dlq"),
     "x-max-priority": ("SUBSCRIBE", "10"),
     "selector": ("SUBSCRIBE", "a = 1"),
     "x-stream-offset": ("SUBSCRIBE", "first"),

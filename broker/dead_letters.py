@@ -1,0 +1,93 @@
+"""Dead letters: what becomes of a message that can't be consumed.
+
+A message is condemned when it is refused (`requeue:false`), or comes back once too often. That is written first, as
+its *standing* (`storage.cursor.CONDEMNED`): from then on it is not delivered any more, whatever happens. Then, as soon
+as its bytes are at hand, it is moved: the new message and the settling of the old one are one batch, so after a crash
+it is in one place or the other, never in both and never in none.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import IntEnum
+from typing import Any, Final
+
+from segue.broker.headers import header, with_headers
+from segue.broker.message import decode
+from segue.storage.api import CONDEMNED
+
+__all__ = ["Reason", "condemned", "dead_letter", "sentence_of"]
+
+_DEATHS_MAX: Final = 16
+"""Entries of `x-death`: one for each pair of queue and reason."""
+
+
+class Reason(IntEnum):
+    """Why a message is a dead letter. The numbers are on disk."""
+
+    REJECTED = 1
+    DELIVERY_LIMIT = 2
+
+    @property
+    def text(self) -> str:
+        """As RabbitMQ writes it."""
+        return "delivery_limit" if self is Reason.DELIVERY_LIMIT else self.name.lower()
+
+
+def condemned(deliveries: int, reason: Reason) -> int:
+    """The standing of a message that was delivered so often."""
+    return deliveries + reason * CONDEMNED
+
+
+def sentence_of(standing: int) -> tuple[int, Reason]:
+    """Deliveries and reason of a standing. A reason of a newer Segue counts as REJECTED."""
+    reason, deliveries = divmod(standing, CONDEMNED)
+    return deliveries, Reason(reason) if reason in _REASONS else Reason.REJECTED
+
+
+def dead_letter(record: bytes, *, queue: str, reason: Reason, deliveries: int, now_ms: int) -> bytes:
+    """The record that goes to the dead-letter queue: the message, and what happened to it.
+
+    The headers are our own (`dead-letter-...`) and RabbitMQ's; `x-death` is JSON, as STOMP has no tables: an array with
+    an object for each pair of queue and reason, the latest first.
+    """
+    message = decode(record)
+    first_queue = header(message, "x-first-death-queue")
+    deaths = _deaths(header(message, "x-death"))
+    same = [one for one in deaths if one.get("queue") == queue and one.get("reason") == reason.text]
+    count = same[0].get("count") if same else 0
+    latest = {
+        "count": count + 1 if isinstance(count, int) else 1,
+        "reason": reason.text,
+        "queue": queue,
+        "time": now_ms // 1000,
+        "exchange": "",
+        "routing-keys": [queue],
+    }
+    rest = [one for one in deaths if one not in same]
+    headers = {
+        "dead-letter-from": queue,
+        "dead-letter-reason": reason.text,
+        "dead-letter-time": str(now_ms),
+        "dead-letter-deliveries": str(deliveries),
+        "x-death": json.dumps([latest, *rest][:_DEATHS_MAX], separators=(",", ":")),
+    }
+    if first_queue is None:
+        headers |= {
+            "x-first-death-queue": queue,
+            "x-first-death-reason": reason.text,
+            "x-first-death-exchange": "",
+        }
+    return with_headers(message, headers, accepted_ms=now_ms)
+
+
+_REASONS: Final = frozenset(map(int, Reason))
+
+
+def _deaths(text: str | None) -> list[dict[str, Any]]:
+    """What a header says that may be a peer's own invention."""
+    try:
+        found = json.loads(text or "[]")
+    except (ValueError, RecursionError):
+        return []
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -1,0 +1,35 @@
+"""What a queue does beyond holding messages: as its declaration says, and as the catalog keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["NO_OPTIONS", "QueueOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueOptions:
+    """Options of one queue.
+
+    Attributes:
+        dead_letter: the queue that takes what can't be consumed; empty: that is given up.
+        delivery_limit: after so many deliveries a message that comes back is a dead letter; 0 for no limit.
+    """
+
+    dead_letter: str = ""
+    delivery_limit: int = 0
+
+    @classmethod
+    def from_definition(cls, definition: Mapping[str, Any]) -> QueueOptions:
+        """The options in a log's definition. Those of a newer Segue are passed over."""
+        kept = definition.get("options", {})
+        return cls(str(kept.get("dead_letter", "")), int(kept.get("delivery_limit", 0)))
+
+    def as_definition(self) -> dict[str, Any]:
+        """What differs from the defaults, for a log's definition."""
+        return {name: value for name, value in asdict(self).items() if value != getattr(NO_OPTIONS, name)}
+
+
+NO_OPTIONS = QueueOptions()

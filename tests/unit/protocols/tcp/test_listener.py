@@ -1,4 +1,4 @@
-"""What `accept` may refuse a listener, which then goes on (FAULTS 50)."""
+"""Listeners: what `accept` may refuse them, whom they refuse, and what a stop or a crash leaves (FAULTS 15, 50)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import Any, cast
 
 import pytest
 import trio
 import trio.testing
 
+from segue.broker.settings import ListenAddress
 from segue.protocols.tcp import Listener, TcpConnection
+from segue.protocols.tcp.poller import Poller
 from tests.unit.broker.actors import World
-from tests.unit.protocols.test_tcp import Talk
+from tests.unit.protocols.tcp.actors import Talk
 
 
 class FaultySocket:
@@ -129,3 +133,141 @@ async def test_a_fault_of_one_listener_is_none_of_another(accepting: Accepting) 
             await accepting.arrived.wait()
     assert faulty.faults
     assert len(accepting.listener.connections) == 1
+
+
+# A listener that runs -----------------------------------------------------------------------------------------------
+
+
+class Room:
+    """A listener that runs, and the conversations of its connections."""
+
+    def __init__(self, **limits: Any) -> None:
+        self.world = World(**limits)
+        self.talks: list[Talk] = []
+        self.listener = Listener(
+            self.world.node, "test", (ListenAddress("127.0.0.1", 0),), self._make, lambda reason: reason.encode()
+        )
+        self.address = ("", 0)
+
+    def _make(self, connection: TcpConnection) -> Talk:
+        talk = Talk()
+        talk.write = partial(self.world.node.wrote, connection)
+        self.talks.append(talk)
+        return talk
+
+    async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        async with trio.open_nursery() as nursery:
+            (name,) = cast("list[str]", await nursery.start(partial(self.listener.serve, drain_seconds=30.0)))
+            host, _, port = name.rpartition(":")
+            self.address = (host, int(port))
+            task_status.started()
+
+    async def connect(self) -> trio.SocketStream:
+        return await trio.open_tcp_stream(*self.address)
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    with trio.fail_after(5):
+        yield
+
+
+async def test_a_stop_is_said_and_waited_for(nursery: trio.Nursery) -> None:
+    room = Room()
+    await nursery.start(room.serve)
+    stream = await room.connect()
+    await stream.send_all(b"x")
+    with patience():
+        while not room.talks or not room.talks[0].received:
+            await trio.lowlevel.checkpoint()
+    room.world.node.stopping = True
+    nursery.cancel_scope.cancel()
+    with trio.CancelScope(shield=True), patience():
+        assert await stream.receive_some() == b"bye"
+        await stream.aclose()
+
+
+async def test_a_crash_of_the_store_is_not_waited_for() -> None:
+    """FAULTS 15: nothing becomes durable any more, so nothing that is owed can ever be said."""
+    room = Room()
+    with patience():
+        async with trio.open_nursery() as nursery:
+            await nursery.start(room.serve)
+            stream = await room.connect()
+            await stream.send_all(b"x")
+            while not room.talks or not room.talks[0].received:
+                await trio.lowlevel.checkpoint()
+            room.talks[0].is_quiet = False
+            nursery.cancel_scope.cancel()
+        assert len(room.talks[0].closed_because) == 1
+        await stream.aclose()
+
+
+async def test_a_goodbye_that_fails_stops_neither_the_others_nor_the_stop() -> None:
+    room = Room()
+    with patience():
+        async with trio.open_nursery() as nursery:
+            await nursery.start(room.serve)
+            streams = [await room.connect() for _ in range(3)]
+            for stream in streams:
+                await stream.send_all(b"x")
+            while len([talk for talk in room.talks if talk.received]) < 3:
+                await trio.lowlevel.checkpoint()
+
+            def fail(reason: str) -> None:
+                raise ValueError("a fault of ours")
+
+            for talk in room.talks:
+                talk.closed_by_node = fail  # type: ignore[method-assign]
+            room.world.node.stopping = True
+            nursery.cancel_scope.cancel()
+        assert all(len(talk.closed_because) == 1 for talk in room.talks)
+        for stream in streams:
+            await stream.aclose()
+
+
+async def test_the_connection_over_the_limit_is_refused_with_the_reason(nursery: trio.Nursery) -> None:
+    """FAULTS 50."""
+    room = Room(connections_max=1)
+    await nursery.start(room.serve)
+    with patience():
+        first = await room.connect()
+        second = await room.connect()
+        assert b"connections_max" in await second.receive_some()
+        await second.aclose()
+        await first.aclose()
+    nursery.cancel_scope.cancel()
+
+
+class PoorPoller(Poller):
+    """Epoll has no room for one connection."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(room.world.node)
+        self.is_full = True
+
+    def register(self, descriptor: int, connection: TcpConnection) -> None:
+        if self.is_full:
+            self.is_full = False
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().register(descriptor, connection)
+
+
+async def test_a_connection_that_can_not_be_watched_costs_that_connection(nursery: trio.Nursery) -> None:
+    """FAULTS 50."""
+    room = Room()
+    room.listener.poller.close()
+    room.listener.poller = PoorPoller(room)
+    await nursery.start(room.serve)
+    with patience():
+        unlucky = await room.connect()
+        assert await unlucky.receive_some() == b""
+        lucky = await room.connect()
+        await lucky.send_all(b"hello")
+        while not room.talks[-1].received:
+            await trio.lowlevel.checkpoint()
+        assert len(room.listener.connections) == 1
+        await unlucky.aclose()
+        await lucky.aclose()
+    assert len(room.world.log.named("connection.not_accepted")) == 1
+    nursery.cancel_scope.cancel()

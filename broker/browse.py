@@ -52,11 +52,19 @@ class Browser:
             size += len(record)
             seq += 1
         if found:
-            return found, seq
+            return self._living(found), seq
         if seq >= log.ram_first:
             return [], seq + 1  # it was taken and settled meanwhile
         try:
             blocks, _, upto = await log.store.reader.read_range(log, seq, end, bytes_max)
         except READ_ERRORS as error:
             raise UnreadableError(f"queue '{self._queue.name}': {error}") from error
-        return [(s, record) for first, records in blocks for s, record in enumerate(records, first) if s < end], upto
+        read = [(s, record) for first, records in blocks for s, record in enumerate(records, first) if s < end]
+        return self._living(read), upto
+
+    def _living(self, messages: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        expiry = self._queue.dispatcher.expiry
+        if expiry is None:
+            return messages
+        now_ms = expiry.now_ms()
+        return [(seq, record) for seq, record in messages if expiry.deadline(record) > now_ms]

@@ -16,8 +16,10 @@ from segue.broker.headers import header, with_headers
 from segue.broker.message import decode
 from segue.storage.api import CONDEMNED
 
-__all__ = ["Reason", "condemned", "dead_letter", "sentence_of"]
+__all__ = ["Reason", "condemned", "dead_letter", "goes_round", "sentence_of"]
 
+_DEADLINES: Final = ("expires", "expiration")
+"""Headers that no longer hold: a dead letter does not expire, but by the rules of the queue that it is in."""
 _DEATHS_MAX: Final = 16
 """Entries of `x-death`: one for each pair of queue and reason."""
 
@@ -27,6 +29,7 @@ class Reason(IntEnum):
 
     REJECTED = 1
     DELIVERY_LIMIT = 2
+    EXPIRED = 3
 
     @property
     def text(self) -> str:
@@ -78,7 +81,22 @@ def dead_letter(record: bytes, *, queue: str, reason: Reason, deliveries: int, n
             "x-first-death-reason": reason.text,
             "x-first-death-exchange": "",
         }
-    return with_headers(message, headers, accepted_ms=now_ms)
+    return with_headers(message, headers, accepted_ms=now_ms, left_out=_DEADLINES)
+
+
+def goes_round(record: bytes, queue: str) -> bool:
+    """True when a message has expired in this queue before, and nobody has refused it since.
+
+    As in RabbitMQ, such a message is given up: two queues that are each other's dead-letter queue would pass it to and
+    fro for ever. One that a consumer refuses on the way goes round as often as it is refused: that is how delayed
+    retries are built.
+    """
+    for death in _deaths(header(decode(record), "x-death")):
+        if death.get("reason") != Reason.EXPIRED.text:
+            return False
+        if death.get("queue") == queue:
+            return True
+    return False
 
 
 _REASONS: Final = frozenset(map(int, Reason))

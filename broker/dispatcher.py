@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from segue.broker.consumer import Consumer, Sink
 from segue.broker.dead_letters import Reason, condemned
+from segue.broker.expiry import Expiry
 from segue.storage.api import CONDEMNED, Cursor
 
 __all__ = ["Dispatcher"]
@@ -22,6 +23,11 @@ _SHARE_MAX = 64
 """Most messages a consumer gets in one turn while others wait: fair, and still few turns."""
 _BURIALS_MAX = 256
 """Most dead letters that one `dispatch` moves: each is a message anew."""
+_SWEEPS_MAX = 4
+_SWEEP_MESSAGES = 512
+_LOOK_AGAIN_MS = 1000
+_LOOK_AGAIN_MAX_MS = 60_000
+"""Though the first message lives longer: clocks are set, and messages settled."""
 
 
 class Dispatcher:
@@ -36,7 +42,10 @@ class Dispatcher:
         bury: moves a condemned message (number, standing, record) within the step, and says False when that can't be
             done now; None: it is given up.
         go_on_later: asked for another `dispatch` when there are more than one step may take.
+        expiry: the deadlines of messages; None where there are none.
+        sweeping: `sweep` waits to go on.
         dead_lettered, discarded: condemned messages since the start, moved or given up.
+        expired: messages since the start that were past their deadline.
     """
 
     def __init__(self, cursor: Cursor, in_flight_max: int) -> None:
@@ -51,8 +60,11 @@ class Dispatcher:
         self.delivery_limit = 0
         self.bury: Callable[[int, int, bytes], bool] | None = None
         self.go_on_later: Callable[[Dispatcher], None] | None = None
+        self.expiry: Expiry | None = None
+        self.sweeping = False
         self.dead_lettered = 0
         self.discarded = 0
+        self.expired = 0
         self._ready: deque[Consumer] = deque()
         cursor.listener = self.dispatch
 
@@ -135,6 +147,8 @@ class Dispatcher:
         cursor = self.cursor
         if cursor.condemned:
             self._bury()
+        if self.sweeping:
+            self.sweep()
         while ready and not self.paused:
             consumer = ready[0]
             if not consumer.able:
@@ -145,11 +159,18 @@ class Dispatcher:
                 again = cursor.take_returned()
                 if again is None:
                     return  # its bytes are on their way from disk; nothing newer may overtake it
+                if self.expiry is not None and self.expiry.deadline(again[2]) <= self.expiry.now_ms():
+                    self._expire(again[0], [again[2]], again[1])
+                    continue
                 self._deliver_again(consumer, *again)
             else:
                 first, records = cursor.read(self._share(consumer))
                 if not records:
                     return
+                if self.expiry is not None:
+                    first, records = self._living(self.expiry, first, records)
+                    if not records:
+                        continue
                 self.delivered += len(records)
                 consumer.take(first, records, first < cursor.maybe)
             if len(ready) > 1:
@@ -191,6 +212,54 @@ class Dispatcher:
             cursor.settle([seq])
         if self.go_on_later is not None:
             self.go_on_later(self)
+
+    def sweep(self) -> int:
+        """Take what is past its deadline from the head of the queue, consumers or not.
+
+        Returns:
+            When to look again, milliseconds since 1970.
+        """
+        expiry, cursor = self.expiry, self.cursor
+        assert expiry is not None
+        self.sweeping = False
+        for _ in range(_SWEEPS_MAX):
+            first, records = cursor.read(_SWEEP_MESSAGES)
+            if not records:
+                # Empty, or on its way from disk or behind a promise: then `dispatch` is called when it is there.
+                self.sweeping = cursor.unread > 0 and self.open
+                return expiry.now_ms() + _LOOK_AGAIN_MS
+            begin, _ = expiry.living(records)
+            self._expire(first, records[:begin])
+            if begin < len(records):
+                cursor.read_again(first + begin)
+                return min(expiry.deadline(records[begin]), expiry.now_ms() + _LOOK_AGAIN_MAX_MS)
+        self.sweeping = True
+        if self.go_on_later is not None:
+            self.go_on_later(self)
+        return expiry.now_ms() + _LOOK_AGAIN_MS
+
+    def _living(self, expiry: Expiry, first: int, records: list[bytes]) -> tuple[int, list[bytes]]:
+        """The first run of what was read that may be delivered; what is before it expires, the rest is read again."""
+        begin, end = expiry.living(records)
+        if begin:
+            self._expire(first, records[:begin])
+        if end < len(records):
+            self.cursor.read_again(first + end)
+        return first + begin, records[begin:end]
+
+    def _expire(self, first: int, records: list[bytes], deliveries: int = 0) -> None:
+        """These are past their deadline: they are with nobody now."""
+        self.expired += len(records)
+        cursor, bury = self.cursor, self.bury
+        settled = list(range(first, first + len(records)))
+        if bury is not None:
+            standing = condemned(deliveries, Reason.EXPIRED)
+            left = [seq for seq, record in enumerate(records, first) if not bury(seq, standing, record)]
+            if left:
+                cursor.give_back(dict.fromkeys(left, standing))
+                settled = [seq for seq in settled if seq not in set(left)]
+        if settled:
+            cursor.settle(settled)
 
     def _deliver_again(self, consumer: Consumer, seq: int, deliveries: int, record: bytes) -> None:
         self.delivered += 1

@@ -89,6 +89,7 @@ class Node:
         self.fan_out_bytes = 0
         self._touched: list[Dispatcher] = []
         self._later: list[Dispatcher] = []
+        self._sweeps: dict[Dispatcher, int] = {}  # and when each is due
         self._outbox: list[Output] = []
         self._waiting: dict[Output, None] = {}
         self._more = trio.Event()
@@ -213,6 +214,8 @@ class Node:
             bindings.append(pattern)
             self.store.redefine(queue.log, {**definition, "bindings": bindings})
             self.topics.bind(pattern, queue.log)
+            if self.topics.expiring:
+                queue.note_expiring()
 
     # -- topics
 
@@ -291,6 +294,10 @@ class Node:
     def touched(self, dispatcher: Dispatcher) -> None:
         """Something can be read that needs no disk: deliver it at the end of this step."""
         self._touched.append(dispatcher)
+
+    def sweep_regularly(self, dispatcher: Dispatcher) -> None:
+        """Messages of this one expire: what is past its deadline goes, though nobody consumes."""
+        self._sweeps[dispatcher] = 0
 
     def go_on_later(self, dispatcher: Dispatcher) -> None:
         """There is more to be dispatched than one step should take: it goes on in the next one, which comes soon."""
@@ -393,8 +400,18 @@ class Node:
                 self.accepted_ids.forget(now)
                 self.receiving.check(now, held=self.held)
                 self._report_checkpoints()
+                self.sweep()
                 self.end_step()
                 await trio.sleep(1)
+
+    def sweep(self) -> None:
+        """Take expired messages from the heads of queues. To be called every second or so."""
+        now_ms = self.clock.now_ms()
+        for dispatcher, due_ms in list(self._sweeps.items()):
+            if not dispatcher.open:
+                del self._sweeps[dispatcher]
+            elif due_ms <= now_ms:
+                self._sweeps[dispatcher] = dispatcher.sweep()
 
     async def _go_on(self) -> None:
         while True:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from segue.broker.dead_letters import dead_letter, sentence_of
+from segue.broker.dead_letters import Reason, dead_letter, goes_round, sentence_of
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import LimitReachedError
+from segue.broker.expiry import Expiry
 from segue.broker.queue_options import QueueOptions
 from segue.storage.api import Cursor, Log, Record, decode
 
@@ -33,6 +34,7 @@ class QueueStatistics:
         settled: done for good.
         delivered, acknowledged: since the start of the broker.
         dead_lettered, discarded: condemned since the start of the broker, and moved or given up.
+        expired: past their deadline, since the start of the broker; also among the former where they were moved.
         bytes: of the records on disk and in memory, where Python adds some 128 to each; settled ones may be among them.
         segments: segment files.
         quarantined: damaged, set aside.
@@ -51,6 +53,7 @@ class QueueStatistics:
     acknowledged: int
     dead_lettered: int
     discarded: int
+    expired: int
     bytes: int
     segments: int
     quarantined: int
@@ -90,6 +93,8 @@ class Queue:
         log.listener = self.dispatcher.dispatch
         if cursor.condemned:
             node.touched(self.dispatcher)
+        if self.options.message_ttl_ms is not None or log.definition.get("expiring"):
+            self._set_expiry()
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -99,6 +104,13 @@ class Queue:
     def publish(self, record: bytes) -> None:
         """Accept a message; it is visible when its batch is durable."""
         self.append(record)
+
+    def note_expiring(self) -> None:
+        """A message with a deadline of its own is about to be published here. Durable with the open batch."""
+        if not self.log.definition.get("expiring"):
+            self.node.store.redefine(self.log, {**self.log.definition, "expiring": True})
+            if self.dispatcher.expiry is None:
+                self._set_expiry()
 
     def close(self, reason: str) -> None:
         """It is being deleted: nobody consumes from it any more; consumers are told why, unless `reason` is empty."""
@@ -146,12 +158,17 @@ class Queue:
             acknowledged=dispatcher.acknowledged,
             dead_lettered=dispatcher.dead_lettered,
             discarded=dispatcher.discarded,
+            expired=dispatcher.expired,
             bytes=sum(extent.bytes for extent in log.extents) + log.hot_bytes,
             segments=sum(1 for extent in log.extents if extent.path),
             quarantined=len(cursor.quarantined),
             oldest_ms=self._oldest_ms(),
             paused=dispatcher.paused,
         )
+
+    def _set_expiry(self) -> None:
+        self.dispatcher.expiry = Expiry(self.node.clock, self.options.message_ttl_ms)
+        self.node.sweep_regularly(self.dispatcher)
 
     def _make_dispatcher(self, cursor: Cursor, in_flight_max: int) -> Dispatcher:
         return Dispatcher(cursor, in_flight_max)
@@ -162,6 +179,8 @@ class Queue:
         if target is None:
             return False
         deliveries, reason = sentence_of(standing)
+        if reason is Reason.EXPIRED and goes_round(record, self.name):
+            return True
         now_ms = self.node.clock.now_ms()
         target.publish(dead_letter(record, queue=self.name, reason=reason, deliveries=deliveries, now_ms=now_ms))
         self.node.store.want()

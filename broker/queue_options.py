@@ -16,16 +16,19 @@ class QueueOptions:
     Attributes:
         dead_letter: the queue that takes what can't be consumed; empty: that is given up.
         delivery_limit: after so many deliveries a message that comes back is a dead letter; 0 for no limit.
+        message_ttl_ms: how long a message may be in the queue, None for as long as it says itself.
     """
 
     dead_letter: str = ""
     delivery_limit: int = 0
+    message_ttl_ms: int | None = None
 
     @classmethod
     def from_definition(cls, definition: Mapping[str, Any]) -> QueueOptions:
         """The options in a log's definition. Those of a newer Segue are passed over."""
         kept = definition.get("options", {})
-        return cls(str(kept.get("dead_letter", "")), int(kept.get("delivery_limit", 0)))
+        known = {name: kept[name] for name in cls.__slots__ if name in kept}
+        return cls(**known)
 
     def as_definition(self) -> dict[str, Any]:
         """What differs from the defaults, for a log's definition."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from segue.broker.dispatcher import Dispatcher
+from segue.broker.expiry import Expiry
 from segue.broker.queue import MemoryQueue
 from segue.storage.api import Cursor, Log
 
@@ -136,6 +137,18 @@ class TopicLog:
         self.subscriptions: dict[str, DurableSubscription] = {}
         log.listener = self._dispatch
 
+    def note_expiring(self) -> None:
+        """As `Queue.note_expiring`, for all subscriptions."""
+        if not self.log.definition.get("expiring"):
+            self.node.store.redefine(self.log, {**self.log.definition, "expiring": True})
+            for subscription in self.subscriptions.values():
+                self.set_expiry(subscription)
+
+    def set_expiry(self, subscription: DurableSubscription) -> None:
+        """This subscription's messages have deadlines."""
+        subscription.dispatcher.expiry = Expiry(self.node.clock, None)
+        self.node.sweep_regularly(subscription.dispatcher)
+
     def _dispatch(self) -> None:
         for subscription in list(self.subscriptions.values()):
             if subscription.dispatcher.consumers:
@@ -154,6 +167,10 @@ class Topic:
     def publish(self, record: bytes) -> None:
         """Give a message to every subscription that matches."""
         self.publish_from(record, 0)
+
+    def note_expiring(self) -> None:
+        """A message with a deadline of its own is about to be published here. Durable with the open batch."""
+        self._routes.note_expiring()
 
     def check_room(self, messages: int, size: int) -> None:
         """There is always room: buffers drop their oldest, logs are bounded by the disk."""
@@ -178,11 +195,13 @@ class TopicRoutes:
 
     Attributes:
         dropped: messages that non-durable subscribers have lost since the start because they were too slow.
+        expiring: messages with deadlines have been published.
     """
 
     def __init__(self, node: Node) -> None:
         self.node = node
         self.dropped = 0
+        self.expiring = False
         self._buffers: dict[str, list[TopicSubscription]] = {}
         self._logs: dict[str, TopicLog] = {}
         self._durable: dict[str, DurableSubscription] = {}
@@ -236,6 +255,8 @@ class TopicRoutes:
 
     def add_buffer(self, pattern: str, subscription: TopicSubscription) -> None:
         """A non-durable subscription begins."""
+        if self.expiring:
+            subscription.note_expiring()
         self._buffers.setdefault(pattern, []).append(subscription)
         self._changed(pattern)
 
@@ -246,6 +267,20 @@ class TopicRoutes:
         if not subscriptions:
             del self._buffers[pattern]
         self._changed(pattern)
+
+    def note_expiring(self) -> None:
+        """Messages to topics have deadlines from now on: which subscriptions one goes to may change at any time."""
+        if self.expiring:
+            return
+        self.expiring = True
+        for topic_log in self._logs.values():
+            topic_log.note_expiring()
+        for subscriptions in self._buffers.values():
+            for subscription in subscriptions:
+                subscription.note_expiring()
+        for queue in self.node.queues.values():
+            if queue.definition.get("bindings"):
+                queue.note_expiring()
 
     def bind(self, pattern: str, log: Log) -> None:
         """Messages under a pattern go to the log of a queue too."""
@@ -307,5 +342,10 @@ class TopicRoutes:
     def _keep(self, topic_log: TopicLog, name: str, cursor: Cursor, in_flight_max: int) -> DurableSubscription:
         subscription = DurableSubscription(topic_log, name, cursor, in_flight_max)
         topic_log.subscriptions[name] = self._durable[name] = subscription
+        if topic_log.log.definition.get("expiring"):
+            self.expiring = True
+            topic_log.set_expiry(subscription)
+        elif self.expiring:
+            topic_log.note_expiring()
         self._changed(topic_log.pattern)
         return subscription

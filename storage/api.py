@@ -16,7 +16,7 @@ from segue.storage.extents import READ_ERRORS
 from segue.storage.lock import holder_of, lock_directory
 from segue.storage.log import Log
 from segue.storage.posix import PosixDisk
-from segue.storage.record import HEADERS_AT, PERSISTENT, Encoding, Record, decode, encode, prefix
+from segue.storage.record import HEADERS_AT, PERSISTENT, Encoding, Record, decode, encode, prefix, times
 from segue.storage.store import Store, StoreOptions, open_store
 
 __all__ = [
@@ -44,4 +44,5 @@ __all__ = [
     "lock_directory",
     "open_store",
     "prefix",
+    "times",
 ]

@@ -156,6 +156,11 @@ class Cursor:
             self.next = first + len(records)
             return first, records
 
+    def read_again(self, seq: int) -> None:
+        """The last `read` gave too much: from `seq` on it has not happened. To be called before anything else."""
+        assert seq <= self.next
+        self.next = seq
+
     def take_returned(self) -> tuple[int, int, bytes] | None:
         """The lowest returned message: sequence number, deliveries so far, record.
 

@@ -37,6 +37,7 @@ __all__ = [
     "encode",
     "prefix",
     "split",
+    "times",
     "verify",
 ]
 
@@ -46,6 +47,7 @@ PERSISTENT = 1
 SIZE_CRC = struct.Struct("<II")
 """What a record begins with."""
 _FIXED = struct.Struct("<QQBBHI")
+_TIMES = struct.Struct("<QQ")
 _pack_size_crc = SIZE_CRC.pack
 
 
@@ -89,6 +91,12 @@ def decode(record: bytes) -> Record:
     accepted_ms, expires_ms, encoding, flags, _, headers_size = _FIXED.unpack_from(record, 8)
     end = HEADERS_AT + headers_size
     return Record(accepted_ms, expires_ms, encoding, flags, record[HEADERS_AT:end], record[end:])
+
+
+def times(record: bytes) -> tuple[int, int]:
+    """When a record was accepted and when it expires (0: never), milliseconds since 1970; without the rest of it."""
+    accepted_ms, expires_ms = _TIMES.unpack_from(record, 8)
+    return accepted_ms, expires_ms
 
 
 def verify(record: bytes) -> bool:

@@ -186,7 +186,16 @@ class Commands:
         block = head.block
         if options.reply_to is not None and options.reply_to.startswith("/temp-queue/"):
             block = replace_header(block, "reply-to", self._reply_queue(options.reply_to))
-        route = Route(target, publish, block, persistent=options.persistent)
+        if options.expires_ms or options.lives_ms is not None:
+            target.note_expiring()
+        route = Route(
+            target,
+            publish,
+            block,
+            persistent=options.persistent,
+            expires_ms=options.expires_ms,
+            lives_ms=options.lives_ms,
+        )
         route.deduplication_id = options.deduplication_id
         route.special = head.transaction is not None or (
             options.deduplication_id is not None and isinstance(target, Queue)
@@ -296,7 +305,7 @@ class Commands:
 
     def _declare(self, name: str, flags: QueueFlags) -> Queue:
         auto_delete = bool(flags.auto_delete)
-        options = QueueOptions(flags.dead_letter or "", flags.delivery_limit or 0)
+        options = QueueOptions(flags.dead_letter or "", flags.delivery_limit or 0, flags.message_ttl_ms)
         if flags.exclusive:
             return self._session.exclusive_queue(name, auto_delete=auto_delete, options=options)
         return self._node.declare_queue(

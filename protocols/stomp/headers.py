@@ -93,6 +93,7 @@ class QueueFlags:
         exclusive: the queue is this connection's alone, and goes with it.
         dead_letter: the queue that takes its dead letters.
         delivery_limit: after so many deliveries a message that comes back is one.
+        message_ttl_ms: how long a message may be in the queue.
     """
 
     durable: bool | None = None
@@ -100,6 +101,7 @@ class QueueFlags:
     exclusive: bool | None = None
     dead_letter: str | None = None
     delivery_limit: int | None = None
+    message_ttl_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ class SendOptions:
         routing_type: see parse_destination.
         reply_to: where the answer is wanted, as the client wrote it.
         deduplication_id: of messages with the same id only the first is stored.
+        expires_ms: when the message expires, milliseconds since 1970, 0 for never.
+        lives_ms: likewise, how long after its acceptance; None for no such limit.
         queue: flags for the queue, if this message makes it.
     """
 
@@ -118,6 +122,8 @@ class SendOptions:
     routing_type: str | None = None
     reply_to: str | None = None
     deduplication_id: str | None = None
+    expires_ms: int = 0
+    lives_ms: int | None = None
     queue: QueueFlags = QueueFlags()
 
 
@@ -236,6 +242,8 @@ def read_send(headers: Mapping[str, str], dialect: Dialect = Dialect.SEGUE) -> S
         routing_type=headers.get("destination-type"),
         reply_to=headers.get("reply-to"),
         deduplication_id=_first(headers, ("dedup-id", "_AMQ_DUPL_ID")),
+        expires_ms=_number(headers, "expires", 0) or 0,
+        lives_ms=_number(headers, "expiration", 0),
         queue=_queue_flags(headers),
     )
 
@@ -392,6 +400,7 @@ def _queue_flags(headers: Mapping[str, str]) -> QueueFlags:
         _boolean(headers, "exclusive"),
         _dead_letter_queue(headers),
         _number(headers, "x-delivery-limit", 1),
+        _number(headers, "x-message-ttl", 0),
     )
 
 

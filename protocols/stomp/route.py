@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from segue.broker.expiry import NEVER
 from segue.broker.message import PERSISTENT, prefix
 from segue.protocols.stomp.frames import payload_prefix
 
@@ -22,6 +23,9 @@ class Target(Protocol):
 
     name: str
     open: bool
+
+    def note_expiring(self) -> None:
+        """A message with a deadline is about to be published."""
 
     def check_room(self, messages: int, size: int) -> None:
         """Raises LimitReachedError when so much can't be accepted now."""
@@ -42,7 +46,9 @@ class Route:
 
     __slots__ = (
         "_block",
+        "_expires_ms",
         "_flags",
+        "_lives_ms",
         "_now_ms",
         "commons",
         "deduplication_id",
@@ -54,8 +60,16 @@ class Route:
     )
 
     def __init__(
-        self, target: Target, publish: Callable[[bytes], object], block: bytes, *, persistent: bool = True
+        self,
+        target: Target,
+        publish: Callable[[bytes], object],
+        block: bytes,
+        *,
+        persistent: bool = True,
+        expires_ms: int = 0,
+        lives_ms: int | None = None,
     ) -> None:
+        """`expires_ms`: when these messages expire, 0 for never; `lives_ms`: likewise, from their acceptance on."""
         self.target = target
         self.publish = publish
         self.special = False
@@ -66,6 +80,8 @@ class Route:
         self._block = block
         self._flags = PERSISTENT if persistent else 0
         self._now_ms = 0
+        self._expires_ms = expires_ms
+        self._lives_ms = lives_ms
 
     def refresh(self, step: int, now_ms: int) -> None:
         """A new read has begun."""
@@ -84,5 +100,8 @@ class Route:
         if len(self.commons) >= _COMMONS_MAX:
             self.commons.clear()
         headers = payload_prefix(self._block, body_length)
-        common = self.commons[body_length] = prefix(self._now_ms, headers, self._flags)
+        expires_ms = self._expires_ms
+        if self._lives_ms is not None:
+            expires_ms = min(expires_ms or NEVER, self._now_ms + self._lives_ms)
+        common = self.commons[body_length] = prefix(self._now_ms, headers, self._flags, expires_ms)
         return common

@@ -109,7 +109,6 @@ def test_a_message_that_is_not_persistent_is_delivered_in_its_place(connect: Con
 
 
 _CHANGE_DELIVERY = {
-    "x-message-ttl": ("SUBSCRIBE", "60000"),
     "x-expires": ("SUBSCRIBE", "60000"),
     "x-max-length": ("SUBSCRIBE", "10"),
     "x-max-length-bytes": ("SUBSCRIBE", "1000"),
@@ -123,8 +122,6 @@ _CHANGE_DELIVERY = {
     "activemq.exclusive": ("SUBSCRIBE", "true"),
     "activemq.priority": ("SUBSCRIBE", "9"),
     "x-priority": ("SUBSCRIBE", "9"),
-    "expiration": ("SEND", "60000"),
-    "expires": ("SEND", "1700000000000"),
     "JMSXGroupID": ("SEND", "group"),
     "AMQ_SCHEDULED_DELAY": ("SEND", "60000"),
     "AMQ_SCHEDULED_PERIOD": ("SEND", "1000"),

@@ -1,0 +1,102 @@
+"""A tree written as a selector again, in one way only: what selectors are compared by, and what is shown of them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from segue.broker.selector.fields import is_reserved
+from segue.broker.selector.literals import is_identifier
+from segue.broker.selector.tree import (
+    And,
+    Arithmetic,
+    Comparison,
+    Field,
+    Header,
+    In,
+    IsNull,
+    Like,
+    Literal,
+    Negative,
+    Node,
+    Not,
+    Or,
+)
+
+__all__ = ["normal_text"]
+
+# How tightly a node holds together. What is looser than its place asks for gets parentheses.
+_DISJUNCTION: Final = 0
+_CONJUNCTION: Final = 1
+_NEGATION: Final = 2
+_PREDICATE: Final = 3
+_OPERAND: Final = 4
+_ATOM: Final = 5
+
+
+def normal_text(node: Node) -> str:
+    """Write a tree so that reading it gives the same tree: keywords in capitals, parentheses where they are needed."""
+    match node:
+        case Or(conditions):
+            return " OR ".join(_placed(each, _CONJUNCTION) for each in conditions)
+        case And(conditions):
+            return " AND ".join(_placed(each, _NEGATION) for each in conditions)
+        case Not(condition):
+            return f"NOT {_placed(condition, _NEGATION)}"
+        case Comparison(operator, left, right):
+            return f"{_placed(left, _OPERAND)} {operator} {_placed(right, _OPERAND)}"
+        case In(subject, values):
+            return f"{_placed(subject, _ATOM)} IN ({', '.join(_quoted(value, _STRING) for value in values)})"
+        case Like(subject, pattern, escape):
+            end = f" ESCAPE {_quoted(escape, _STRING)}" if escape else ""
+            return f"{_placed(subject, _ATOM)} LIKE {_quoted(pattern, _STRING)}{end}"
+        case IsNull(subject):
+            return f"{_placed(subject, _ATOM)} IS NULL"
+        case Arithmetic(first, rest):
+            return " ".join([_placed(first, _ATOM), *(f"{sign} {_placed(each, _ATOM)}" for sign, each in rest)])
+        case Negative(operand):
+            return f"-{_placed(operand, _ATOM)}"
+        case Header(name):
+            return name if is_identifier(name) and not is_reserved(name) else _quoted(name, _NAME)
+        case Field(name):
+            return name
+        case Literal(value):
+            return _literal(value)
+
+
+def _placed(node: Node, tightness: int) -> str:
+    text = normal_text(node)
+    return text if _tightness(node) >= tightness else f"({text})"
+
+
+def _tightness(node: Node) -> int:
+    match node:
+        case Or():
+            return _DISJUNCTION
+        case And():
+            return _CONJUNCTION
+        case Not():
+            return _NEGATION
+        case Comparison() | In() | Like() | IsNull():
+            return _PREDICATE
+        case Arithmetic() | Negative():
+            return _OPERAND
+        case _:
+            return _ATOM
+
+
+def _literal(value: str | int | float | bool) -> str:
+    match value:
+        case str():
+            return _quoted(value, _STRING)
+        case bool():
+            return str(value).upper()
+        case _:
+            return repr(value)
+
+
+_STRING: Final = "'"
+_NAME: Final = '"'
+
+
+def _quoted(text: str, quote: str) -> str:
+    return f"{quote}{text.replace(quote, quote * 2)}{quote}"

@@ -1,0 +1,1 @@
+"""Fuzzing of what the broker reads of its peers."""

@@ -274,6 +274,9 @@ class Cursor:
             if seq >= self.next:
                 self.returned.update(dict.fromkeys(range(self.next, seq), 1))
                 self.next = seq + 1
+            if self.quarantined:
+                # It was mended before it was handed out, and the catalog does not know that yet.
+                self.quarantined.remove(seq, seq)
             self.returned[seq] = deliveries
 
     def recovered(self) -> None:
@@ -333,8 +336,10 @@ class Cursor:
             return None
         bound = min(self.log.durable, self.promised)
         if not records or begin >= bound:
-            self.next = min(begin, bound)
+            self._pass_gap(min(begin, bound))
             return None
+        if begin > first:
+            self._pass_gap(begin)
         records = _trim(records[: bound - begin])
         self.next = begin + len(records)
         if window.bytes < _WINDOW_LOW_BYTES and window.upto < self.log.ram_first:
@@ -356,16 +361,27 @@ class Cursor:
             self.log.store.read_ahead(self, seq)
 
     def _read_over_gap(self, first: int, end: int, hot: dict[int, bytes]) -> list[bytes]:
-        """What another cursor has settled before this one was made leaves holes in the numbers: step over them."""
+        """As `read`, where some of [first, end) are not in `hot`: the first run of those that are."""
         seq = first
         while seq < end and seq not in hot:
             seq += 1
-        self.next = seq
+        self._pass_gap(seq)
         records = []
         while seq < end and seq in hot:
             records.append(hot[seq])
             seq += 1
         return records
+
+    def _pass_gap(self, seq: int) -> None:
+        """Go on at `seq`: what is before it was settled by other cursors before this one was made.
+
+        The journal has to know. A replay that finds a number behind the gap settled takes what is before it for
+        what was out: the numbers of the gap would be looked for in vain, and set aside as damaged.
+        """
+        if seq > self.next and self.log.journaled:
+            self.log.store.batch.ranges.append((self, self.next, seq - 1))
+            self.log.touch()
+        self.next = seq
 
 
 def _trim(records: list[bytes]) -> list[bytes]:

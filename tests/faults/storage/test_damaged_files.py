@@ -77,25 +77,55 @@ def test_a_damaged_record_in_the_catalog_is_set_aside(sample: Sample) -> None:
     assert lost_and_found(found, sample) == ({seq}, {seq})
 
 
+async def settle_all(store: Store) -> int:
+    """Work everything off that can be read. Returns how much is set aside."""
+    for cursor in store.cursors.values():
+        await drain_all(cursor)
+    await store.checkpoint()
+    return sum(len(cursor.quarantined) for cursor in store.cursors.values())
+
+
 def test_a_record_set_aside_is_still_owed_after_a_restart_and_is_served_once_it_is_mended(sample: Sample) -> None:
     path = segments(sample)[0]
     seq = int(path.split("/")[-1].split("-")[0])
     whole = (sample.disk.root / path).read_bytes()
     at = offset_of(sample.disk.root / path, sample.after["busy"][seq][40:])
     damaged = sample.disk.flipped(sample.disk.root.parent / "flipped", path, 8 * at)
-
-    async def settle_all(store: Store) -> int:
-        for cursor in store.cursors.values():
-            await drain_all(cursor)
-        await store.checkpoint()
-        return sum(len(cursor.quarantined) for cursor in store.cursors.values())
-
     assert run_store(damaged, settle_all) == 1
     assert run_store(damaged, settle_all) == 1, "its segment is kept, although nothing else in it is owed"
     assert (damaged.root / path).exists()
     (damaged.root / path).write_bytes(whole)
     found = look_at(open_again(damaged))
     assert found.records == {"busy": {seq: sample.after["busy"][seq]}, "quiet": {}}
+
+
+def test_a_record_that_was_mended_is_settled_for_good_though_a_start_could_not_read_it(sample: Sample) -> None:
+    """It was set aside in the catalog and returned in the journal: in both, it came again when it was settled."""
+    path = segments(sample)[0]
+    whole = (sample.disk.root / path).read_bytes()
+    at = offset_of(sample.disk.root / path, sample.after["busy"][int(path.split("/")[-1].split("-")[0])][40:])
+    damaged = sample.disk.flipped(sample.disk.root.parent / "flipped", path, 8 * at)
+    assert run_store(damaged, settle_all) == 1
+    (damaged.root / path).write_bytes(whole)
+    mended = open_again(damaged)
+
+    async def return_it(store: Store) -> None:
+        busy, _ = store.cursors.values()
+        assert len(await read_all(busy)) == 1
+        busy.give_back(busy.out.pop())
+        await store.next_commit()
+        mended.crash_at = len(mended.calls)
+
+    run_store(mended, return_it)
+    disk = mended.copy(mended.root.parent / "after")
+
+    async def settle_later(store: Store) -> int:
+        disk.fault = lambda call: None
+        return await settle_all(store)
+
+    disk.fault = lambda call: OSError(errno.EIO, "broken", path) if call == ("open_database", path) else None
+    assert run_store(disk, settle_later) == 0
+    assert look_at(open_again(disk)).records == {"busy": {}, "quiet": {}}
 
 
 @pytest.mark.parametrize("flip", [0x01, 0x04, 0x08, 0x20])

@@ -269,6 +269,38 @@ def test_a_gap_longer_than_a_read_stalls_no_cursor(disk: SimulatedDisk) -> None:
     assert run_store(disk, body) == (expected, expected)
 
 
+@pytest.mark.parametrize("spilled", [False, True])
+def test_a_gap_that_a_cursor_has_passed_is_no_damage_after_a_crash(
+    disk: SimulatedDisk, tmp_path: Path, spilled: bool
+) -> None:
+    """A replay took it for messages that were out, looked for them in vain, and set them aside."""
+
+    async def body(store: Store) -> None:
+        first = await fill(store, 30)
+        await read_all(first)
+        out = first.out.pop()
+        first.settle(list(range(2, 25)))
+        first.give_back({seq: out[seq] for seq in (1, *range(25, 31))})
+        await store.next_commit()
+        second = store.create_cursor(first.log, {})
+        if spilled:
+            await store.checkpoint()
+        await read_all(second)
+        second.out[-1].pop(25)
+        second.settle([25])
+        await store.next_commit()
+        disk.crash_at = len(disk.calls)
+
+    async def sequel(store: Store) -> tuple[list[list[int]], list[str]]:
+        faults: list[str] = []
+        store.on_fault = lambda log, text: faults.append(text)
+        return [[seq for seq, _ in await read_all(cursor)] for cursor in store.cursors.values()], faults
+
+    run_store(disk, body)
+    first_owes, second_owes = [1, *range(25, 31)], [1, *range(26, 31)]
+    assert run_store(disk.copy(tmp_path / "after"), sequel) == ([first_owes, second_owes], [])
+
+
 def test_a_cursor_that_is_made_and_read_in_the_batch_of_its_log_keeps_its_promise(
     disk: SimulatedDisk, tmp_path: Path
 ) -> None:

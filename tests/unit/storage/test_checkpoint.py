@@ -1,7 +1,9 @@
-"""Checkpoints of very many logs: others have their turn meanwhile, and what they do then is not lost."""
+"""Tests of segue.storage.checkpoint: very many logs, one that fails half-way, and what is set aside."""
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,9 @@ import trio
 from segue.storage.api import Cursor, Store
 from segue.storage.catalog import Catalog
 from segue.storage.catalog_rows import CatalogChange
-from tests.faults.storage.driver import read_all, record, run_store
-from tests.faults.storage.simulated_disk import SimulatedDisk
+from segue.storage.quarantine import Damage
+from tests.faults.storage.driver import only, read_all, record, run_store
+from tests.faults.storage.simulated_disk import Call, SimulatedDisk
 
 _LOGS = 1000
 _TURNS_MIN = 10
@@ -116,3 +119,86 @@ def test_what_is_done_in_between_is_neither_lost_nor_undone(
     assert all(found[_LOGS - 1 - number] == [] for number in range(_TURNS_MIN))
     others = set(range(_TURNS_MIN, _LOGS - _TURNS_MIN)) - gone
     assert all(found[number] == [1, 2] for number in others)
+
+
+# -- one that fails half-way
+
+
+async def records_of(store: Store) -> dict[Any, dict[int, bytes]]:
+    """All that each log owes, read as a consumer would; it goes back to its place."""
+    found = {}
+    for cursor in list(store.cursors.values()):
+        found[cursor.log.definition["number"], cursor.definition.get("name")] = dict(await read_all(cursor))
+        cursor.give_back(cursor.out.pop())
+    await store.next_commit()
+    return found
+
+
+@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize(("what", "path"), [("build", "segments/{}"), ("sync_directory", "segments/{}")])
+def test_one_that_fails_at_any_log_takes_nothing_from_any(
+    disk: SimulatedDisk, tmp_path: Path, number: int, what: str, path: str
+) -> None:
+    """Segments of the logs before it are written already, and named by nobody."""
+
+    async def body(store: Store) -> None:
+        cursors = await fill(store, 4, 30)
+        store.create_cursor(cursors[2].log, {"name": "late"})
+        before = await records_of(store)
+        broken = path.format(cursors[number].log.id)
+
+        def fault(call: Call) -> Exception | None:
+            fails = call.what == what and call.path.startswith(broken)
+            return OSError(errno.EIO, os.strerror(errno.EIO), call.path) if fails else None
+
+        disk.fault = fault
+        with pytest.raises(OSError, match="Input/output error"):
+            await store.checkpoint()
+        disk.fault = lambda call: None
+        assert [len(cursor.log.hot) for cursor in cursors] == [30] * 4
+        assert await records_of(store) == before
+        for folder in disk.list("segments"):
+            assert disk.list(f"segments/{folder}") == []
+        await store.checkpoint()
+        assert store.hot_bytes == 0
+        assert await records_of(store) == before
+        disk.crash_at = len(disk.calls)
+
+    async def sequel(store: Store) -> list[tuple[Any, list[int]]]:
+        return [(key, list(records)) for key, records in (await records_of(store)).items()]
+
+    run_store(disk, body, segment_bytes_min=1 << 10)
+    found = run_store(disk.copy(tmp_path / "after"), sequel)
+    every = list(range(1, 31))
+    assert found == [
+        ((0, None), every),
+        ((1, None), every),
+        ((2, None), every),
+        ((3, None), every),
+        ((2, "late"), every),
+    ]
+
+
+# -- what is set aside
+
+
+def test_what_is_set_aside_is_owed_after_a_checkpoint_and_a_crash(disk: SimulatedDisk, tmp_path: Path) -> None:
+    """Its bytes are sound here, so the start finds that, and puts it back in its place."""
+
+    async def body(store: Store) -> None:
+        (cursor,) = await fill(store, 1, 9)
+        await read_all(cursor)
+        out = cursor.out[-1]
+        cursor.give_back({seq: out.pop(seq) for seq in (2, 3, 7)})
+        for seq in (1, 4, 9):
+            del out[seq]
+        cursor.settle([1, 4, 9])
+        cursor.quarantine(Damage(2, 3, "its checksum is wrong"))
+        await store.checkpoint()
+        disk.crash_at = len(disk.calls)
+
+    async def sequel(store: Store) -> list[int]:
+        return [seq for seq, _ in await read_all(only(store)[1])]
+
+    run_store(disk, body)
+    assert run_store(disk.copy(tmp_path / "after"), sequel) == [2, 3, 5, 6, 7, 8]

@@ -30,11 +30,12 @@ class Reason(IntEnum):
     REJECTED = 1
     DELIVERY_LIMIT = 2
     EXPIRED = 3
+    OVERFLOW = 4
 
     @property
     def text(self) -> str:
         """As RabbitMQ writes it."""
-        return "delivery_limit" if self is Reason.DELIVERY_LIMIT else self.name.lower()
+        return "maxlen" if self is Reason.OVERFLOW else self.name.lower()
 
 
 def condemned(deliveries: int, reason: Reason) -> int:

@@ -46,6 +46,8 @@ class Dispatcher:
         sweeping: `sweep` waits to go on.
         dead_lettered, discarded: condemned messages since the start, moved or given up.
         expired: messages since the start that were past their deadline.
+        messages_max: most that may wait, when the oldest go for newer ones; None for no such limit.
+        dropped: messages since the start that went so.
     """
 
     def __init__(self, cursor: Cursor, in_flight_max: int) -> None:
@@ -65,6 +67,8 @@ class Dispatcher:
         self.dead_lettered = 0
         self.discarded = 0
         self.expired = 0
+        self.messages_max: int | None = None
+        self.dropped = 0
         self._ready: deque[Consumer] = deque()
         cursor.listener = self.dispatch
 
@@ -143,12 +147,18 @@ class Dispatcher:
 
     def dispatch(self) -> None:
         """Deliver what can be delivered now."""
-        ready = self._ready
-        cursor = self.cursor
-        if cursor.condemned:
+        if self.cursor.condemned:
             self._bury()
         if self.sweeping:
             self.sweep()
+        self._hand_out()
+        if self.messages_max is not None:
+            self._drop_oldest(self.messages_max)
+
+    def _hand_out(self) -> None:
+        """Give consumers what they can take."""
+        ready = self._ready
+        cursor = self.cursor
         while ready and not self.paused:
             consumer = ready[0]
             if not consumer.able:
@@ -160,7 +170,7 @@ class Dispatcher:
                 if again is None:
                     return  # its bytes are on their way from disk; nothing newer may overtake it
                 if self.expiry is not None and self.expiry.deadline(again[2]) <= self.expiry.now_ms():
-                    self._expire(again[0], [again[2]], again[1])
+                    self._remove(Reason.EXPIRED, again[0], [again[2]], again[1])
                     continue
                 self._deliver_again(consumer, *again)
             else:
@@ -229,7 +239,7 @@ class Dispatcher:
                 self.sweeping = cursor.unread > 0 and self.open
                 return expiry.now_ms() + _LOOK_AGAIN_MS
             begin, _ = expiry.living(records)
-            self._expire(first, records[:begin])
+            self._remove(Reason.EXPIRED, first, records[:begin])
             if begin < len(records):
                 cursor.read_again(first + begin)
                 return min(expiry.deadline(records[begin]), expiry.now_ms() + _LOOK_AGAIN_MAX_MS)
@@ -242,18 +252,43 @@ class Dispatcher:
         """The first run of what was read that may be delivered; what is before it expires, the rest is read again."""
         begin, end = expiry.living(records)
         if begin:
-            self._expire(first, records[:begin])
+            self._remove(Reason.EXPIRED, first, records[:begin])
         if end < len(records):
             self.cursor.read_again(first + end)
         return first + begin, records[begin:end]
 
-    def _expire(self, first: int, records: list[bytes], deliveries: int = 0) -> None:
-        """These are past their deadline: they are with nobody now."""
-        self.expired += len(records)
+    def _drop_oldest(self, messages_max: int) -> None:
+        """Let the queue be no longer than it may: at the end of a step, so that consumers come first."""
+        cursor = self.cursor
+        for _ in range(_SWEEPS_MAX):
+            excess = cursor.ready - messages_max
+            if excess <= 0:
+                return
+            if cursor.returned and cursor.has_returned:
+                again = cursor.take_returned()
+                if again is None:
+                    return  # its bytes are on their way from disk
+                self._remove(Reason.OVERFLOW, again[0], [again[2]], again[1])
+            elif self.bury is None:
+                self.dropped += cursor.skip_to(min(cursor.next + excess, cursor.log.durable))
+            else:
+                first, records = cursor.read(min(excess, _SWEEP_MESSAGES))
+                if not records:
+                    return
+                self._remove(Reason.OVERFLOW, first, records)
+        if self.go_on_later is not None:
+            self.go_on_later(self)
+
+    def _remove(self, reason: Reason, first: int, records: list[bytes], deliveries: int = 0) -> None:
+        """These were read, are with nobody now, and are not to be delivered."""
+        if reason is Reason.EXPIRED:
+            self.expired += len(records)
+        else:
+            self.dropped += len(records)
         cursor, bury = self.cursor, self.bury
         settled = list(range(first, first + len(records)))
         if bury is not None:
-            standing = condemned(deliveries, Reason.EXPIRED)
+            standing = condemned(deliveries, reason)
             left = [seq for seq, record in enumerate(records, first) if not bury(seq, standing, record)]
             if left:
                 cursor.give_back(dict.fromkeys(left, standing))

@@ -9,7 +9,7 @@ from segue.broker.dead_letters import Reason, dead_letter, goes_round, sentence_
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import LimitReachedError
 from segue.broker.expiry import Expiry
-from segue.broker.queue_options import QueueOptions
+from segue.broker.queue_options import REFUSE, QueueOptions
 from segue.storage.api import Cursor, Log, Record, decode
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class QueueStatistics:
         delivered, acknowledged: since the start of the broker.
         dead_lettered, discarded: condemned since the start of the broker, and moved or given up.
         expired: past their deadline, since the start of the broker; also among the former where they were moved.
+        dropped: since the start of the broker, to make room for newer ones; likewise.
         bytes: of the records on disk and in memory, where Python adds some 128 to each; settled ones may be among them.
         segments: segment files.
         quarantined: damaged, set aside.
@@ -54,6 +55,7 @@ class QueueStatistics:
     dead_lettered: int
     discarded: int
     expired: int
+    dropped: int
     bytes: int
     segments: int
     quarantined: int
@@ -86,11 +88,16 @@ class Queue:
         self.auto_delete = False
         self.append = log.append
         self.options = QueueOptions.from_definition(log.definition)
+        self._messages_max: int | None = None
         self.dispatcher.delivery_limit = self.options.delivery_limit
         self.dispatcher.go_on_later = node.go_on_later
         if self.options.dead_letter:
             self.dispatcher.bury = self._bury
         log.listener = self.dispatcher.dispatch
+        if self.options.overflow == REFUSE:
+            self._messages_max = self.options.messages_max
+        else:
+            self.dispatcher.messages_max = self.options.messages_max
         if cursor.condemned:
             node.touched(self.dispatcher)
         if self.options.message_ttl_ms is not None or log.definition.get("expiring"):
@@ -102,8 +109,19 @@ class Queue:
         return self.log.definition
 
     def publish(self, record: bytes) -> None:
-        """Accept a message; it is visible when its batch is durable."""
+        """Accept a message; it is visible when its batch is durable.
+
+        Raises:
+            LimitReachedError: the queue is full.
+        """
+        if self._messages_max is not None:
+            self.check_room(1, len(record))
         self.append(record)
+
+    @property
+    def refuses(self) -> bool:
+        """True when `publish` may raise; otherwise `append` does the same."""
+        return self._messages_max is not None
 
     def note_expiring(self) -> None:
         """A message with a deadline of its own is about to be published here. Durable with the open batch."""
@@ -125,6 +143,9 @@ class Queue:
 
     def check_room(self, messages: int, size: int) -> None:
         """Raises LimitReachedError when so many messages of so many bytes can't be accepted now."""
+        maximum = self._messages_max
+        if maximum is not None and self.log.head - self.cursor.next + len(self.cursor.returned) + messages > maximum:
+            raise LimitReachedError(f"queue '{self.name}' is full: it may have {maximum} messages")
 
     def publish_once(self, deduplication_id: str, record: bytes) -> bool:
         """Accept a message unless its id was accepted before. Returns False for a repeat."""
@@ -159,6 +180,7 @@ class Queue:
             dead_lettered=dispatcher.dead_lettered,
             discarded=dispatcher.discarded,
             expired=dispatcher.expired,
+            dropped=dispatcher.dropped,
             bytes=sum(extent.bytes for extent in log.extents) + log.hot_bytes,
             segments=sum(1 for extent in log.extents if extent.path),
             quarantined=len(cursor.quarantined),
@@ -182,7 +204,11 @@ class Queue:
         if reason is Reason.EXPIRED and goes_round(record, self.name):
             return True
         now_ms = self.node.clock.now_ms()
-        target.publish(dead_letter(record, queue=self.name, reason=reason, deliveries=deliveries, now_ms=now_ms))
+        letter = dead_letter(record, queue=self.name, reason=reason, deliveries=deliveries, now_ms=now_ms)
+        try:
+            target.publish(letter)
+        except LimitReachedError:
+            return False
         self.node.store.want()
         return True
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["NO_OPTIONS", "QueueOptions"]
+__all__ = ["DROP_OLDEST", "NO_OPTIONS", "REFUSE", "QueueOptions"]
+
+DROP_OLDEST: Final = "drop-oldest"
+REFUSE: Final = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +20,15 @@ class QueueOptions:
         dead_letter: the queue that takes what can't be consumed; empty: that is given up.
         delivery_limit: after so many deliveries a message that comes back is a dead letter; 0 for no limit.
         message_ttl_ms: how long a message may be in the queue, None for as long as it says itself.
+        messages_max: most messages that wait in the queue, what is with consumers not counted; None for no limit.
+        overflow: what happens then, `DROP_OLDEST` or `REFUSE` the publisher.
     """
 
     dead_letter: str = ""
     delivery_limit: int = 0
     message_ttl_ms: int | None = None
+    messages_max: int | None = None
+    overflow: str = DROP_OLDEST
 
     @classmethod
     def from_definition(cls, definition: Mapping[str, Any]) -> QueueOptions:

@@ -19,7 +19,7 @@ from segue.broker.errors import (
     ShuttingDownError,
 )
 from segue.broker.queue import Queue
-from segue.broker.queue_options import QueueOptions
+from segue.broker.queue_options import DROP_OLDEST, REFUSE, QueueOptions
 from segue.broker.topic import Topic
 from segue.broker.users import AuthenticationFailed, User
 from segue.protocols.stomp.browse import browse
@@ -180,7 +180,9 @@ class Commands:
         if destination.kind is DestinationKind.QUEUE:
             self._declare(destination.name, options.queue)
         target = self._target(destination, head.destination)
-        publish: Callable[[bytes], object] = target.append if type(target) is Queue else target.publish
+        publish: Callable[[bytes], object] = (
+            target.append if type(target) is Queue and not target.refuses else target.publish
+        )
         if isinstance(target, Topic):
             publish = partial(self._publish_to_topic, target)
         block = head.block
@@ -305,7 +307,13 @@ class Commands:
 
     def _declare(self, name: str, flags: QueueFlags) -> Queue:
         auto_delete = bool(flags.auto_delete)
-        options = QueueOptions(flags.dead_letter or "", flags.delivery_limit or 0, flags.message_ttl_ms)
+        options = QueueOptions(
+            dead_letter=flags.dead_letter or "",
+            delivery_limit=flags.delivery_limit or 0,
+            message_ttl_ms=flags.message_ttl_ms,
+            messages_max=flags.messages_max,
+            overflow=REFUSE if flags.refuses else DROP_OLDEST,
+        )
         if flags.exclusive:
             return self._session.exclusive_queue(name, auto_delete=auto_delete, options=options)
         return self._node.declare_queue(

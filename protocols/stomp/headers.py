@@ -47,6 +47,8 @@ _NUMBER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _BOOLEANS: Final = {"true": True, "false": False}
 # The names that ActiveMQ and Artemis use for the name of a durable subscription.
 _DEAD_LETTER_QUEUES: Final = ("x-dead-letter-queue", "x-dead-letter-routing-key")
+_DROP_HEAD: Final = "drop-head"
+_REJECT_PUBLISH: Final = "reject-publish"
 _DURABLE_NAMES: Final = ("activemq.subscriptionName", "durable-subscription-name", "durable-subscriber-name")
 # Artemis: -1 is a consumer window without limit.
 _UNLIMITED_WINDOW: Final = -1
@@ -94,6 +96,8 @@ class QueueFlags:
         dead_letter: the queue that takes its dead letters.
         delivery_limit: after so many deliveries a message that comes back is one.
         message_ttl_ms: how long a message may be in the queue.
+        messages_max: most messages that may wait in it.
+        refuses: what happens then: publishers are refused; else the oldest messages go.
     """
 
     durable: bool | None = None
@@ -102,6 +106,8 @@ class QueueFlags:
     dead_letter: str | None = None
     delivery_limit: int | None = None
     message_ttl_ms: int | None = None
+    messages_max: int | None = None
+    refuses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,7 +407,16 @@ def _queue_flags(headers: Mapping[str, str]) -> QueueFlags:
         _dead_letter_queue(headers),
         _number(headers, "x-delivery-limit", 1),
         _number(headers, "x-message-ttl", 0),
+        _number(headers, "x-max-length", 0),
+        _refuses(headers),
     )
+
+
+def _refuses(headers: Mapping[str, str]) -> bool:
+    text = headers.get("x-overflow", _DROP_HEAD)
+    if text not in (_DROP_HEAD, _REJECT_PUBLISH):
+        raise _invalid("x-overflow", text, f"it is {_DROP_HEAD} or {_REJECT_PUBLISH}")
+    return text == _REJECT_PUBLISH
 
 
 def _dead_letter_queue(headers: Mapping[str, str]) -> str | None:

@@ -110,9 +110,7 @@ def test_a_message_that_is_not_persistent_is_delivered_in_its_place(connect: Con
 
 _CHANGE_DELIVERY = {
     "x-expires": ("SUBSCRIBE", "60000"),
-    "x-max-length": ("SUBSCRIBE", "10"),
     "x-max-length-bytes": ("SUBSCRIBE", "1000"),
-    "x-overflow": ("SUBSCRIBE", "drop-head"),
     "x-dead-letter-exchange": ("SUBSCRIBE", "dlx"),
     "x-max-priority": ("SUBSCRIBE", "10"),
     "selector": ("SUBSCRIBE", "a = 1"),

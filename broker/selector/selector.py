@@ -9,7 +9,7 @@ from functools import lru_cache
 from segue.broker.selector.compiler import compile_tree
 from segue.broker.selector.errors import Fault
 from segue.broker.selector.fields import FIELDS
-from segue.broker.selector.limits import CACHED_SELECTORS_MAX, TEXT_CHARACTERS_MAX
+from segue.broker.selector.limits import CACHED_CHARACTERS_MAX, CACHED_SELECTORS_MAX, TEXT_CHARACTERS_MAX
 from segue.broker.selector.normal_text import normal_text
 from segue.broker.selector.properties import Test
 from segue.broker.selector.tree import Comparison, Field, Header, IsNull, Literal, Node, Not, all_of, any_of, children
@@ -59,21 +59,23 @@ def compile_selector(text: str) -> Selector:
     try:
         if len(text) > TEXT_CHARACTERS_MAX:
             raise Fault(TEXT_CHARACTERS_MAX, "more", f"at most {TEXT_CHARACTERS_MAX} characters")
-        return _compiled(text)
+        return _cached(text) if len(text) <= CACHED_CHARACTERS_MAX else _compiled(text)
     except Fault as fault:
         raise fault.within(text) from None
 
 
-@lru_cache(CACHED_SELECTORS_MAX)
 def _compiled(text: str) -> Selector:
     from segue.broker.selector.parser import parse
 
     return Selector(parse(text))
 
 
+_cached = lru_cache(CACHED_SELECTORS_MAX)(_compiled)
+
+
 def load_parser() -> None:
     """Do now what the first selector would wait for. May be called in a thread, and more than once."""
-    _compiled("TRUE")
+    _cached("TRUE")
 
 
 def header_match(every: bool, headers: Mapping[str, str | int | float | bool | None]) -> Selector:

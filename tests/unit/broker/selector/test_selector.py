@@ -8,8 +8,8 @@ import pytest
 
 from segue.broker.errors import BrokerError
 from segue.broker.selector import Selector, SelectorError, compile_selector, header_match, load_parser
-from segue.broker.selector.limits import CACHED_SELECTORS_MAX, TEXT_CHARACTERS_MAX
-from segue.broker.selector.selector import _compiled
+from segue.broker.selector.limits import CACHED_CHARACTERS_MAX, CACHED_SELECTORS_MAX, TEXT_CHARACTERS_MAX
+from segue.broker.selector.selector import _cached
 
 SELECTOR = "region = 'eu' AND amount > 100"
 
@@ -28,9 +28,9 @@ class Asked:
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> Iterator[None]:
-    _compiled.cache_clear()
+    _cached.cache_clear()
     yield
-    _compiled.cache_clear()
+    _cached.cache_clear()
 
 
 def test_a_selector_selects_by_the_headers_of_a_message() -> None:
@@ -68,15 +68,22 @@ def test_the_same_text_is_compiled_once() -> None:
 def test_the_cache_has_a_bound() -> None:
     for number in range(CACHED_SELECTORS_MAX + 10):
         compile_selector(f"a = {number}")
-    assert _compiled.cache_info().currsize == CACHED_SELECTORS_MAX
+    assert _cached.cache_info().currsize == CACHED_SELECTORS_MAX
+
+
+def test_a_long_text_is_not_kept() -> None:
+    text = f"a = '{'x' * (CACHED_CHARACTERS_MAX - 6)}'"
+    assert compile_selector(text) is compile_selector(text)
+    assert compile_selector(f"{text} ") == compile_selector(f"{text} ")
+    assert _cached.cache_info().currsize == 1
 
 
 def test_a_text_beyond_the_limit_is_refused_before_anything_is_read() -> None:
-    assert compile_selector(" " * TEXT_CHARACTERS_MAX).names == set()
+    assert compile_selector(" " * TEXT_CHARACTERS_MAX).names == frozenset()
     with pytest.raises(SelectorError) as caught:
         compile_selector("a" * (TEXT_CHARACTERS_MAX + 1))
     assert caught.value.expected == f"at most {TEXT_CHARACTERS_MAX} characters"
-    assert _compiled.cache_info().misses == 1
+    assert caught.value.column == TEXT_CHARACTERS_MAX + 1
 
 
 def test_an_error_is_one_of_the_broker_and_has_a_code() -> None:
@@ -94,7 +101,7 @@ def test_the_empty_selector_selects_every_message_and_reads_nothing() -> None:
 def test_the_parser_can_be_loaded_ahead_of_time() -> None:
     load_parser()
     load_parser()
-    assert _compiled.cache_info().misses == 1
+    assert _cached.cache_info().misses == 1
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from typing import Final, Protocol
 
 from segue.broker.log_text import LINE_BYTES_MAX, format_json, format_line
 
-__all__ = ["LEVELS", "Log", "LogEvent", "LogLines", "LogStatistics", "RecordedLog"]
+__all__ = ["LEVELS", "Log", "LogLevels", "LogLines", "LogStatistics"]
 
 # There are some hundred events in the source. The bound is for one that is made up at run time by mistake.
 _EVENTS_MAX: Final = 1024
@@ -60,21 +60,6 @@ class Log(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LogEvent:
-    """An event as it was logged.
-
-    Attributes:
-        level: one of LEVELS.
-        event: its name.
-        fields: what was given with it.
-    """
-
-    level: str
-    event: str
-    fields: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
 class LogStatistics:
     """What became of the lines so far.
 
@@ -89,8 +74,8 @@ class LogStatistics:
     suppressed: int
 
 
-class _Levels(ABC):
-    """The four levels and `crash`, in terms of one method."""
+class LogLevels(ABC):
+    """The four levels and `crash` of a `Log`, in terms of one method."""
 
     def debug(self, event: str, /, **fields: object) -> None:
         self._log("debug", event, fields)
@@ -111,7 +96,7 @@ class _Levels(ABC):
     def _log(self, level: str, event: str, fields: Mapping[str, object]) -> None: ...
 
 
-class LogLines(_Levels):
+class LogLines(LogLevels):
     """A log that writes lines to a file descriptor. Use it as a context manager, or call `close`.
 
     Invariant: `_lock` is held only for a few steps in memory, never while something is written, so no caller ever
@@ -235,30 +220,6 @@ class LogLines(_Levels):
                 chunk.append(self._lines.popleft())
                 room -= len(chunk[-1])
             return chunk
-
-
-class RecordedLog(_Levels):
-    """A log that keeps the events, for tests.
-
-    Attributes:
-        events: all of them, in order.
-    """
-
-    def __init__(self) -> None:
-        self.events: list[LogEvent] = []
-
-    def statistics(self) -> LogStatistics:
-        """Every line counts as written."""
-        return LogStatistics(len(self.events), 0, 0)
-
-    def named(self, event: str) -> list[LogEvent]:
-        """List the events of one name."""
-        return [one for one in self.events if one.event == event]
-
-    def _log(self, level: str, event: str, fields: Mapping[str, object]) -> None:
-        # Also formatted, so that a field that can't be written fails the test and not the daemon.
-        format_line(0.0, level, event, fields)
-        self.events.append(LogEvent(level, event, dict(fields)))
 
 
 class _EventLimit:

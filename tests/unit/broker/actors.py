@@ -6,13 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from segue.broker.consumer import Consumer
-from segue.broker.log_lines import RecordedLog
 from segue.broker.message import Record, decode, encode, prefix
 from segue.broker.node import Node
 from segue.broker.queue import Queue
 from segue.broker.session import Session, Subscription
 from segue.broker.settings import Settings
 from segue.broker.users import Users
+from tests.helpers.recorded_log import RecordedLog
 from tests.unit.broker.memory_store import FakeClock, MemoryStore
 
 __all__ = ["Delivery", "FakeOutput", "FakeSink", "World", "body_of", "record"]

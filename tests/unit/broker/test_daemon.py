@@ -17,10 +17,10 @@ import pytest
 import trio
 
 from segue.broker import daemon
-from segue.broker.log_lines import RecordedLog
 from segue.broker.node import Node
 from segue.broker.settings import Settings
 from segue.storage.api import StorageError, lock_directory
+from tests.helpers.recorded_log import RecordedLog
 from tests.unit.broker.actors import FakeSink, record
 
 

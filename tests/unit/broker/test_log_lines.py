@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from segue.broker.log_lines import LogEvent, LogLines, LogStatistics, RecordedLog
+from segue.broker.log_lines import LogLines, LogStatistics
+from tests.helpers.recorded_log import LogEvent, RecordedLog
 
 UNLIMITED = 1_000_000
 

@@ -11,10 +11,10 @@ import trio.testing
 
 from segue.broker.clock import SystemClock
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, ShuttingDownError
-from segue.broker.log_lines import RecordedLog
 from segue.broker.node import Node
 from segue.broker.settings import Settings
 from segue.broker.users import Users
+from tests.helpers.recorded_log import RecordedLog
 from tests.unit.broker.actors import FakeOutput, FakeSink, World, record
 from tests.unit.broker.memory_store import FakeClock, MemoryStore
 

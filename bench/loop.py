@@ -11,8 +11,6 @@ from segue.bench.link import Link
 
 __all__ = ["End", "Loop"]
 
-_NANOSECONDS_PER_SECOND = 1e9
-
 
 class End(Protocol):
     """A producer or a consumer."""

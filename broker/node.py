@@ -316,11 +316,6 @@ class Node:
         """It need not be told any more."""
         self._waiting.pop(output, None)
 
-    @property
-    def has_more(self) -> bool:
-        """True when the last step has left something for the next one, which is to come soon."""
-        return self._more.is_set()
-
     def end_step(self) -> None:
         """Commit, deliver, write: called at the end of everything that has called the node."""
         if self._later:

@@ -28,12 +28,8 @@ _TELL_SECONDS: Final = 60.0
 _WILDCARDS = frozenset({"*", "#", ">"})
 
 
-def matches(pattern: str, name: str) -> bool:
-    """True when a published `name` falls under a subscription's `pattern`."""
-    return _match(pattern.split("."), name.split("."))
-
-
-def _match(pattern: list[str], words: list[str]) -> bool:
+def matches(pattern: list[str], words: list[str]) -> bool:
+    """True when a published name falls under a subscription's pattern, both of them as their words."""
     # Rows of the classic table: `reached` are the positions in `words` that the pattern so far can end at.
     reached = {0}
     for part in pattern:
@@ -228,7 +224,7 @@ class TopicRoutes:
     def _patterns_of(self, name: str) -> list[str]:
         """The patterns that somebody has subscribed to and that match a name."""
         words = name.split(".")
-        return [name, *(pattern for pattern, parts in self._wild.items() if pattern != name and _match(parts, words))]
+        return [name, *(pattern for pattern, parts in self._wild.items() if pattern != name and matches(parts, words))]
 
     def _changed(self, pattern: str) -> None:
         """Who subscribes to a pattern is no longer the same."""

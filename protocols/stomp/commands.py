@@ -78,7 +78,6 @@ class Commands:
         self._client_id: str | None = None
         self._next_number = 0
         self._by_id: dict[str, StompSubscription] = {}
-        self._reply_queues: dict[str, str] = {}
 
     def carry_out(self, action: Action, frame: Frame, receipts: list[bytes]) -> bytes | None:
         """Do what a frame asks; returns the receipt that is due for it now, if any.

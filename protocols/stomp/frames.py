@@ -34,7 +34,7 @@ __all__ = [
     "negotiate",
     "payload_prefix",
     "read_block",
-    "receipt",
+    "receipt_frames",
     "recode_block",
     "recode_payload",
     "replace_header",
@@ -51,6 +51,7 @@ BROKER_HEADERS: Final = frozenset(
 )
 # What is said to the broker alone.
 _SENDER_HEADERS: Final = frozenset({"receipt", "transaction", "content-length"})
+_RECEIPT: Final = b"RECEIPT\nreceipt-id:%b\n\n\0"
 _LEFT_OUT: Final = BROKER_HEADERS | _SENDER_HEADERS
 
 
@@ -99,19 +100,16 @@ class SendHead:
             frames that share this head.
         block: see the module.
         transaction: the transaction's name, decoded.
-        plain: the block reads the same in every version of STOMP.
         route: free for the session, to remember what it found for the destination.
     """
 
-    __slots__ = ("block", "destination", "headers", "plain", "route", "transaction")
+    __slots__ = ("block", "destination", "headers", "route", "transaction")
 
     def __init__(self, headers: dict[str, str], block: bytes) -> None:
         self.destination: Final = headers["destination"]
         self.headers: Final = headers
         self.block: Final = block
         self.transaction: Final = headers.get("transaction")
-        # In 1.2's escaping a raw CR or a second colon can't stand in a line, so only a backslash makes versions differ.
-        self.plain: Final = b"\\" not in block
         self.route: object | None = None
 
     def __eq__(self, other: object) -> bool:
@@ -173,7 +171,6 @@ def connected(
     server: str,
     heart_beat: tuple[int, int],
     response_id: str | None = None,
-    headers: Sequence[tuple[str, str]] = (),
 ) -> bytes:
     """Return a CONNECTED frame.
 
@@ -183,19 +180,18 @@ def connected(
         server: name and version of the server.
         heart_beat: milliseconds: what we guarantee to send at, what we want to receive at; 0 is "not at all".
         response_id: the client's `request-id` (an extension of ActiveMQ).
-        headers: more headers, as (name, value).
     """
     lines = [("version", version.text), ("heart-beat", f"{heart_beat[0]},{heart_beat[1]}")]
     lines += [("session", session), ("server", server)]
     if response_id is not None:
         lines.append(("response-id", response_id))
     # "The CONNECT and CONNECTED frames do not escape" (STOMP 1.2): written as in 1.0, whatever was negotiated.
-    return b"CONNECTED\n" + _lines([*lines, *headers], Version.V1_0) + b"\n\0"
+    return b"CONNECTED\n" + _lines(lines, Version.V1_0) + b"\n\0"
 
 
-def receipt(receipt_id: bytes) -> bytes:
-    """Return a RECEIPT frame; `receipt_id` is the `receipt` header as it came, still escaped."""
-    return b"RECEIPT\nreceipt-id:" + receipt_id + b"\n\n\0"
+def receipt_frames(receipt_ids: Sequence[bytes]) -> bytes:
+    """Return a RECEIPT frame for each `receipt` header as it came, still escaped."""
+    return b"".join([_RECEIPT % receipt_id for receipt_id in receipt_ids])
 
 
 def error(failure: StompProtocolError, version: Version | None) -> bytes:

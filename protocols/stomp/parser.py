@@ -112,11 +112,6 @@ class Parser:
         """Octets kept of what is not complete yet."""
         return len(self._pending) + len(self._body)
 
-    @property
-    def in_frame(self) -> bool:
-        """Whether the input stops in the middle of a frame at this moment."""
-        return self._phase is _Phase.BODY or (self._phase is _Phase.HEAD and bool(self._pending))
-
     def receive_data(self, data: bytes | bytearray | memoryview) -> list[Event]:
         """Take the next octets from the peer.
 

@@ -19,7 +19,7 @@ from segue.broker.message import encode
 from segue.broker.receiving import SMALL_BYTES
 from segue.protocols.stomp.commands import Commands, as_protocol_error
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
-from segue.protocols.stomp.frames import SendHead, Version, error
+from segue.protocols.stomp.frames import SendHead, Version, error, receipt_frames
 from segue.protocols.stomp.headers import AckMode
 from segue.protocols.stomp.heart_beat import RECEIVE_GRACE, HeartBeat
 from segue.protocols.stomp.parser import ACK, FRAME, SEND, Event, FrameEvent, Parser
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["StompSession"]
 
-_RECEIPT: Final = b"RECEIPT\nreceipt-id:%b\n\n\0"
 _BEAT: Final = b"\n"
 _BEAT_EARLY: Final = 0.8
 """We beat after this part of the interval, so that a late timer is still in time."""
@@ -287,9 +286,9 @@ class StompSession:
         self._owed -= 1
         self.put(data)
 
-    def _confirm(self, receipts: list[bytes]) -> None:
+    def _confirm(self, receipt_ids: list[bytes]) -> None:
         self._owed -= 1
-        self.put(b"".join([_RECEIPT % receipt for receipt in receipts]))
+        self.put(receipt_frames(receipt_ids))
 
     def _promise(self, receipts: list[bytes]) -> None:
         """Confirm these when everything done so far is on disk."""

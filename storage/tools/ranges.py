@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
-from typing import Final
 
-__all__ = ["Range", "Ranges", "add", "common", "normal", "size", "within", "without"]
+__all__ = ["Range", "Ranges", "add", "normal", "size", "within", "without"]
 
 Range = tuple[int, int]
 Ranges = list[Range]
-
-_END: Final = 1 << 64
 
 
 def normal(ranges: Iterable[Range]) -> Ranges:
@@ -50,11 +47,6 @@ def without(ranges: Ranges, gone: Ranges) -> Ranges:
         if first <= last:
             found.append((first, last))
     return found
-
-
-def common(ranges: Ranges, others: Ranges) -> Ranges:
-    """What is in both."""
-    return without(ranges, without([(0, _END)], others))
 
 
 def within(ranges: Ranges, first: int, last: int) -> Ranges:

@@ -17,7 +17,7 @@ from segue.protocols.stomp.frames import (
     negotiate,
     payload_prefix,
     read_block,
-    receipt,
+    receipt_frames,
     recode_block,
     recode_payload,
     replace_header,
@@ -31,10 +31,9 @@ def test_connected_is_never_escaped() -> None:
         server="Segue/1.0",
         heart_beat=(1000, 0),
         response_id="a\\b:c\nd",
-        headers=[("user", "u")],
     )
     assert frame == (
-        b"CONNECTED\nversion:1.2\nheart-beat:1000,0\nsession:s:1\nserver:Segue/1.0\nresponse-id:a\\b:c d\nuser:u\n\n\0"
+        b"CONNECTED\nversion:1.2\nheart-beat:1000,0\nsession:s:1\nserver:Segue/1.0\nresponse-id:a\\b:c d\n\n\0"
     )
 
 
@@ -43,8 +42,9 @@ def test_connected_has_a_response_id_only_where_one_was_asked_for() -> None:
     assert frame == b"CONNECTED\nversion:1.0\nheart-beat:0,0\nsession:1\nserver:Segue/1.0\n\n\0"
 
 
-def test_a_receipt_is_echoed_as_it_came() -> None:
-    assert receipt(b"a\\cb") == b"RECEIPT\nreceipt-id:a\\cb\n\n\0"
+def test_receipts_are_echoed_as_they_came() -> None:
+    assert receipt_frames([b"a\\cb"]) == b"RECEIPT\nreceipt-id:a\\cb\n\n\0"
+    assert receipt_frames([b"1", b"2"]) == receipt_frames([b"1"]) + receipt_frames([b"2"])
 
 
 def test_an_error_names_code_text_and_receipt() -> None:
@@ -201,10 +201,9 @@ def test_a_payload_begins_with_block_and_length() -> None:
     assert payload_prefix(block, 12) == b"destination:/queue/a\nkind:x\ncontent-length:12\n\n"
 
 
-def test_a_head_knows_its_transaction_and_whether_it_is_plain() -> None:
+def test_a_head_knows_its_transaction() -> None:
     assert head_of(transaction="t").transaction == "t"
-    assert head_of(k="a b").plain
-    assert not head_of(k="a:b").plain
+    assert head_of(k="a b").transaction is None
 
 
 def test_frames_and_heads_are_equal_by_what_they_say() -> None:

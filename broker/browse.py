@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import deque
 
 from segue.broker.errors import UnreadableError
+from segue.broker.headers import Headers
 from segue.broker.queue import Queue
+from segue.broker.selector import Selector
 from segue.storage.api import READ_ERRORS
 
 __all__ = ["Browser"]
@@ -17,8 +19,10 @@ class Browser:
     What leaves the queue meanwhile may or may not be seen; what comes is not.
     """
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: Queue, selector: Selector | None = None) -> None:
+        """`selector`: what is shown; None for everything."""
         self._queue = queue
+        self._selector = selector
         cursor = queue.cursor
         self._returned = deque(sorted(cursor.returned))
         self._next = cursor.next
@@ -52,7 +56,7 @@ class Browser:
             size += len(record)
             seq += 1
         if found:
-            return self._living(found), seq
+            return self._shown(found), seq
         if seq >= log.ram_first:
             return [], seq + 1  # it was taken and settled meanwhile
         try:
@@ -60,11 +64,13 @@ class Browser:
         except READ_ERRORS as error:
             raise UnreadableError(f"queue '{self._queue.name}': {error}") from error
         read = [(s, record) for first, records in blocks for s, record in enumerate(records, first) if s < end]
-        return self._living(read), upto
+        return self._shown(read), upto
 
-    def _living(self, messages: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-        expiry = self._queue.dispatcher.expiry
-        if expiry is None:
-            return messages
-        now_ms = expiry.now_ms()
-        return [(seq, record) for seq, record in messages if expiry.deadline(record) > now_ms]
+    def _shown(self, messages: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        expiry, selector = self._queue.dispatcher.expiry, self._selector
+        if expiry is not None:
+            now_ms = expiry.now_ms()
+            messages = [(seq, record) for seq, record in messages if expiry.deadline(record) > now_ms]
+        if selector is not None:
+            messages = [(seq, record) for seq, record in messages if selector.matches(Headers(record))]
+        return messages

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from segue.broker.consumer import Consumer, Sink
 from segue.broker.dead_letters import Reason, condemned
 from segue.broker.expiry import Expiry
+from segue.broker.headers import Headers
+from segue.broker.selector import Selector
 from segue.storage.api import CONDEMNED, Cursor
 
 __all__ = ["Dispatcher"]
@@ -25,6 +27,8 @@ _BURIALS_MAX = 256
 """Most dead letters that one `dispatch` moves: each is a message anew."""
 _SWEEPS_MAX = 4
 _SWEEP_MESSAGES = 512
+_PASSED_MAX = 4096
+"""Messages that are passed over in one step, because they have expired or are not selected."""
 _LOOK_AGAIN_MS = 1000
 _LOOK_AGAIN_MAX_MS = 60_000
 """Though the first message lives longer: clocks are set, and messages settled."""
@@ -46,6 +50,7 @@ class Dispatcher:
         sweeping: `sweep` waits to go on.
         dead_lettered, discarded: condemned messages since the start, moved or given up.
         expired: messages since the start that were past their deadline.
+        selector: what is delivered at all; the rest is settled when it is reached. None for everything.
         messages_max: most that may wait, when the oldest go for newer ones; None for no such limit.
         dropped: messages since the start that went so.
     """
@@ -67,6 +72,7 @@ class Dispatcher:
         self.dead_lettered = 0
         self.discarded = 0
         self.expired = 0
+        self.selector: Selector | None = None
         self.messages_max: int | None = None
         self.dropped = 0
         self._ready: deque[Consumer] = deque()
@@ -159,6 +165,7 @@ class Dispatcher:
         """Give consumers what they can take."""
         ready = self._ready
         cursor = self.cursor
+        passed = 0
         while ready and not self.paused:
             consumer = ready[0]
             if not consumer.able:
@@ -177,9 +184,14 @@ class Dispatcher:
                 first, records = cursor.read(self._share(consumer))
                 if not records:
                     return
-                if self.expiry is not None:
-                    first, records = self._living(self.expiry, first, records)
+                if self.expiry is not None or self.selector is not None:
+                    read = first
+                    first, records = self._wanted(first, records)
+                    passed += first - read
                     if not records:
+                        if passed > _PASSED_MAX and self.go_on_later is not None:
+                            self.go_on_later(self)
+                            return
                         continue
                 self.delivered += len(records)
                 consumer.take(first, records, first < cursor.maybe)
@@ -248,14 +260,20 @@ class Dispatcher:
             self.go_on_later(self)
         return expiry.now_ms() + _LOOK_AGAIN_MS
 
-    def _living(self, expiry: Expiry, first: int, records: list[bytes]) -> tuple[int, list[bytes]]:
-        """The first run of what was read that may be delivered; what is before it expires, the rest is read again."""
-        begin, end = expiry.living(records)
-        if begin:
-            self._remove(Reason.EXPIRED, first, records[:begin])
-        if end < len(records):
-            self.cursor.read_again(first + end)
-        return first + begin, records[begin:end]
+    def _wanted(self, first: int, records: list[bytes]) -> tuple[int, list[bytes]]:
+        """The first run of what was read that is to be delivered; what is before it goes, the rest is read again."""
+        if self.expiry is not None:
+            begin, end = self.expiry.living(records)
+            if begin:
+                self._remove(Reason.EXPIRED, first, records[:begin])
+            first, records = first + begin, records[begin:end]
+        if self.selector is not None:
+            begin, end = _selected(self.selector, records)
+            if begin:
+                self.cursor.settle(list(range(first, first + begin)))
+            first, records = first + begin, records[begin:end]
+        self.cursor.read_again(first + len(records))
+        return first, records
 
     def _drop_oldest(self, messages_max: int) -> None:
         """Let the queue be no longer than it may: at the end of a step, so that consumers come first."""
@@ -299,6 +317,18 @@ class Dispatcher:
     def _deliver_again(self, consumer: Consumer, seq: int, deliveries: int, record: bytes) -> None:
         self.delivered += 1
         consumer.take_again(seq, record, deliveries + 1)
+
+
+def _selected(selector: Selector, records: list[bytes]) -> tuple[int, int]:
+    """The first run of records that a selector matches, as a slice."""
+    matches, size = selector.matches, len(records)
+    begin = 0
+    while begin < size and not matches(Headers(records[begin])):
+        begin += 1
+    end = begin + 1
+    while end < size and matches(Headers(records[end])):
+        end += 1
+    return begin, min(end, size)
 
 
 def remove_identical(items: list[dict[int, int]], item: dict[int, int]) -> None:

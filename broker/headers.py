@@ -11,13 +11,29 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from segue.broker.message import Encoding, Record, encode, prefix
+from segue.broker.message import Encoding, Record, decode, encode, prefix
 
-__all__ = ["header", "with_headers"]
+__all__ = ["Headers", "header", "with_headers"]
 
 _ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", ":": "\\c"}
 _PLAIN: Final = {escape: plain for plain, escape in _ESCAPES.items()}
 _escaped: Final = re.compile(r"\\.", re.DOTALL).sub
+
+
+class Headers:
+    """The headers of a record for a selector: cut into lines once, and decoded when asked for."""
+
+    __slots__ = ("_lines",)
+
+    def __init__(self, record: bytes) -> None:
+        # From the last to the first: of repeated headers the first one counts.
+        lines = reversed(_lines(decode(record)))
+        self._lines = {name: value for name, _, value in [line.partition(b":") for line in lines]}
+
+    def get(self, name: str) -> str | None:
+        """The value of a header; None when there is none."""
+        value = self._lines.get(_escape(name))
+        return None if value is None else _unescape(value)
 
 
 def header(record: Record, name: str) -> str | None:
@@ -25,7 +41,7 @@ def header(record: Record, name: str) -> str | None:
     start = _escape(name) + b":"
     for line in _lines(record):
         if line.startswith(start):
-            return _escaped(lambda found: _PLAIN.get(found[0], found[0]), line[len(start) :].decode())
+            return _unescape(line[len(start) :])
     return None
 
 
@@ -50,6 +66,11 @@ def with_headers(
 def _lines(record: Record) -> list[bytes]:
     assert record.encoding == Encoding.STOMP
     return record.headers.removesuffix(b"\n\n").split(b"\n")
+
+
+def _unescape(value: bytes) -> str:
+    text = value.decode()
+    return _escaped(lambda found: _PLAIN.get(found[0], found[0]), text) if "\\" in text else text
 
 
 def _escape(text: str) -> bytes:

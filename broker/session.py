@@ -14,6 +14,7 @@ from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, TransactionError
 from segue.broker.queue import Queue, TemporaryQueue
 from segue.broker.queue_options import NO_OPTIONS, QueueOptions
+from segue.broker.selector import Selector
 from segue.broker.topic import DurableSubscription, TopicSubscription
 from segue.broker.transaction import Transaction
 
@@ -102,16 +103,24 @@ class Session:
         return queue
 
     def subscribe_topic(
-        self, pattern: str, sink: Sink, *, prefetch: int, settles: bool, no_local: bool = False, window_bytes: int = 0
+        self,
+        pattern: str,
+        sink: Sink,
+        *,
+        prefetch: int,
+        settles: bool,
+        no_local: bool = False,
+        window_bytes: int = 0,
+        selector: Selector | None = None,
     ) -> Subscription:
-        """A non-durable subscription: what is published from now on.
+        """A non-durable subscription: what is published from now on, and selected.
 
         Raises:
             LimitReachedError: limits.subscriptions_per_connection_max.
         """
         self._check_subscriptions()
         buffer = self.node.buffer_topic(pattern)
-        buffer.subscriber, buffer.no_local = self.id, no_local
+        buffer.subscriber, buffer.no_local, buffer.selector = self.id, no_local, selector
         consumer = buffer.dispatcher.add(
             sink, prefetch=prefetch, settles=settles, session_id=self.id, window_bytes=window_bytes
         )
@@ -127,11 +136,14 @@ class Session:
         settles: bool,
         window_bytes: int = 0,
         shared: bool = False,
+        selector: Selector | None = None,
     ) -> Subscription:
-        """A durable subscription, created when there is none of that name; with another pattern it begins anew.
+        """A durable subscription, made when there is none of that name.
+
+        With another pattern or selector it begins anew, as in JMS.
 
         Raises:
-            InUseError: it has a consumer already, and is not `shared`, or that one is for another pattern.
+            InUseError: it has a consumer already, and is not `shared`, or that one is for something else.
             LimitReachedError: limits.subscriptions_per_connection_max, or limits.queues_max.
         """
         self._check_subscriptions()
@@ -140,16 +152,16 @@ class Session:
         if (
             subscription is not None
             and subscription.dispatcher.consumers
-            and not (shared and subscription.pattern == pattern)
+            and not (shared and subscription.is_for(pattern, selector))
         ):
             raise InUseError(f"durable subscription '{name}' has a consumer already")
         if subscription is None:
             self.node.check_queues()
-        elif subscription.pattern != pattern:
+        elif not subscription.is_for(pattern, selector):
             topics.delete_durable(subscription)
             subscription = None
         if subscription is None:
-            subscription = topics.create_durable(name, pattern, self.node.settings.limits.queue_in_flight_max)
+            subscription = topics.create_durable(name, pattern, self.node.settings.limits.queue_in_flight_max, selector)
         consumer = subscription.dispatcher.add(
             sink, prefetch=prefetch, settles=settles, session_id=self.id, window_bytes=window_bytes
         )

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.expiry import Expiry
+from segue.broker.headers import Headers
 from segue.broker.queue import MemoryQueue
+from segue.broker.selector import Selector, compile_selector
 from segue.storage.api import Cursor, Log
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class TopicSubscription(MemoryQueue):
         dropped: messages that went because the subscriber was too slow.
         subscriber: the session that it belongs to.
         no_local: True when that session's own messages are not wanted.
+        selector: which messages are wanted; None for all.
     """
 
     kind = "topic-subscription"
@@ -62,6 +65,7 @@ class TopicSubscription(MemoryQueue):
         self.dropped = 0
         self.subscriber = 0
         self.no_local = False
+        self.selector: Selector | None = None
         self._told_dropped = 0  # of `dropped`, what a line in the log has told of
         self._tell_at = 0.0
         self._bytes_always = bytes_max // 16
@@ -116,11 +120,18 @@ class DurableSubscription:
         self.name = name
         self.cursor = cursor
         self.dispatcher = Dispatcher(cursor, in_flight_max)
+        self.dispatcher.go_on_later = topic_log.node.go_on_later
+        if selector := cursor.definition.get("selector"):
+            self.dispatcher.selector = compile_selector(selector)
 
     @property
     def pattern(self) -> str:
         """What it subscribes to."""
         return self.topic_log.pattern
+
+    def is_for(self, pattern: str, selector: Selector | None) -> bool:
+        """True when it subscribes to just this."""
+        return self.pattern == pattern and self.dispatcher.selector == selector
 
 
 class TopicLog:
@@ -181,7 +192,12 @@ class Topic:
                 self._routes.node.store.append_to(logs, record)
         if buffers:
             self._routes.node.fan_out_bytes += len(record) * len(buffers)
+        headers: Headers | None = None
         for buffer in buffers:
+            if buffer.selector is not None:
+                headers = headers or Headers(record)
+                if not buffer.selector.matches(headers):
+                    continue
             if not buffer.no_local or buffer.subscriber != session_id:
                 buffer.publish(record)
 
@@ -303,15 +319,20 @@ class TopicRoutes:
         """All durable subscriptions."""
         return list(self._durable.values())
 
-    def create_durable(self, name: str, pattern: str, in_flight_max: int) -> DurableSubscription:
-        """A new durable subscription; it gets what is published from now on."""
+    def create_durable(
+        self, name: str, pattern: str, in_flight_max: int, selector: Selector | None = None
+    ) -> DurableSubscription:
+        """A new durable subscription; it gets what is published from now on, and is selected."""
         store = self.node.store
         topic_log = self._logs.get(pattern)
         if topic_log is None:
             topic_log = self._logs[pattern] = TopicLog(
                 self.node, pattern, store.create_log({"kind": "topic", "pattern": pattern})
             )
-        cursor = store.create_cursor(topic_log.log, {"kind": "subscription", "name": name}, at_head=True)
+        definition = {"kind": "subscription", "name": name}
+        if selector is not None:
+            definition["selector"] = selector.text
+        cursor = store.create_cursor(topic_log.log, definition, at_head=True)
         return self._keep(topic_log, name, cursor, in_flight_max)
 
     def delete_durable(self, subscription: DurableSubscription) -> None:

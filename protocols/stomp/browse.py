@@ -9,6 +9,7 @@ import trio
 from segue.broker.browse import Browser
 from segue.broker.errors import UnreadableError
 from segue.broker.queue import Queue
+from segue.broker.selector import Selector
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ _CHUNK_BYTES: Final = 256 << 10
 _BUFFER_POLL_SECONDS: Final = 0.01
 
 
-async def browse(stomp: StompSession, queue: Queue, subscription: StompSubscription) -> None:
+async def browse(stomp: StompSession, queue: Queue, subscription: StompSubscription, selector: Selector | None) -> None:
     """Send what is ready in a queue to a browsing subscription, as fast as it reads, then the end mark or an ERROR."""
-    browser = Browser(queue)
+    browser = Browser(queue, selector)
     while _goes_on(stomp, subscription):
         if stomp.blocked:
             await trio.sleep(_BUFFER_POLL_SECONDS)

@@ -20,6 +20,7 @@ from segue.broker.errors import (
 )
 from segue.broker.queue import Queue
 from segue.broker.queue_options import DROP_OLDEST, REFUSE, QueueOptions
+from segue.broker.selector import Selector, SelectorError, compile_selector
 from segue.broker.topic import Topic
 from segue.broker.users import AuthenticationFailed, User
 from segue.protocols.stomp.browse import browse
@@ -57,6 +58,7 @@ _CODES: Final[dict[type[BrokerError], ErrorCode]] = {
     NotFoundError: ErrorCode.NOT_FOUND,
     InUseError: ErrorCode.PRECONDITION_FAILED,
     LimitReachedError: ErrorCode.LIMIT_REACHED,
+    SelectorError: ErrorCode.INVALID_HEADER,
     NotHeldError: ErrorCode.UNKNOWN_ACK,
     ShuttingDownError: ErrorCode.SHUTTING_DOWN,
 }
@@ -276,11 +278,14 @@ class Commands:
     def _subscribe_queue(self, options: SubscribeOptions, destination: Destination, text: str, key: str) -> None:
         if options.no_local:
             raise _not_supported("'no-local' on a queue")
+        selector = _selector(options)
+        if selector is not None and not options.browser:
+            raise _not_supported("'selector' on a queue, but for a browser,")
         queue = self._queue_to_read(options, destination, text)
         if options.browser:
             self._session.check_owner(queue)
             self._add(key, text, options.ack, queue.log.id, None, options.id)
-            self._stomp.connection.start(partial(browse, self._stomp, queue, self._by_id[key]))
+            self._stomp.connection.start(partial(browse, self._stomp, queue, self._by_id[key], selector))
             return
 
         def begin(sink: StompSubscription) -> Subscription:
@@ -327,6 +332,9 @@ class Commands:
         window = options.window_bytes or 0
         if options.no_local and (durable is not None or options.queue_name is not None):
             raise _not_supported("'no-local' on a durable subscription, or on one with a queue of its own name")
+        selector = _selector(options)
+        if options.queue_name is not None and selector is not None:
+            raise _not_supported("'selector' on a subscription with a queue of its own name")
         if options.queue_name is not None:
             self._subscribe_bound(options, pattern, text, key, lasting=durable is not None)
             return
@@ -340,6 +348,7 @@ class Commands:
                     settles=sink.settles,
                     no_local=options.no_local,
                     window_bytes=window,
+                    selector=selector,
                 )
 
             self._add(key, text, options.ack, -1, begin, options.id)
@@ -355,6 +364,7 @@ class Commands:
                 settles=sink.settles,
                 window_bytes=window,
                 shared=durable.client_id is None,
+                selector=selector,
             )
 
         self._add(key, text, options.ack, 0, begin_durable, options.id)
@@ -537,6 +547,10 @@ _ACTIONS: Final[dict[Action, Callable[[Commands, Frame], None]]] = {
     Action.SAY_GOODBYE: Commands._say_goodbye,
     Action.IGNORE: Commands._ignore,
 }
+
+
+def _selector(options: SubscribeOptions) -> Selector | None:
+    return compile_selector(options.selector) if options.selector else None
 
 
 def _not_supported(what: str) -> StompProtocolError:

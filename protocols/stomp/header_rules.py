@@ -71,6 +71,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *_rules(Treatment.OBEYED, _SUBSCRIBE, "ack", "prefetch-count", "activemq.prefetchSize", "consumer-window-size"),
     *_rules(Treatment.OBEYED, _SUBSCRIBE, "subscription-type", "x-queue-name", "browser"),
     *_rules(Treatment.OBEYED, _SUBSCRIBE, "no-local", "activemq.noLocal"),
+    *_rules(Treatment.OBEYED, _SUBSCRIBE, "selector"),
     *_rules(Treatment.OBEYED, ("SEND", "SUBSCRIBE", "UNSUBSCRIBE"), "durable"),
     *_rules(Treatment.OBEYED, _BOTH, "auto-delete", "exclusive"),
     *_rules(Treatment.OBEYED, _BOTH, "x-dead-letter-queue", "x-delivery-limit", "x-message-ttl"),
@@ -88,7 +89,6 @@ RULES: Final[tuple[Rule, ...]] = (
     *_rules(Treatment.REFUSED, _SEND, "AMQ_SCHEDULED_DELAY", "AMQ_SCHEDULED_PERIOD", "AMQ_SCHEDULED_REPEAT"),
     *_rules(Treatment.REFUSED, _SEND, "AMQ_SCHEDULED_CRON", "AMQ_SCHEDULED_TIME"),
     *_rules(Treatment.REFUSED, _SEND, "JMSXGroupID", "JMSXGroupSeq"),
-    *_rules(Treatment.REFUSED, _SUBSCRIBE, "selector", harmless=("",)),
     *_rules(Treatment.REFUSED, _SUBSCRIBE, "activemq.exclusive", harmless=("false",)),
     *_rules(Treatment.REFUSED, _SUBSCRIBE, "activemq.priority", "x-priority", harmless=("0",)),
 )

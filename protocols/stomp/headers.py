@@ -149,6 +149,7 @@ class SubscribeOptions:
         queue_name: of the queue behind a subscription to a topic.
         browser: read without taking.
         no_local: leave out what this connection sends.
+        selector: which messages are wanted, as the client wrote it; empty for all.
     """
 
     id: str | None
@@ -161,6 +162,7 @@ class SubscribeOptions:
     queue_name: str | None
     browser: bool
     no_local: bool
+    selector: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +288,7 @@ def read_subscribe(
         queue_name=None if queue_name is None else check_name(queue_name),
         browser=bool(_boolean(headers, "browser")),
         no_local=bool(_boolean(headers, "no-local") or _boolean(headers, "activemq.noLocal")),
+        selector=headers.get("selector", "").strip(),
     )
 
 

@@ -124,6 +124,7 @@ def test_a_subscription_has_defaults() -> None:
         queue_name=None,
         browser=False,
         no_local=False,
+        selector="",
     )
 
 

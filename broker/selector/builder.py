@@ -9,7 +9,7 @@ from lark import Token, Transformer, v_args
 from segue.broker.selector.errors import Fault, shown
 from segue.broker.selector.fields import FIELDS, REFUSED, is_reserved
 from segue.broker.selector.like import OpenEscapeError, floating_characters
-from segue.broker.selector.literals import RESERVED_WORDS, number_of_literal, stray_character, unquoted
+from segue.broker.selector.literals import number_of_literal, reserved_word, stray_character, unquoted
 from segue.broker.selector.tree import (
     Arithmetic,
     Comparison,
@@ -47,8 +47,8 @@ def keyword(name: Token) -> Token:
     Raises:
         Fault: it holds a character that no identifier may have.
     """
-    word = name.upper()
-    if word in RESERVED_WORDS:
+    word = reserved_word(name)
+    if word:
         return name.update(type=word if word in ("NOT", "TRUE", "FALSE") else f"_{word}")
     stray = stray_character(name, allowed="-")
     if stray >= 0:

@@ -12,7 +12,15 @@ from typing import Final
 from segue.broker.selector.errors import Fault, shown
 from segue.broker.selector.values import EXACT_MAX
 
-__all__ = ["LOWEST", "RESERVED_WORDS", "is_identifier", "number_of_literal", "stray_character", "unquoted"]
+__all__ = [
+    "LOWEST",
+    "RESERVED_WORDS",
+    "is_identifier",
+    "number_of_literal",
+    "reserved_word",
+    "stray_character",
+    "unquoted",
+]
 
 RESERVED_WORDS: Final = frozenset(
     {"AND", "BETWEEN", "ESCAPE", "FALSE", "IN", "IS", "LIKE", "NOT", "NULL", "OR", "TRUE"}
@@ -28,9 +36,16 @@ _START: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nl", "Sc", "Pc"})
 _PART: Final = _START | {"Nd", "Mn", "Mc", "Cf"}
 
 
+def reserved_word(name: str) -> str:
+    """The reserved word that a name is, in capitals; empty if it is none."""
+    # ASCII only: some other letters, as the Turkish dotless i, have capitals in ASCII.
+    word = name.upper() if name.isascii() else ""
+    return word if word in RESERVED_WORDS else ""
+
+
 def is_identifier(name: str) -> bool:
     """Whether it can be written without quotes: it is no reserved word either."""
-    return bool(name) and stray_character(name) < 0 and name.upper() not in RESERVED_WORDS
+    return bool(name) and stray_character(name) < 0 and not reserved_word(name)
 
 
 def stray_character(name: str, allowed: str = "") -> int:

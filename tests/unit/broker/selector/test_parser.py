@@ -40,7 +40,9 @@ def test_keywords_are_keywords_in_any_mixture_of_capitals() -> None:
     assert parse("TrUe") == Literal(True)
 
 
-@pytest.mark.parametrize("name", ["android", "ORder", "nota", "in_", "is$", "truey", "a1", "$x", "_y", "größe", "変数"])
+@pytest.mark.parametrize(
+    "name", ["android", "ORder", "nota", "in_", "is$", "truey", "a1", "$x", "_y", "größe", "変数", "\u0131s", "i\u017f"]
+)
 def test_a_name_may_begin_like_a_keyword_and_have_letters_of_any_script(name: str) -> None:
     assert parse(f"{name} = 1") == Comparison("=", Header(name), Literal(1))
 
@@ -116,6 +118,7 @@ def test_blanks_of_all_kinds_may_stand_between_words() -> None:
         ("a = #1", 1, 5, "'#'", "a name, a literal"),
         ("größe€§ = 1", 1, 7, "'§'", "double quotes"),
         ("a\u00a0= 1", 1, 2, r"'\xa0'", "double quotes"),
+        ("\u0301a = 1", 1, 1, "'\u0301'", "double quotes"),
         ("a = 12abc", 1, 7, "'abc'", "the end"),
         ("a = 09", 1, 5, "the number '09'", "digits of base 8"),
         ("a = 0b12", 1, 5, "the number '0b12'", "digits of base 2"),

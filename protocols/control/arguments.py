@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import base64
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Final
 
 from segue.protocols.control.frames import ControlError, ErrorCode
+from segue.protocols.names import InvalidNameError, check_queue_name, normal
 
-__all__ = ["NAME_BYTES_MAX", "Arguments"]
+__all__ = ["Arguments"]
 
-# As in a STOMP destination, so that every queue that is made here can be reached from there.
-NAME_BYTES_MAX: Final = 255
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_NAME_SHOWN_MAX: Final = 80
 _REQUIRED: Final = object()
 
 
@@ -57,18 +55,20 @@ class Arguments:
         except ValueError:  # binascii.Error is one, and so is a character that is not ASCII
             raise _bad(f"'{name}' is base64") from None
 
-    def name(self, name: str) -> str:
-        """The name of a queue, in NFC, by the rules of every front-end."""
+    def name(self, name: str, known: Container[str] = ()) -> str:
+        """The name of a queue, in NFC, by the rules of every front-end.
+
+        Args:
+            name: of the argument.
+            known: queues that are there, whatever they are called: by a dialect that allows more, or in the past.
+        """
         given = self.text(name)
-        normal = unicodedata.normalize("NFC", given)
-        if not normal or len(normal.encode(errors="replace")) > NAME_BYTES_MAX:
-            raise _bad(f"{given[:80]!r} is no name of a queue: it has 1 to {NAME_BYTES_MAX} bytes")
-        if any(unicodedata.category(character) in _INVISIBLE for character in normal) or normal != normal.strip():
-            raise _bad(f"{given!r} is no name of a queue: it has control, invisible or outer space characters")
-        words = normal.split(".")
-        if ".." in normal or any(word == "#" or "*" in word or ">" in word for word in words):
-            raise _bad(f"{given!r} is no name of a queue: '..' and wildcards can't be in one")
-        return normal
+        if (found := normal(given)) in known:
+            return found
+        try:
+            return check_queue_name(given)
+        except InvalidNameError as failure:
+            raise _bad(f"{given[:_NAME_SHOWN_MAX]!r} is no name of a queue: {failure.reason}") from None
 
     def finish(self) -> None:
         """Refuse what nobody has read."""

@@ -6,7 +6,6 @@ queues, browsing) goes in parts, with a checkpoint between them, so that it dela
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -28,6 +27,7 @@ from segue.broker.queue import Queue
 from segue.protocols.control.arguments import Arguments
 from segue.protocols.control.frames import ControlError, ErrorCode, Request
 from segue.protocols.control.message import header_block, read_headers, show_body
+from segue.protocols.names import normal
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
@@ -152,7 +152,7 @@ class ControlSession:
     # -- what changes queues
 
     async def _declare(self, arguments: Arguments, answer: Answer) -> Result:
-        name = arguments.name("queue")
+        name = arguments.name("queue", self._node.queues)
         auto_delete = arguments.flag("auto_delete")
         arguments.finish()
         is_new = name not in self._node.queues
@@ -161,7 +161,7 @@ class ControlSession:
         return {"queue": queue.name, "created": is_new, "auto_delete": queue.auto_delete}
 
     async def _publish(self, arguments: Arguments, answer: Answer) -> Result:
-        name = arguments.name("queue")
+        name = arguments.name("queue", self._node.queues)
         body = arguments.octets("body")
         headers = arguments.pairs("headers")
         flags = 0 if arguments.flag("non_persistent") else PERSISTENT
@@ -262,7 +262,7 @@ class ControlSession:
         await on_disk.wait()
 
     def _queue(self, arguments: Arguments) -> Queue:
-        return self._node.existing_queue(unicodedata.normalize("NFC", arguments.text("queue")))
+        return self._node.existing_queue(normal(arguments.text("queue")))
 
 
 class _Room:

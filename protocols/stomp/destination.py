@@ -1,26 +1,22 @@
 """Which queue, topic or other place the text of a `destination` header names.
 
 Clients of every broker may come, so the default dialect reads what RabbitMQ, ActiveMQ and Artemis read; the dialect
-`rabbitmq` refuses what RabbitMQ refuses, with its texts. docs/reference/stomp.md has the table.
-
-Names are compared after Unicode normalisation (NFC), so that two spellings that look the same are one queue. What
-can't be seen (control characters, format characters such as those that turn the direction of writing) is not allowed
-in them.
+`rabbitmq` refuses what RabbitMQ refuses, with its texts. docs/reference/stomp.md has the table. What may be called how
+is decided in segue.protocols.names, for all front-ends.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 from urllib.parse import unquote
 
+from segue.protocols import names
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
 
 __all__ = [
-    "NAME_BYTES_MAX",
     "PREFIXES",
     "UNSUPPORTED_PREFIXES",
     "Destination",
@@ -31,10 +27,8 @@ __all__ = [
     "parse_destination",
 ]
 
-# AMQP 0-9-1 writes names as short strings of at most 255 octets, and every queue is to be reachable from there.
-NAME_BYTES_MAX: Final = 255
 # In front of the name of a reply queue stands the number of the session that it belongs to.
-_REPLY_NAME_BYTES_MAX: Final = NAME_BYTES_MAX + len("18446744073709551615-")
+_REPLY_NAME_BYTES_MAX: Final = names.NAME_BYTES_MAX + len("18446744073709551615-")
 
 
 class DestinationKind(Enum):
@@ -100,11 +94,7 @@ _RABBITMQ_KINDS: Final = {DestinationKind.EXISTING_QUEUE: "amqqueue", Destinatio
 _RABBITMQ_PREFIXES: Final = "/temp-queue, /exchange, /topic, /queue, /amq/queue, /reply-queue/"
 
 _ROUTING_TYPES: Final = {"ANYCAST": DestinationKind.QUEUE, "MULTICAST": DestinationKind.TOPIC}
-_WILDCARDS: Final = frozenset("*#>")
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _ENCODED_SLASH: Final = re.compile("%2f", re.IGNORECASE)
-# ActiveMQ's options at the end of a destination: "/queue/a?consumer.prefetchSize=1".
-_OPTIONS: Final = re.compile(r"\?(?:consumer|producer|destination|jms)\.")
 
 
 def parse_destination(
@@ -124,17 +114,19 @@ def parse_destination(
             brokers have and we do not; INVALID_HEADER for a bad routing type.
     """
     kind, rest = _split_prefix(text, routing_type, dialect)
-    names = _split_as_rabbitmq(text, kind, rest) if dialect is Dialect.RABBITMQ else _split(text, kind, rest)
-    name = check_name(names[0], text, _REPLY_NAME_BYTES_MAX if kind is DestinationKind.REPLY_QUEUE else NAME_BYTES_MAX)
+    parts = _split_as_rabbitmq(text, kind, rest) if dialect is Dialect.RABBITMQ else _split(text, kind, rest)
+    name = check_name(
+        parts[0], text, _REPLY_NAME_BYTES_MAX if kind is DestinationKind.REPLY_QUEUE else names.NAME_BYTES_MAX
+    )
     if kind is DestinationKind.TOPIC:
         return _topic(name, text, use)
     if kind is DestinationKind.EXCHANGE:
-        return Destination(kind, name, names[1] if len(names) > 1 else None)
+        return Destination(kind, name, parts[1] if len(parts) > 1 else None)
     _refuse_wildcards(name, text, use)
     return Destination(kind, name)
 
 
-def check_name(name: str, text: str | None = None, bytes_max: int = NAME_BYTES_MAX) -> str:
+def check_name(name: str, text: str | None = None, bytes_max: int = names.NAME_BYTES_MAX) -> str:
     """Return the name of a queue, topic or exchange in NFC.
 
     Args:
@@ -145,19 +137,10 @@ def check_name(name: str, text: str | None = None, bytes_max: int = NAME_BYTES_M
     Raises:
         StompProtocolError: INVALID_DESTINATION: it is empty, too long, or has something in it that no name may have.
     """
-    text = name if text is None else text
-    normal = unicodedata.normalize("NFC", name)
-    if not normal:
-        raise _invalid(text, "it has no name")
-    if len(normal.encode(errors="replace")) > bytes_max:
-        raise _invalid(text, f"a name may have {bytes_max} bytes")
-    if any(unicodedata.category(character) in _INVISIBLE for character in normal):
-        raise _invalid(text, "a name may have no control or invisible characters")
-    if normal != normal.strip():
-        raise _invalid(text, "a name may not begin or end with a space")
-    if ".." in normal:
-        raise _invalid(text, "a name may not have '..' in it")
-    return normal
+    try:
+        return names.check_name(name, bytes_max)
+    except names.InvalidNameError as failure:
+        raise _invalid(name if text is None else text, failure.reason) from None
 
 
 def _split_prefix(text: str, routing_type: str | None, dialect: Dialect) -> tuple[DestinationKind, str]:
@@ -189,9 +172,9 @@ def _wanted_kind(routing_type: str | None) -> DestinationKind | None:
 
 def _split(text: str, kind: DestinationKind, rest: str) -> list[str]:
     """Return the name, and behind an exchange's the routing key; slashes are a part of names."""
-    if "," in text:
+    if names.is_list(text):
         raise _unsupported(text, "composite destinations")
-    if _OPTIONS.search(text):
+    if names.has_options(text):
         raise _unsupported(text, "options in a destination")
     parts = rest.split("/", 1) if kind is DestinationKind.EXCHANGE else [rest]
     return [_ENCODED_SLASH.sub("/", part) for part in parts]
@@ -218,21 +201,15 @@ def _topic(name: str, text: str, use: Use) -> Destination:
     is_pattern = not {"*", "#"}.isdisjoint(words)
     if is_pattern and use is Use.SEND:
         raise _invalid(text, "wildcards are for SUBSCRIBE")
-    if any(_is_half_a_wildcard(word) for word in words):
+    if any(names.is_half_a_wildcard(word) for word in words):
         raise _invalid(text, "'*' and '#' stand for whole words between dots, and '>' for all that follow")
     return Destination(DestinationKind.TOPIC, ".".join(words), is_pattern=is_pattern)
 
 
 def _refuse_wildcards(name: str, text: str, use: Use) -> None:
-    for word in name.split("."):
-        if word in _WILDCARDS or _is_half_a_wildcard(word):
-            where = "topics" if use is Use.SUBSCRIBE else "topics, and for SUBSCRIBE"
-            raise _invalid(text, f"wildcards are for {where}")
-
-
-def _is_half_a_wildcard(word: str) -> bool:
-    """Whether a word looks like a pattern but is none, so that its author would wait in vain; "c#" is a name."""
-    return word not in ("*", "#") and ("*" in word or ">" in word)
+    if names.has_wildcards(name):
+        where = "topics" if use is Use.SUBSCRIBE else "topics, and for SUBSCRIBE"
+        raise _invalid(text, f"wildcards are for {where}")
 
 
 def _invalid(text: str, reason: str) -> StompProtocolError:

@@ -10,9 +10,11 @@ from tests.tidy.tree import Module, source_modules
 SANS_IO = {
     *("destination", "escaping", "frames", "head", "header_rules", "headers", "heart_beat", "parser", "state"),
 }
+SHARED = {"segue.protocols.names"}
+"""What the codecs of several protocols have in common."""
 
 
-def test_codecs_import_only_the_standard_library_and_their_own_protocol() -> None:
+def test_codecs_import_only_the_standard_library_their_own_protocol_and_what_all_share() -> None:
     assert [place for module in source_modules() for place in foreign_imports(module)] == []
 
 
@@ -29,10 +31,10 @@ def cycle(graph: dict[str, set[str]]) -> list[str]:
 
 
 def foreign_imports(module: Module) -> Iterator[str]:
-    if module.path.parts[0] != "protocols" or module.path.stem not in SANS_IO:
+    if module.path.parts[0] != "protocols" or not (module.path.stem in SANS_IO or name_of(module) in SHARED):
         return
     own = name_of(module).rpartition(".")[0]
-    for name in imports(module):
+    for name in set(imports(module)) - SHARED:
         if name.partition(".")[0] not in sys.stdlib_module_names and not f"{name}.".startswith(f"{own}."):
             yield f"{module}: {name}"
 

@@ -137,8 +137,9 @@ def test_what_is_not_there_is_said_with_the_next_step(segue: Segue, queue: str) 
 
 
 def test_a_name_that_no_client_could_use_is_refused(segue: Segue) -> None:
-    for name in ("a..b", "a*", "", "\u202ea"):
-        assert "no name of a queue" in segue("queue", "declare", name, exit_code=ExitCode.USAGE).err
+    for name in ("a..b", "a*", "", "\u202ea", "a,b"):
+        for words in (("declare", name), ("publish", name, "body")):
+            assert "no name of a queue" in segue("queue", *words, exit_code=ExitCode.USAGE).err
 
 
 def test_a_list_counts_what_happens(broker: BrokerProcess, segue: Segue, queue: str) -> None:

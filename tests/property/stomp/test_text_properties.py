@@ -9,7 +9,8 @@ from typing import TypeVar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.protocols.stomp.destination import NAME_BYTES_MAX, Dialect, Use, parse_destination
+from segue.protocols.names import NAME_BYTES_MAX
+from segue.protocols.stomp.destination import Dialect, Use, parse_destination
 from segue.protocols.stomp.errors import StompProtocolError, quote
 from segue.protocols.stomp.escaping import escape_name, escape_value, unescape
 from segue.protocols.stomp.frames import Version, encode_block, payload_prefix, read_block, recode_payload

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from segue.protocols.control.arguments import NAME_BYTES_MAX, Arguments
+from segue.protocols.control.arguments import Arguments
 from segue.protocols.control.frames import ControlError, ErrorCode
+from segue.protocols.names import NAME_BYTES_MAX
 
 
 def problem_of(read: Any) -> str:
@@ -87,10 +88,18 @@ def test_a_name_may_have_what_a_stomp_destination_may_have(name: str) -> None:
         "a.*",
         "#",
         "a.>",
+        "a,b",
+        "a?consumer.prefetchSize=1",
     ],
 )
 def test_a_name_that_no_front_end_takes_is_refused(name: str) -> None:
     assert "no name of a queue" in problem_of(lambda: Arguments({"queue": name}).name("queue"))
+
+
+def test_a_queue_that_is_there_may_be_called_as_it_is() -> None:
+    """The dialect `rabbitmq` allows commas, and its queues are to be published to, too."""
+    assert Arguments({"queue": "e\u0301,b"}).name("queue", {"\u00e9,b": None}) == "\u00e9,b"
+    assert "comma" in problem_of(lambda: Arguments({"queue": "a,c"}).name("queue", {"a,b": None}))
 
 
 def test_two_spellings_that_look_the_same_are_one_name() -> None:

@@ -1,7 +1,9 @@
 """The commands of the control protocol are those of its page."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import pytest
@@ -16,6 +18,7 @@ class StepsOnly:
     """Of a node only what every request needs."""
 
     steps = 0
+    queues: Mapping[str, Any] = MappingProxyType({})
 
     def end_step(self) -> None:
         self.steps += 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from segue.protocols.names import NAME_BYTES_MAX
 from segue.protocols.stomp.destination import (
-    NAME_BYTES_MAX,
     PREFIXES,
     UNSUPPORTED_PREFIXES,
     Destination,

@@ -11,7 +11,6 @@ from segue.broker.selector.fields import FIELDS, REFUSED, is_reserved
 from segue.broker.selector.like import OpenEscapeError, floating_characters
 from segue.broker.selector.literals import number_of_literal, reserved_word, stray_character, unquoted
 from segue.broker.selector.tree import (
-    Arithmetic,
     Comparison,
     Field,
     Header,
@@ -27,6 +26,7 @@ from segue.broker.selector.tree import (
     Subject,
     all_of,
     any_of,
+    chain,
     start_of,
 )
 from segue.broker.selector.type_rules import (
@@ -115,7 +115,7 @@ class TreeBuilder(Transformer[Token, Node]):
         if sign == "-":
             return Negative(operand, offset(sign))
         # `+size` is a number, and `size` alone is not yet one.
-        return operand if kind_of(operand) is Kind.NUMBER else Arithmetic(operand, (("+", Literal(0)),))
+        return operand if kind_of(operand) is Kind.NUMBER else chain(operand, [("+", Literal(0))])
 
     def name(self, token: Token) -> Node:
         name, at = str(token), offset(token)
@@ -167,4 +167,4 @@ def _chain(first: Node, others: tuple[Token | Node, ...]) -> Node:
     check_number(first)
     for operand in operands:
         check_number(operand)
-    return Arithmetic(first, tuple(zip(signs, operands, strict=True)))
+    return chain(first, zip(signs, operands, strict=True))

@@ -29,8 +29,10 @@ _DISJUNCTION: Final = 0
 _CONJUNCTION: Final = 1
 _NEGATION: Final = 2
 _PREDICATE: Final = 3
-_OPERAND: Final = 4
-_ATOM: Final = 5
+_SUM: Final = 4
+_PRODUCT: Final = 5
+_SIGNED: Final = 6
+_ATOM: Final = 7
 
 
 def normal_text(node: Node) -> str:
@@ -43,7 +45,7 @@ def normal_text(node: Node) -> str:
         case Not(condition):
             return f"NOT {_placed(condition, _NEGATION)}"
         case Comparison(operator, left, right):
-            return f"{_placed(left, _OPERAND)} {operator} {_placed(right, _OPERAND)}"
+            return f"{_placed(left, _SUM)} {operator} {_placed(right, _SUM)}"
         case In(subject, values):
             return f"{_placed(subject, _ATOM)} IN ({', '.join(_quoted(value, _STRING) for value in values)})"
         case Like(subject, pattern, escape):
@@ -52,7 +54,8 @@ def normal_text(node: Node) -> str:
         case IsNull(subject):
             return f"{_placed(subject, _ATOM)} IS NULL"
         case Arithmetic(first, rest):
-            return " ".join([_placed(first, _ATOM), *(f"{sign} {_placed(each, _ATOM)}" for sign, each in rest)])
+            inner = _tightness(node) + 1
+            return " ".join([_placed(first, inner), *(f"{sign} {_placed(each, inner)}" for sign, each in rest)])
         case Negative(operand):
             return f"-{_placed(operand, _ATOM)}"
         case Header(name):
@@ -78,8 +81,10 @@ def _tightness(node: Node) -> int:
             return _NEGATION
         case Comparison() | In() | Like() | IsNull():
             return _PREDICATE
-        case Arithmetic() | Negative():
-            return _OPERAND
+        case Arithmetic():
+            return _SUM if node.is_sum else _PRODUCT
+        case Negative():
+            return _SIGNED
         case _:
             return _ATOM
 

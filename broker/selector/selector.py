@@ -9,7 +9,7 @@ from functools import lru_cache
 from segue.broker.selector.compiler import compile_tree
 from segue.broker.selector.errors import Fault
 from segue.broker.selector.fields import FIELDS
-from segue.broker.selector.limits import CACHED_CHARACTERS_MAX, CACHED_SELECTORS_MAX, TEXT_CHARACTERS_MAX
+from segue.broker.selector.limits import CACHED_CHARACTERS_MAX, CACHED_SELECTORS_MAX, TEXT_CHARACTERS_MAX, TOKENS_MAX
 from segue.broker.selector.normal_text import normal_text
 from segue.broker.selector.properties import Test
 from segue.broker.selector.tree import Comparison, Field, Header, IsNull, Literal, Node, Not, all_of, any_of, children
@@ -67,7 +67,28 @@ def compile_selector(text: str) -> Selector:
 def _compiled(text: str) -> Selector:
     from segue.broker.selector.parser import parse
 
-    return Selector(parse(text))
+    selector = Selector(parse(text))
+    # A durable subscription keeps the normal text, which may be longer: what is taken now has to be taken at the next
+    # start, too. A text has no more words than characters.
+    if len(selector.text) > min(TOKENS_MAX, TEXT_CHARACTERS_MAX):
+        _check_normal_text(selector.text)
+    return selector
+
+
+def _check_normal_text(text: str) -> None:
+    """Make sure that it is within the limits.
+
+    Raises:
+        Fault: it is not; at the start, since what is too much has no one place in what was sent.
+    """
+    from segue.broker.selector.parser import parse
+
+    try:
+        if len(text) > TEXT_CHARACTERS_MAX:
+            raise Fault(0, "more", f"at most {TEXT_CHARACTERS_MAX} characters")
+        parse(text)
+    except Fault as fault:
+        raise Fault(0, f"{fault.found} when it is written out", fault.expected) from None
 
 
 _cached = lru_cache(CACHED_SELECTORS_MAX)(_compiled)

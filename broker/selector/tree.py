@@ -34,6 +34,7 @@ __all__ = [
     "Subject",
     "all_of",
     "any_of",
+    "chain",
     "children",
     "start_of",
 ]
@@ -79,7 +80,13 @@ class Arithmetic:
     """`first + a - b`, or `first * a / b % c`: operators of one precedence, worked off from left to right."""
 
     first: Node
+    """Not itself of that precedence: made by `chain`."""
     rest: tuple[tuple[Sign, Node], ...]
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether it adds and subtracts; else it multiplies and divides."""
+        return self.rest[0][0] in ("+", "-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +160,14 @@ def any_of(conditions: Iterable[Node]) -> Node:
     """Join conditions with OR. Of none, what is never true."""
     flat = tuple(part for each in conditions for part in (each.conditions if isinstance(each, Or) else (each,)))
     return Or(flat) if len(flat) > 1 else flat[0] if flat else Literal(False)
+
+
+def chain(first: Node, rest: Iterable[tuple[Sign, Node]]) -> Arithmetic:
+    """Reckon from left to right, by at least one operator; all are of one precedence."""
+    arithmetic = Arithmetic(first, tuple(rest))
+    if isinstance(first, Arithmetic) and first.is_sum == arithmetic.is_sum:
+        return Arithmetic(first.first, first.rest + arithmetic.rest)
+    return arithmetic
 
 
 def children(node: Node) -> Iterator[Node]:

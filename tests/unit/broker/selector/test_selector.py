@@ -86,6 +86,34 @@ def test_a_text_beyond_the_limit_is_refused_before_anything_is_read() -> None:
     assert caught.value.column == TEXT_CHARACTERS_MAX + 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a IN (" + ",".join(["'0123456789'"] * 485) + ") AND b = '" + "x" * 1300 + "'",  # longer, by the blanks
+        "a BETWEEN " + "1+" * 240 + "1 AND " + "2*" * 230 + "2",  # more words: two comparisons, and parentheses
+        " OR ".join(["a+2*b>1"] * 123),
+        "'" + "''" * 4000 + "' = a",
+    ],
+)
+def test_what_is_compiled_can_be_compiled_again_from_its_normal_text(text: str) -> None:
+    assert compile_selector(compile_selector(text).text) == compile_selector(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a IN (" + ",".join(["'0123456789'"] * 485) + ") AND b = '" + "x" * 1800 + "'", "8192 characters"),
+        ("a+" + "1+" * 300 + "1 BETWEEN 1 AND 2", "1000 words and signs in a selector"),
+        (" AND ".join(["a NOT BETWEEN 1 AND 2"] * 142), "1000 words and signs in a selector"),
+    ],
+)
+def test_a_selector_whose_normal_text_is_beyond_the_limits_is_refused(text: str, expected: str) -> None:
+    with pytest.raises(SelectorError) as caught:
+        compile_selector(text)
+    assert (caught.value.column, caught.value.found) == (1, "more when it is written out")
+    assert caught.value.expected == f"at most {expected}"
+
+
 def test_an_error_is_one_of_the_broker_and_has_a_code() -> None:
     with pytest.raises(BrokerError) as caught:
         compile_selector("a = ")

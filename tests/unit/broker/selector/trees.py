@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from segue.broker.selector.tree import (
-    Arithmetic,
     Comparison,
     Field,
     Header,
@@ -21,6 +20,7 @@ from segue.broker.selector.tree import (
     Not,
     all_of,
     any_of,
+    chain,
 )
 from segue.broker.selector.values import EXACT_MAX, EXACT_MIN
 
@@ -57,7 +57,7 @@ def negative(operand: Node) -> Node:
 
 def chains(operands: SearchStrategy[Node], signs: str) -> SearchStrategy[Node]:
     rest = st.lists(st.tuples(st.sampled_from(signs), operands), min_size=1, max_size=3)
-    return st.builds(lambda first, others: Arithmetic(first, tuple(others)), operands, rest)
+    return st.builds(chain, operands, rest)
 
 
 arithmetic: SearchStrategy[Node] = st.recursive(

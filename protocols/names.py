@@ -71,8 +71,12 @@ def check_name(name: str, bytes_max: int = NAME_BYTES_MAX) -> str:
     return found
 
 
-def check_queue_name(name: str) -> str:
-    """Return the name of a queue that is to be made, in NFC: one that clients of every kind can write.
+def check_queue_name(name: str, *, lists: bool = True) -> str:
+    """Return the name of a queue that is to be made, in NFC: one that clients can write as a destination.
+
+    Args:
+        name: as a peer gave it.
+        lists: whether there are lists and options in destinations, as ActiveMQ has them.
 
     Raises:
         InvalidNameError: as `check_name`; or it reads as something else where a destination is wanted.
@@ -80,9 +84,9 @@ def check_queue_name(name: str) -> str:
     found = check_name(name)
     if has_wildcards(found):
         raise InvalidNameError("wildcards are for topics")
-    if is_list(found):
+    if lists and is_list(found):
         raise InvalidNameError("a name may have no comma: it separates the destinations of a list")
-    if has_options(found):
+    if lists and has_options(found):
         raise InvalidNameError("a name may not have other brokers' options behind it")
     return found
 

@@ -263,7 +263,11 @@ class Commands:
             raise LimitReachedError(f"limits.subscriptions_per_connection_max ({maximum}) is reached")
         text = required(frame.headers, "destination", "SUBSCRIBE")
         options = read_subscribe(
-            frame.headers, stomp.version, prefetch_default=limits.prefetch_default, prefetch_max=limits.prefetch_max
+            frame.headers,
+            stomp.version,
+            dialect=self._dialect,
+            prefetch_default=limits.prefetch_default,
+            prefetch_max=limits.prefetch_max,
         )
         destination = parse_destination(text, Use.SUBSCRIBE, routing_type=options.routing_type, dialect=self._dialect)
         key = options.id if options.id is not None else text

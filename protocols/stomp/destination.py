@@ -23,7 +23,7 @@ __all__ = [
     "DestinationKind",
     "Dialect",
     "Use",
-    "check_name",
+    "check_queue_name",
     "parse_destination",
 ]
 
@@ -115,9 +115,7 @@ def parse_destination(
     """
     kind, rest = _split_prefix(text, routing_type, dialect)
     parts = _split_as_rabbitmq(text, kind, rest) if dialect is Dialect.RABBITMQ else _split(text, kind, rest)
-    name = check_name(
-        parts[0], text, _REPLY_NAME_BYTES_MAX if kind is DestinationKind.REPLY_QUEUE else names.NAME_BYTES_MAX
-    )
+    name = _check_name(parts[0], text, kind)
     if kind is DestinationKind.TOPIC:
         return _topic(name, text, use)
     if kind is DestinationKind.EXCHANGE:
@@ -126,21 +124,24 @@ def parse_destination(
     return Destination(kind, name)
 
 
-def check_name(name: str, text: str | None = None, bytes_max: int = names.NAME_BYTES_MAX) -> str:
-    """Return the name of a queue, topic or exchange in NFC.
-
-    Args:
-        name: as the client gave it.
-        text: what to call it in an error: the whole header that it stands in.
-        bytes_max: how long it may be, in UTF-8.
+def check_queue_name(name: str, dialect: Dialect = Dialect.SEGUE) -> str:
+    """Return the name of a queue that a header other than `destination` gives, in NFC.
 
     Raises:
-        StompProtocolError: INVALID_DESTINATION: it is empty, too long, or has something in it that no name may have.
+        StompProtocolError: INVALID_DESTINATION: no destination could name that queue.
     """
+    try:
+        return names.check_queue_name(name, lists=dialect is not Dialect.RABBITMQ)
+    except names.InvalidNameError as failure:
+        raise _invalid(name, failure.reason) from None
+
+
+def _check_name(name: str, text: str, kind: DestinationKind) -> str:
+    bytes_max = _REPLY_NAME_BYTES_MAX if kind is DestinationKind.REPLY_QUEUE else names.NAME_BYTES_MAX
     try:
         return names.check_name(name, bytes_max)
     except names.InvalidNameError as failure:
-        raise _invalid(name if text is None else text, failure.reason) from None
+        raise _invalid(text, failure.reason) from None
 
 
 def _split_prefix(text: str, routing_type: str | None, dialect: Dialect) -> tuple[DestinationKind, str]:

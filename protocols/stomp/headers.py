@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from segue.protocols.stomp.destination import Dialect, check_name
+from segue.protocols.stomp.destination import Dialect, check_queue_name
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
 from segue.protocols.stomp.frames import Version, negotiate
 from segue.protocols.stomp.header_rules import MEANINGFUL_ON_SEND, REPLACED_ON_SEND, refuse_unsupported
@@ -45,10 +45,10 @@ PREFETCH_MAX: Final = 65_535
 
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _BOOLEANS: Final = {"true": True, "false": False}
-# The names that ActiveMQ and Artemis use for the name of a durable subscription.
 _DEAD_LETTER_QUEUES: Final = ("x-dead-letter-queue", "x-dead-letter-routing-key")
 _DROP_HEAD: Final = "drop-head"
 _REJECT_PUBLISH: Final = "reject-publish"
+# The names that ActiveMQ and Artemis use for the name of a durable subscription.
 _DURABLE_NAMES: Final = ("activemq.subscriptionName", "durable-subscription-name", "durable-subscriber-name")
 # Artemis: -1 is a consumer window without limit.
 _UNLIMITED_WINDOW: Final = -1
@@ -237,7 +237,7 @@ def read_send(headers: Mapping[str, str], dialect: Dialect = Dialect.SEGUE) -> S
     """Read a SEND frame.
 
     Raises:
-        StompProtocolError: NOT_SUPPORTED or INVALID_HEADER.
+        StompProtocolError: NOT_SUPPORTED, INVALID_HEADER, or INVALID_DESTINATION (the name of a queue).
     """
     if MEANINGFUL_ON_SEND.isdisjoint(headers):
         return _PLAIN_SEND
@@ -252,7 +252,7 @@ def read_send(headers: Mapping[str, str], dialect: Dialect = Dialect.SEGUE) -> S
         deduplication_id=_first(headers, ("dedup-id", "_AMQ_DUPL_ID")),
         expires_ms=_number(headers, "expires", 0) or 0,
         lives_ms=_number(headers, "expiration", 0),
-        queue=_queue_flags(headers),
+        queue=_queue_flags(headers, dialect),
     )
 
 
@@ -260,6 +260,7 @@ def read_subscribe(
     headers: Mapping[str, str],
     version: Version,
     *,
+    dialect: Dialect = Dialect.SEGUE,
     prefetch_default: int = PREFETCH_DEFAULT,
     prefetch_max: int = PREFETCH_MAX,
 ) -> SubscribeOptions:
@@ -268,11 +269,12 @@ def read_subscribe(
     Args:
         headers: decoded.
         version: decides whether `id` is required.
+        dialect: decides what a queue may be called.
         prefetch_default: for a client that asks for none.
         prefetch_max: the most that one may ask for; who asks for more, or for no limit, gets this.
 
     Raises:
-        StompProtocolError: MISSING_HEADER, INVALID_HEADER, INVALID_DESTINATION (of `x-queue-name`) or NOT_SUPPORTED.
+        StompProtocolError: MISSING_HEADER, INVALID_HEADER, INVALID_DESTINATION (the name of a queue) or NOT_SUPPORTED.
     """
     refuse_unsupported(headers, "SUBSCRIBE")
     queue_name = headers.get("x-queue-name")
@@ -283,9 +285,9 @@ def read_subscribe(
         prefetch=prefetch,
         window_bytes=window_bytes,
         routing_type=headers.get("subscription-type"),
-        queue=_queue_flags(headers),
+        queue=_queue_flags(headers, dialect),
         durable_name=_first(headers, _DURABLE_NAMES),
-        queue_name=None if queue_name is None else check_name(queue_name),
+        queue_name=None if queue_name is None else check_queue_name(queue_name, dialect),
         browser=bool(_boolean(headers, "browser")),
         no_local=bool(_boolean(headers, "no-local") or _boolean(headers, "activemq.noLocal")),
         selector=headers.get("selector", "").strip(),
@@ -402,12 +404,12 @@ def _number(headers: Mapping[str, str], name: str, minimum: int) -> int | None:
     return int(text)
 
 
-def _queue_flags(headers: Mapping[str, str]) -> QueueFlags:
+def _queue_flags(headers: Mapping[str, str], dialect: Dialect) -> QueueFlags:
     return QueueFlags(
         _boolean(headers, "durable"),
         _boolean(headers, "auto-delete"),
         _boolean(headers, "exclusive"),
-        _dead_letter_queue(headers),
+        _dead_letter_queue(headers, dialect),
         _number(headers, "x-delivery-limit", 1),
         _number(headers, "x-message-ttl", 0),
         _number(headers, "x-max-length", 0),
@@ -422,7 +424,7 @@ def _refuses(headers: Mapping[str, str]) -> bool:
     return text == _REJECT_PUBLISH
 
 
-def _dead_letter_queue(headers: Mapping[str, str]) -> str | None:
+def _dead_letter_queue(headers: Mapping[str, str], dialect: Dialect) -> str | None:
     """RabbitMQ names it by an exchange and a routing key; of the exchanges we have the default one, which is ''."""
     name = _first(headers, _DEAD_LETTER_QUEUES)
     exchange = headers.get("x-dead-letter-exchange")
@@ -432,7 +434,7 @@ def _dead_letter_queue(headers: Mapping[str, str]) -> str | None:
     if name is None and exchange is not None:
         problem = "With 'x-dead-letter-exchange', 'x-dead-letter-routing-key' has to name the queue"
         raise StompProtocolError(ErrorCode.MISSING_HEADER, problem)
-    return None if name is None else check_name(name)
+    return None if name is None else check_queue_name(name, dialect)
 
 
 def _ack_mode(headers: Mapping[str, str]) -> AckMode:

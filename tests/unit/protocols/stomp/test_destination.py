@@ -12,7 +12,7 @@ from segue.protocols.stomp.destination import (
     DestinationKind,
     Dialect,
     Use,
-    check_name,
+    check_queue_name,
     parse_destination,
 )
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
@@ -183,11 +183,11 @@ def test_fault_46_names_that_are_equal_in_nfc_are_one(name: str) -> None:
 
 
 def test_the_longest_name_passes_and_one_octet_more_is_refused() -> None:
-    assert check_name("x" * NAME_BYTES_MAX)
-    assert check_name("\u00e9" * (NAME_BYTES_MAX // 2))
+    assert check_queue_name("x" * NAME_BYTES_MAX)
+    assert check_queue_name("\u00e9" * (NAME_BYTES_MAX // 2))
     for name in ("x" * (NAME_BYTES_MAX + 1), "\u00e9" * (NAME_BYTES_MAX // 2 + 1)):
         with pytest.raises(StompProtocolError):
-            check_name(name)
+            check_queue_name(name)
 
 
 @pytest.mark.parametrize(

@@ -204,10 +204,24 @@ def test_a_subscription_asks_for_what_its_headers_say() -> None:
     assert subscribe_with("activemq.noLocal", "true").no_local
 
 
-def test_the_name_of_a_queue_behind_a_subscription_is_checked() -> None:
+QUEUE_NAMES = ("x-queue-name", "x-dead-letter-queue", "x-dead-letter-routing-key")
+
+
+@pytest.mark.parametrize("header", QUEUE_NAMES)
+@pytest.mark.parametrize("name", ["a\u202eb", "a*", "#", "a,b", "a?consumer.prefetchSize=1"])
+def test_the_name_of_a_queue_in_a_header_is_one_that_a_destination_may_have(header: str, name: str) -> None:
     with pytest.raises(StompProtocolError) as refused:
-        subscribe(x_queue_name="a\u202eb")
+        subscribe_with(header, name)
     assert refused.value.code is ErrorCode.INVALID_DESTINATION
+
+
+@pytest.mark.parametrize("header", QUEUE_NAMES)
+def test_the_dialect_of_rabbitmq_has_no_lists_and_so_commas_in_names(header: str) -> None:
+    headers = {"id": "0", "destination": "/topic/a", header: "a,b"}
+    options = read_subscribe(headers, Version.V1_2, dialect=Dialect.RABBITMQ)
+    assert "a,b" in (options.queue_name, options.queue.dead_letter)
+    with pytest.raises(StompProtocolError):
+        read_subscribe({**headers, header: "a*"}, Version.V1_2, dialect=Dialect.RABBITMQ)
 
 
 @pytest.mark.parametrize("name", ["activemq.subscriptionName", "durable-subscription-name", "durable-subscriber-name"])

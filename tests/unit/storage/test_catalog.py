@@ -500,7 +500,7 @@ async def test_damage_in_the_table_meta_is_refused_at_once(
         await write(catalog, everything())
     edit(tmp_path, statement)
     with pytest.raises(DamagedStoreError, match=reason):
-        await Catalog.open(PosixDisk(tmp_path))
+        await reopened(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -515,14 +515,14 @@ async def test_a_file_that_is_no_catalog_is_refused(loop: None, tmp_path: Path, 
         pass
     edit(tmp_path, statement, "PRAGMA wal_checkpoint(TRUNCATE)")
     with pytest.raises(DamagedStoreError, match=reason):
-        await Catalog.open(PosixDisk(tmp_path))
+        await reopened(tmp_path)
 
 
 @pytest.mark.parametrize("data", [b"", b"SQLite", b"no database at all".ljust(4096, b".")])
 async def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(loop: None, tmp_path: Path, data: bytes) -> None:
     (tmp_path / CATALOG).write_bytes(data)
     with pytest.raises(DamagedStoreError, match="it is not a SQLite file"):
-        await Catalog.open(PosixDisk(tmp_path))
+        await reopened(tmp_path)
     assert files_in(tmp_path) == {CATALOG: data}
 
 
@@ -533,7 +533,7 @@ async def test_a_newer_catalog_is_refused_and_left_as_it_is(loop: None, tmp_path
     edit(tmp_path, "PRAGMA wal_checkpoint(TRUNCATE)")
     before = files_in(tmp_path)
     with pytest.raises(NewerFormatError, match="format version 2, this Segue knows versions up to 1"):
-        await Catalog.open(PosixDisk(tmp_path))
+        await reopened(tmp_path)
     assert files_in(tmp_path) == before
 
 
@@ -542,7 +542,7 @@ async def test_no_new_catalog_is_made_where_there_was_one(loop: None, tmp_path: 
     (tmp_path / folder).mkdir()
     (tmp_path / folder / "some").touch()
     with pytest.raises(DamagedStoreError, match=f"it is missing, and there are files in {folder}/"):
-        await Catalog.open(PosixDisk(tmp_path))
+        await reopened(tmp_path)
     assert not (tmp_path / CATALOG).exists()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from segue.storage.cursor import READ_AHEAD, READ_BYTES_MAX, Cursor
+from segue.storage.cursor import CONDEMNED, READ_AHEAD, READ_BYTES_MAX, Cursor
 from segue.storage.entries import Read, Settle
 from segue.storage.quarantine import Damage
 from tests.faults.storage.driver import record
@@ -179,6 +179,79 @@ def test_returned_messages_that_are_dropped_do_not_come(store: MemoryStore) -> N
     assert take_all(cursor) == [(2, 1)]
 
 
+@pytest.mark.parametrize("where", ["in memory", "being spilled", "on disk"])
+def test_what_was_read_too_much_is_read_again(store: MemoryStore, where: str) -> None:
+    cursor = cursor_on(store, 9)
+    if where != "in memory":
+        snapshot = store.snapshot(cursor.log)
+        if where == "on disk":
+            store.swap(snapshot)
+            cursor.read(1)
+            store.bring()
+    for upto in (7, 3, 2, 1):
+        first, records = cursor.read(upto)
+        assert (first, len(records)) == (1, upto)
+        cursor.read_again(1)
+    assert cursor.unread == 9
+    assert len(cursor.read(5)[1]) == 5
+    cursor.read_again(4)
+    cursor.read_again(4)
+    assert cursor.read(9) == (4, [record(f"{seq}") for seq in range(4, 10)])
+
+
+# -- what is not to be delivered again
+
+
+def condemned(store: MemoryStore) -> Cursor:
+    """A cursor with 3 and 6 condemned, 5 and 8 returned, and 1 out, of 9 messages."""
+    cursor = cursor_on(store, 9)
+    hand_out(cursor)
+    settle(cursor, [2, 4, 7, 9])
+    cursor.give_back({8: 1, 6: CONDEMNED + 2, 5: 1, 3: CONDEMNED * 2})
+    for seq in (3, 5, 6, 8):
+        del cursor.out[0][seq]
+    return cursor
+
+
+def test_a_condemned_message_waits_apart_and_is_owed_all_the_same(store: MemoryStore) -> None:
+    cursor = condemned(store)
+    assert (cursor.condemned_count, cursor.ready, cursor.has_returned) == (2, 2, True)
+    assert take_all(cursor) == [(5, 1), (8, 1)]
+    assert (cursor.condemned_count, cursor.ready, cursor.has_returned) == (2, 0, False)
+    assert owed(cursor) == {1, 3, 5, 6, 8}
+    assert cursor.take_condemned() == (3, CONDEMNED * 2, record("3"))
+    assert cursor.take_condemned() == (6, CONDEMNED + 2, record("6"))
+    assert (cursor.take_condemned(), cursor.condemned_count) == (None, 0)
+
+
+def test_a_condemned_message_that_can_not_be_moved_waits_on_in_its_place(store: MemoryStore) -> None:
+    cursor = condemned(store)
+    store.commit()
+    seq, standing, _ = cursor.take_condemned() or (0, 0, b"")
+    cursor.spare(seq, standing)
+    assert not store.batch, "that is nothing new"
+    assert (cursor.condemned_count, cursor.low()) == (2, 1)
+    assert cursor.take_condemned() == (3, CONDEMNED * 2, record("3"))
+
+
+def test_a_condemned_message_is_condemned_after_a_crash(store: MemoryStore) -> None:
+    cursor = condemned(store)
+    store.commit()
+    again = MemoryStore.replayed(store.batches).cursors[cursor.id]
+    again.out.append({})
+    assert again.returned == {1: 1, 3: CONDEMNED * 2, 5: 1, 6: CONDEMNED + 2, 8: 1}
+    assert take_all(again) == [(1, 1), (5, 1), (8, 1)]
+    assert again.take_condemned() == (3, CONDEMNED * 2, record("3"))
+
+
+def test_a_purge_takes_the_condemned_ones_too(store: MemoryStore) -> None:
+    cursor = condemned(store)
+    cursor.drop_returned(list(cursor.returned))
+    assert (cursor.condemned_count, cursor.has_returned, cursor.ready) == (0, False, 0)
+    assert (cursor.take_condemned(), cursor.take_returned()) == (None, None)
+    assert owed(cursor) == {1}
+
+
 def test_nothing_given_back_is_nothing_written(store: MemoryStore) -> None:
     cursor = cursor_on(store)
     cursor.give_back({})
@@ -268,6 +341,8 @@ def test_a_purge_past_the_promise_needs_no_new_one(store: MemoryStore) -> None:
     store.commit()
     hand_out(cursor)
     assert store.batch.reads == {cursor: 8 + READ_AHEAD}
+    again = MemoryStore.replayed(store.batches).cursors[cursor.id]
+    assert (again.next, again.promised, again.maybe) == (8, 8, 1), "nothing was handed out"
 
 
 # -- what lies on disk
@@ -292,6 +367,17 @@ def test_what_is_on_disk_is_read_ahead_once_and_handed_out_bit_by_bit(store: Mem
     assert told == [1]
     assert [hand_out(cursor, 4) for _ in range(4)] == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10], [11, 12]]
     assert store.asked_for() == [], "all that is on disk was in the window"
+
+
+def test_what_was_read_ahead_past_the_promise_waits_for_the_next_one(store: MemoryStore) -> None:
+    cursor = new_cursor_on(store, 9)
+    spill(store, cursor.log)
+    cursor.promised = cursor.asked = 4
+    cursor.read(1)
+    store.bring()
+    assert (hand_out(cursor), hand_out(cursor)) == ([1, 2, 3], [])
+    store.commit()
+    assert hand_out(cursor) == [4, 5, 6, 7, 8, 9]
 
 
 def test_a_window_that_runs_low_is_filled_behind_its_end(store: MemoryStore) -> None:
@@ -409,3 +495,19 @@ def test_what_can_be_read_again_goes_back_to_its_place(store: MemoryStore) -> No
     cursor.recover_quarantined(3, 9)
     assert list(cursor.quarantined) == [Damage(2, 2, "its checksum is wrong")]
     assert take_all(cursor) == [(3, 1), (4, 1), (6, 1)]
+
+
+def test_a_start_puts_back_into_its_place_what_can_be_read_again(store: MemoryStore) -> None:
+    """As it comes from the catalog: no returned message has ever been there."""
+    cursor = cursor_on(store, 6)
+    cursor.replay_return([(5, 2)])
+    cursor.replay_settle(1, 4)
+    cursor.quarantined.add(2, 4, "it was found damaged before the last start")
+    cursor.recovered()
+    store.dirty.remove(cursor.log)
+    cursor.log.dirty = False
+    cursor.recover_quarantined(3, 4)
+    assert store.dirty == [cursor.log]
+    cursor.out.append({})
+    assert take_all(cursor) == [(3, 1), (4, 1), (5, 2)]
+    assert cursor.low() == 2

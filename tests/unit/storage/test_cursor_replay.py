@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segue.storage.cursor import Cursor
+from segue.storage.cursor import CONDEMNED, Cursor
 from segue.storage.entries import Return
 from tests.faults.storage.driver import record
 from tests.unit.storage.memory_store import (
@@ -71,19 +71,20 @@ def test_what_a_second_cursor_stepped_over_is_not_owed_after_a_crash(
 
     They were looked for in vain, and set aside as damaged.
     """
-    first, second = made_on_gaps(store, [2, 3, 4, 5, 8])
+    first, second = made_on_gaps(store, [2, 3, 4, 5, 8, 12])
     if spilled:
         spill(store, first.log)
         second.read(1)
         store.bring()
+    fill(first.log, 1)
     while hand_out(second, 2):
         pass
-    (settle if way == "settle" else give_back)(second, [7, 9])
+    (settle if way == "settle" else give_back)(second, [7, 13])
     store.commit()
     replayed = MemoryStore.replayed(store.batches)
     again = replayed.cursors[second.id]
-    waiting = {1: 1, 6: 1} if way == "settle" else {1: 1, 6: 1, 7: 1, 9: 1}
-    assert (again.next, again.returned) == (10, waiting)
+    waiting = [1, 6, 9, 10, 11] if way == "settle" else [1, 6, 7, 9, 10, 11, 13]
+    assert (again.next, again.returned) == (14, dict.fromkeys(waiting, 1))
     assert owed(again) == owed(second)
 
 
@@ -185,7 +186,7 @@ def test_a_replayed_cursor_hands_out_the_returned_ones_lowest_first(store: Memor
 
 # -- any life, replayed from any batch
 
-WHAT = ("append", "read", "read", "settle", "settle", "return", "take", "skip", "drop", "join", "leave")
+WHAT = ("append", "read", "read", "settle", "settle", "return", "condemn", "take", "skip", "drop", "join", "leave")
 STEP = st.tuples(st.sampled_from(WHAT), st.integers(0, 2), st.integers(0, 3), st.integers(1, 6))
 
 
@@ -230,6 +231,8 @@ class Life:
             settle(cursor, held)
         elif what == "return":
             give_back(cursor, held)
+        elif what == "condemn":
+            cursor.give_back({seq: cursor.out[0].pop(seq) + CONDEMNED for seq in held})
         elif what == "take":
             take_all(cursor)
         elif what == "skip":
@@ -264,3 +267,4 @@ def test_a_replay_of_every_prefix_owes_what_was_owed_then_and_has_it(steps: list
             assert known.returned.get(seq, 0) > 0 or seq < known.maybe, f"message {seq} hides a repeat"
         for seq, deliveries in cursor.returned.items():
             assert known.returned[seq] == deliveries
+        assert known.condemned_count == cursor.condemned_count

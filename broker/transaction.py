@@ -22,10 +22,13 @@ _SEND_BYTES_MORE: Final = 256
 
 
 class Target(Protocol):
-    """A queue or a topic, as a transaction sees it."""
+    """A queue, a topic or a list of these, as a transaction sees it."""
 
     name: str
-    open: bool
+
+    @property
+    def open(self) -> bool:
+        """False once it is deleted."""
 
     def check_room(self, messages: int, size: int) -> None:
         """Raises LimitReachedError when so much can't be accepted now."""

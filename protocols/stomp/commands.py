@@ -10,6 +10,7 @@ from urllib.parse import quote as percent_encode
 
 import trio
 
+from segue.broker.composite import Composite, Part
 from segue.broker.errors import (
     BrokerError,
     InUseError,
@@ -24,7 +25,14 @@ from segue.broker.selector import Selector, SelectorError, compile_selector
 from segue.broker.topic import Topic
 from segue.broker.users import AuthenticationFailed, User
 from segue.protocols.stomp.browse import browse
-from segue.protocols.stomp.destination import Destination, DestinationKind, Dialect, Use, parse_destination
+from segue.protocols.stomp.destination import (
+    Destination,
+    DestinationKind,
+    Dialect,
+    Use,
+    parse_destination,
+    split_list,
+)
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
 from segue.protocols.stomp.frames import Frame, SendHead, Version, connected, replace_header
 from segue.protocols.stomp.headers import (
@@ -33,6 +41,7 @@ from segue.protocols.stomp.headers import (
     ConnectOptions,
     DurableName,
     QueueFlags,
+    SendOptions,
     SubscribeOptions,
     name_durable_subscription,
     read_ack,
@@ -175,17 +184,14 @@ class Commands:
             StompProtocolError, BrokerError: nowhere.
         """
         options = read_send(head.headers, self._dialect)
-        destination = parse_destination(
-            head.destination, Use.SEND, routing_type=options.routing_type, dialect=self._dialect
-        )
-        if destination.kind is DestinationKind.QUEUE:
-            self._declare(destination.name, options.queue)
-        target = self._target(destination, head.destination)
-        publish: Callable[[bytes], object] = (
-            target.append if type(target) is Queue and not target.refuses else target.publish
-        )
-        if isinstance(target, Topic):
-            publish = partial(self._publish_to_topic, target)
+        parts = [self._part(text, options) for text in split_list(head.destination, self._dialect)]
+        target: Queue | Topic | Composite
+        target, publish = parts[0]
+        if len(parts) > 1:
+            if options.deduplication_id is not None:
+                raise _not_supported("a deduplication id for several destinations")
+            target = Composite(self._node, head.destination, parts)
+            publish = target.publish
         block = head.block
         if options.reply_to is not None and options.reply_to.startswith("/temp-queue/"):
             block = replace_header(block, "reply-to", self._reply_queue(options.reply_to))
@@ -204,6 +210,16 @@ class Commands:
             options.deduplication_id is not None and isinstance(target, Queue)
         )
         return route
+
+    def _part(self, text: str, options: SendOptions) -> Part:
+        """One destination of a SEND: the queue or topic, and how to publish there."""
+        destination = parse_destination(text, Use.SEND, routing_type=options.routing_type, dialect=self._dialect)
+        if destination.kind is DestinationKind.QUEUE:
+            self._declare(destination.name, options.queue)
+        target = self._target(destination, text)
+        if isinstance(target, Topic):
+            return target, partial(self._publish_to_topic, target)
+        return target, target.append if type(target) is Queue and not target.refuses else target.publish
 
     def send_specially(self, route: Route, head: SendHead, record: bytes, receipt: bytes | None) -> bytes | None:
         """A message in a transaction, or with a deduplication id. Returns the receipt that is due now."""

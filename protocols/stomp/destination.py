@@ -25,6 +25,7 @@ __all__ = [
     "Use",
     "check_queue_name",
     "parse_destination",
+    "split_list",
 ]
 
 # In front of the name of a reply queue stands the number of the session that it belongs to.
@@ -94,6 +95,7 @@ _RABBITMQ_KINDS: Final = {DestinationKind.EXISTING_QUEUE: "amqqueue", Destinatio
 _RABBITMQ_PREFIXES: Final = "/temp-queue, /exchange, /topic, /queue, /amq/queue, /reply-queue/"
 
 _ROUTING_TYPES: Final = {"ANYCAST": DestinationKind.QUEUE, "MULTICAST": DestinationKind.TOPIC}
+_LIST_MAX: Final = 64
 _ENCODED_SLASH: Final = re.compile("%2f", re.IGNORECASE)
 
 
@@ -122,6 +124,22 @@ def parse_destination(
         return Destination(kind, name, parts[1] if len(parts) > 1 else None)
     _refuse_wildcards(name, text, use)
     return Destination(kind, name)
+
+
+def split_list(text: str, dialect: Dialect) -> list[str]:
+    """Cut the destinations of a composite one apart; most have one.
+
+    Raises:
+        StompProtocolError: INVALID_DESTINATION: one of them is empty, or there are too many.
+    """
+    if dialect is Dialect.RABBITMQ or not names.is_list(text):
+        return [text]
+    parts = [part.strip(" ") for part in text.split(",")]
+    if not all(parts):
+        raise _invalid(text, "a destination of the list is empty")
+    if len(parts) > _LIST_MAX:
+        raise _invalid(text, f"a list may have {_LIST_MAX} destinations")
+    return parts
 
 
 def check_queue_name(name: str, dialect: Dialect = Dialect.SEGUE) -> str:
@@ -174,7 +192,7 @@ def _wanted_kind(routing_type: str | None) -> DestinationKind | None:
 def _split(text: str, kind: DestinationKind, rest: str) -> list[str]:
     """Return the name, and behind an exchange's the routing key; slashes are a part of names."""
     if names.is_list(text):
-        raise _unsupported(text, "composite destinations")
+        raise _unsupported(text, "subscriptions to composite destinations")
     if names.has_options(text):
         raise _unsupported(text, "options in a destination")
     parts = rest.split("/", 1) if kind is DestinationKind.EXCHANGE else [rest]

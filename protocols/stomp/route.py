@@ -19,10 +19,13 @@ _COMMONS_MAX = 256
 
 
 class Target(Protocol):
-    """A queue or a topic."""
+    """A queue, a topic, or a list of these."""
 
     name: str
-    open: bool
+
+    @property
+    def open(self) -> bool:
+        """False once it is deleted."""
 
     def note_expiring(self) -> None:
         """A message with a deadline is about to be published."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 
 import pytest
@@ -113,8 +114,13 @@ def test_a_prefix_without_a_name_is_refused(connect: Connect, destination: str, 
     client.expect_error("destination")
 
 
-@pytest.mark.parametrize("destination", ["/queue/a,/queue/b", "/queue/a?consumer.prefetchSize=1", "/temp-topic/a"])
-@pytest.mark.parametrize("command", ["SEND", "SUBSCRIBE"])
+@pytest.mark.parametrize(
+    ("command", "destination"),
+    [
+        ("SUBSCRIBE", "/queue/a,/queue/b"),
+        *itertools.product(["SEND", "SUBSCRIBE"], ["/queue/a?consumer.prefetchSize=1", "/temp-topic/a"]),
+    ],
+)
 def test_what_only_activemq_understands_is_refused_and_not_taken_for_a_name(
     connect: Connect, destination: str, command: str
 ) -> None:

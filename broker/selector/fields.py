@@ -41,7 +41,6 @@ FIELDS: Final[Mapping[str, FieldRule]] = MappingProxyType(
         "JMSDeliveryMode": FieldRule("persistent", default="true", convert=_delivery_mode),
         "JMSDestination": FieldRule("destination"),
         "JMSExpiration": FieldRule("expires", default="0"),
-        "JMSMessageID": FieldRule("message-id"),
         "JMSPriority": FieldRule("priority", default="4"),
         "JMSReplyTo": FieldRule("reply-to"),
         "JMSTimestamp": FieldRule("timestamp"),
@@ -50,11 +49,16 @@ FIELDS: Final[Mapping[str, FieldRule]] = MappingProxyType(
 )
 
 REFUSED: Final = frozenset(
-    {"JMSDeliveryTime", "JMSRedelivered", "JMSXConsumerTXID", "JMSXDeliveryCount", "JMSXRcvTimestamp", "JMSXState"}
+    {
+        *("JMSDeliveryTime", "JMSMessageID", "JMSRedelivered"),
+        *("JMSXConsumerTXID", "JMSXDeliveryCount", "JMSXRcvTimestamp", "JMSXState"),
+        *("message-id", "redelivered", "x-delivery-count"),
+    }
 )
-"""Fields that are set at a delivery, or that no message of STOMP has."""
+"""Fields and headers that are set at a delivery, or that no message of STOMP has: to select by them would select
+nothing, without a word. The message id is among them, as it says by which queue or subscription a message came."""
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a name is a field's. `JMSX…` and `JMS_…` are properties, and headers of the same name in STOMP."""
+    """Whether a name is not simply a header's. `JMSX…` and `JMS_…` are properties, named alike in STOMP."""
     return name in REFUSED or (name.startswith("JMS") and not name.startswith(("JMSX", "JMS_")))

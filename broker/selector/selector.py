@@ -21,7 +21,7 @@ class Selector:
     """A predicate over the headers of a message. Two are equal if their normal texts are.
 
     Attributes:
-        text: the selector in its normal form; it can be compiled again.
+        text: the selector in its normal form. What was compiled from a text can be compiled again from this one.
         names: the headers that it reads. No other is asked for, so no other needs to be decoded.
         matches: given a message's headers, say whether it is selected: whether the condition is true, neither false nor
             unknown. Never raises.

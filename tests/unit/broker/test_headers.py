@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.broker.headers import header, with_headers
-from segue.broker.message import decode
+from segue.broker.headers import Headers, header, with_headers
+from segue.broker.message import decode, encode, prefix
+from segue.broker.selector import compile_selector
 from tests.unit.broker.actors import record
 
 _BLOCK = b"destination:/queue/a\\cb\na:1\na:2\ntext:line\\none\\\\two\ncontent-length:4\n\n"
@@ -39,3 +40,40 @@ def test_any_text_comes_back_as_it_was_set(name: str, value: str, body: bytes) -
     changed = decode(with_headers(decode(record(body, b"content-length:0\n\n")), {name: value}, accepted_ms=7))
     assert header(changed, name) == value
     assert changed.body == body
+
+
+def test_headers_of_stored_messages_are_found_one_by_one() -> None:
+    headers = Headers(record("\na:body\n", _BLOCK))
+    expected = {"destination": "/queue/a:b", "a": "1", "text": "line\none\\two", "content-length": "4"}
+    assert {name: headers.get(name) for name in expected} == expected
+    assert [headers.get(name) for name in ("tex", "ext", "body", "", "\nbody", "x" * 100, "\ud800")] == [None] * 7
+
+
+def test_a_header_is_found_wherever_it_stands_and_never_in_the_body() -> None:
+    blocks = [b"a:1\nb:22\ncontent-length:0\n\n", b"b:2\ncontent-length:0\n\n", b"content-length:0\n\n"]
+    values = [[Headers(record("\na:9\n", block)).get(name) for name in "ab"] for block in blocks]
+    assert values == [["1", "22"], [None, "2"], [None, None]]
+
+
+def test_when_a_message_expires_is_found_whichever_header_said_it() -> None:
+    block = b"content-length:0\n\n"
+    assert Headers(encode(*prefix(1, block, 0, 5_000), b"")).get("expires") == "5000"
+    assert Headers(encode(*prefix(1, b"expires:04\n" + block, 0, 4), b"")).get("expires") == "04"
+    assert Headers(record("", block)).get("expires") is None
+
+
+@given(st.dictionaries(st.text(min_size=1), st.text(), max_size=5), st.binary())
+def test_every_header_that_was_set_is_found_among_the_others(wanted: dict[str, str], body: bytes) -> None:
+    wanted = {plain(name): plain(value) for name, value in wanted.items()}
+    stored = Headers(with_headers(decode(record(body, b"content-length:0\n\n")), wanted, accepted_ms=7))
+    assert {name: stored.get(name) for name in wanted} == wanted
+
+
+def plain(text: str) -> str:
+    """Without what UTF-8 can't say."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def test_a_selector_asks_a_stored_message() -> None:
+    selector = compile_selector("a = 1 AND text LIKE 'line_one%' AND JMSDestination = '/queue/a:b' AND b IS NULL")
+    assert selector.matches(Headers(record("body", _BLOCK)))

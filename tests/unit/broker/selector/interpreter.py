@@ -48,7 +48,6 @@ FIELD_HEADERS = {
     "JMSCorrelationID": "correlation-id",
     "JMSDestination": "destination",
     "JMSExpiration": "expires",
-    "JMSMessageID": "message-id",
     "JMSPriority": "priority",
     "JMSReplyTo": "reply-to",
     "JMSTimestamp": "timestamp",

@@ -18,6 +18,7 @@ from tests.unit.broker.selector.trees import patterns
         ("", [""], ["x"]),
         ("%", ["", "x", "line\nend"], []),
         ("%%", ["", "x"], []),
+        ("%%%%", ["", "x"], []),
         ("eu%", ["eu", "euro", "eu\n"], ["e", "xeu"]),
         ("%eu", ["eu", "feu"], ["eux"]),
         ("%eu%", ["eu", "neuro"], ["e-u"]),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from segue.broker.errors import BrokerError
 from segue.broker.selector import Selector, SelectorError, compile_selector, header_match, load_parser
-from segue.broker.selector.limits import CACHED_CHARACTERS_MAX, CACHED_SELECTORS_MAX, TEXT_CHARACTERS_MAX
+from segue.broker.selector.limits import CACHED_CHARACTERS_MAX, CACHED_SELECTORS_MAX, DEPTH_MAX, TEXT_CHARACTERS_MAX
 from segue.broker.selector.selector import _cached
 
 SELECTOR = "region = 'eu' AND amount > 100"
@@ -112,6 +114,19 @@ def test_a_selector_whose_normal_text_is_beyond_the_limits_is_refused(text: str,
         compile_selector(text)
     assert (caught.value.column, caught.value.found) == (1, "more when it is written out")
     assert caught.value.expected == f"at most {expected}"
+
+
+def test_the_deepest_selector_takes_a_third_of_the_stack() -> None:
+    text = "a"
+    for number in range(DEPTH_MAX // 2 - 1):
+        text = f"(c = {number} OR b = 1 AND {text})"
+    load_parser()
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 333)
+    try:
+        assert compile_selector(text).matches({"a": "true", "b": "1"})
+    finally:
+        sys.setrecursionlimit(usual)
 
 
 def test_an_error_is_one_of_the_broker_and_has_a_code() -> None:

@@ -93,6 +93,7 @@ class Queue:
         self.dispatcher.go_on_later = node.go_on_later
         if self.options.dead_letter:
             self.dispatcher.bury = self._bury
+        self.dispatcher.paused = bool(log.definition.get("paused"))
         log.listener = self.dispatcher.dispatch
         if self.options.overflow == REFUSE:
             self._messages_max = self.options.messages_max
@@ -122,6 +123,20 @@ class Queue:
     def refuses(self) -> bool:
         """True when `publish` may raise; otherwise `append` does the same."""
         return self._messages_max is not None
+
+    def pause(self) -> None:
+        """Deliver nothing until `resume`, also after a restart. Durable with the open batch."""
+        self._set_paused(paused=True)
+
+    def resume(self) -> None:
+        """Deliver again."""
+        self._set_paused(paused=False)
+        self.node.touched(self.dispatcher)
+
+    def _set_paused(self, *, paused: bool) -> None:
+        if self.dispatcher.paused is not paused:
+            self.dispatcher.paused = paused
+            self.node.store.redefine(self.log, {**self.log.definition, "paused": paused})
 
     def note_expiring(self) -> None:
         """A message with a deadline of its own is about to be published here. Durable with the open batch."""

@@ -57,6 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     delete = _add(actions, "delete", "delete a queue with its messages", _delete, "QUEUE")
     delete.add_argument("--if-empty", action="store_true", help="only if it has no messages")
     delete.add_argument("--if-unused", action="store_true", help="only if it has no consumers")
+    _add(actions, "pause", "deliver nothing from a queue until it is resumed; it still takes messages", _pause, "QUEUE")
+    _add(actions, "resume", "deliver from a queue again", _resume, "QUEUE")
 
 
 def _add_publish(actions: Any) -> None:
@@ -109,6 +111,9 @@ def _show(arguments: argparse.Namespace, client: ControlClient) -> None:
         return
     names = [*_COLUMNS, "created", "deleted with its last consumer", "log"]
     values = [*_row(queue), time_text(queue["created_ms"]), "yes" if queue["auto_delete"] else "no", str(queue["log"])]
+    if queue["paused"]:
+        names.append("PAUSED")
+        values.append("`segue queue resume` lets it deliver again")
     if queue["fault"]:
         names.append("FAULT")
         values.append(queue["fault"])
@@ -178,6 +183,16 @@ def _delete(arguments: argparse.Namespace, client: ControlClient) -> None:
             failure.next_step = "leave --if-empty and --if-unused out to delete it all the same"
         raise
     _say(arguments, done, f"queue '{done['queue']}' deleted, with {count(done['messages'])} messages")
+
+
+def _pause(arguments: argparse.Namespace, client: ControlClient) -> None:
+    done = client.ask("queue.pause", {"queue": arguments.queue})
+    _say(arguments, done, f"queue '{done['queue']}' is paused: nothing is delivered until `segue queue resume`")
+
+
+def _resume(arguments: argparse.Namespace, client: ControlClient) -> None:
+    done = client.ask("queue.resume", {"queue": arguments.queue})
+    _say(arguments, done, f"queue '{done['queue']}' delivers again")
 
 
 # Text.

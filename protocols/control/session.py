@@ -79,6 +79,8 @@ class ControlSession:
             "queue.browse": self._browse,
             "queue.publish": self._publish,
             "queue.purge": self._purge,
+            "queue.pause": self._pause,
+            "queue.resume": self._resume,
             "queue.delete": self._delete,
             "topic.list": self._list_topics,
             "connection.list": self._list_connections,
@@ -197,6 +199,20 @@ class ControlSession:
         messages = self._node.delete_queue(queue.name, if_empty=if_empty, if_unused=if_unused)
         await self._durable()
         return {"queue": queue.name, "messages": messages}
+
+    async def _pause(self, arguments: Arguments, answer: Answer) -> Result:
+        queue = self._queue(arguments)
+        arguments.finish()
+        queue.pause()
+        await self._durable()
+        return {"queue": queue.name, "paused": True}
+
+    async def _resume(self, arguments: Arguments, answer: Answer) -> Result:
+        queue = self._queue(arguments)
+        arguments.finish()
+        queue.resume()
+        await self._durable()
+        return {"queue": queue.name, "paused": False}
 
     async def _browse(self, arguments: Arguments, answer: Answer) -> Result:
         queue = self._queue(arguments)

@@ -129,6 +129,24 @@ def test_a_queue_with_messages_or_consumers_is_not_deleted_when_that_is_excluded
         client.expect_error()
 
 
+def test_a_paused_queue_delivers_nothing_until_it_is_resumed_also_after_a_kill(
+    broker_factory: BrokerFactory, segue: Segue
+) -> None:
+    broker = broker_factory()
+    fill(broker, "orders", b"one")
+    assert segue("queue", "pause", "orders", "--json", data=broker.data).json == {"queue": "orders", "paused": True}
+    broker.kill()
+    broker.start()
+    with broker.client() as client:
+        client.subscribe("/queue/orders")
+        client.expect_no_message()
+        assert "PAUSED" in segue("queue", "show", "orders", data=broker.data).out
+        segue("queue", "resume", "orders", data=broker.data)
+        client.expect_message(b"one")
+        fill(broker, "orders", b"two")
+        client.expect_message(b"two")
+
+
 def test_what_is_not_there_is_said_with_the_next_step(segue: Segue, queue: str) -> None:
     for action in ("show", "browse", "purge", "delete"):
         done = segue("queue", action, queue, exit_code=ExitCode.REFUSED)

@@ -123,3 +123,23 @@ def test_queues_in_memory_that_are_gone_are_freed_without_the_garbage_collector(
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_a_paused_queue_takes_messages_and_delivers_them_when_it_is_resumed(world: World, queue: Queue) -> None:
+    sink, subscription = world.consume(queue)
+    queue.pause()
+    world.publish(queue, "a", "b")
+    assert sink.bodies() == []
+    assert queue.definition["paused"]
+    queue.resume()
+    world.settle_down()
+    assert sink.bodies() == ["a", "b"]
+    assert not queue.definition["paused"]
+    world.acknowledge(subscription.consumer, 1)
+
+
+def test_to_pause_twice_is_to_pause(world: World, queue: Queue) -> None:
+    queue.pause()
+    world.settle_down()
+    queue.pause()
+    assert world.store.batch.definitions == []

@@ -10,7 +10,7 @@ from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import LimitReachedError
 from segue.broker.expiry import Expiry
 from segue.broker.queue_options import REFUSE, QueueOptions
-from segue.storage.api import Cursor, Log, Record, decode
+from segue.storage.api import Cursor, Log, times
 
 if TYPE_CHECKING:
     from segue.broker.consumer import Consumer
@@ -233,7 +233,7 @@ class Queue:
             return 0
         record = self.log.find(low)
         if record is not None:
-            return decode_head(record).accepted_ms
+            return times(record)[0]
         index = self.log.extent_at(low)
         return self.log.extents[index].written_ms if index < len(self.log.extents) else 0
 
@@ -321,8 +321,3 @@ class TemporaryQueue(MemoryQueue):
         self.check_room(1, len(record))
         self.append(record)
         self.node.touched(self.dispatcher)
-
-
-def decode_head(record: bytes) -> Record:
-    """The fixed part of a record, without copying its body."""
-    return decode(record)

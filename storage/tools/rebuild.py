@@ -23,7 +23,7 @@ from segue.storage.catalog_rows import CatalogChange, CursorState, LogState, met
 from segue.storage.journal import JOURNAL_DIRECTORY, NO_BATCH
 from segue.storage.log import Extent
 from segue.storage.posix import PosixDisk
-from segue.storage.record import decode
+from segue.storage.record import times
 from segue.storage.segment import SEGMENTS_DIRECTORY, segment_path, write_segment
 from segue.storage.tools.pieces import Message
 
@@ -183,8 +183,7 @@ def _within(blocks: Iterator[PackedBlock], bytes_max: int) -> Iterator[PackedBlo
 
 def _accepted_ms(block: PackedBlock) -> int:
     """When its first message came: so that the age of a queue is still right."""
-    size = int.from_bytes(block.records[:4], "little")
-    return decode(block.records[:size]).accepted_ms
+    return times(block.records)[0]
 
 
 def _add_meta(path: Path, more: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import trio
 
@@ -18,7 +18,7 @@ from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, ShuttingDownError
 from segue.broker.log_lines import Log
 from segue.broker.pressure import Pressure
-from segue.broker.queue import Queue, TemporaryQueue
+from segue.broker.queue import MemoryQueue, Queue, TemporaryQueue
 from segue.broker.queue_options import NO_OPTIONS, QueueOptions
 from segue.broker.receiving import Receiving
 from segue.broker.session import Session
@@ -29,6 +29,8 @@ from segue.storage.api import Log as StorageLog
 from segue.storage.api import Store
 
 __all__ = ["Node", "Output"]
+
+_InMemory = TypeVar("_InMemory", bound=MemoryQueue)
 
 _ROUNDS_MAX: Final = 4
 """Times that outputs are written in one step. A peer that takes what it is sent as fast as we make it could go on for
@@ -231,16 +233,8 @@ class Node:
     def buffer_topic(self, pattern: str) -> TopicSubscription:
         """A new non-durable subscription; end it with `unbuffer_topic`."""
         limits = self.settings.limits
-        log = self.store.create_log({}, journaled=False)
-        cursor = self.store.create_cursor(log, {})
-        subscription = TopicSubscription(
-            self,
-            pattern,
-            log,
-            cursor,
-            limits.queue_in_flight_max,
-            limits.topic_buffer_messages_max,
-            limits.topic_buffer_bytes_max,
+        subscription = self._open_in_memory(
+            TopicSubscription, pattern, limits.topic_buffer_messages_max, limits.topic_buffer_bytes_max
         )
         self.topics.add_buffer(pattern, subscription)
         return subscription
@@ -248,25 +242,15 @@ class Node:
     def unbuffer_topic(self, subscription: TopicSubscription) -> None:
         """End a non-durable subscription."""
         self.topics.remove_buffer(subscription.name, subscription)
-        subscription.close("")
-        self.store.drop_log(subscription.log)
-        subscription.account()
+        self._close_in_memory(subscription)
 
     # -- temporary queues
 
     def create_temporary(self, name: str, owner: int) -> TemporaryQueue:
         """A queue in memory that belongs to a session."""
         limits = self.settings.limits
-        log = self.store.create_log({}, journaled=False)
-        cursor = self.store.create_cursor(log, {})
-        queue = TemporaryQueue(
-            self,
-            name,
-            log,
-            cursor,
-            limits.queue_in_flight_max,
-            limits.temporary_queue_messages_max,
-            limits.temporary_queue_bytes_max,
+        queue = self._open_in_memory(
+            TemporaryQueue, name, limits.temporary_queue_messages_max, limits.temporary_queue_bytes_max
         )
         queue.owner = owner
         self.temporary[name] = queue
@@ -275,6 +259,14 @@ class Node:
     def delete_temporary(self, queue: TemporaryQueue) -> None:
         """Its session has ended."""
         self.temporary.pop(queue.name, None)
+        self._close_in_memory(queue)
+
+    def _open_in_memory(self, kind: type[_InMemory], name: str, messages_max: int, bytes_max: int) -> _InMemory:
+        log = self.store.create_log({}, journaled=False)
+        cursor = self.store.create_cursor(log, {})
+        return kind(self, name, log, cursor, self.settings.limits.queue_in_flight_max, messages_max, bytes_max)
+
+    def _close_in_memory(self, queue: MemoryQueue) -> None:
         queue.close("")
         self.store.drop_log(queue.log)
         queue.account()

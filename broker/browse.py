@@ -8,7 +8,7 @@ from segue.broker.errors import UnreadableError
 from segue.broker.headers import Headers
 from segue.broker.queue import Queue
 from segue.broker.selector import Selector
-from segue.storage.api import READ_ERRORS
+from segue.storage.api import CONDEMNED, READ_ERRORS
 
 __all__ = ["Browser"]
 
@@ -24,7 +24,7 @@ class Browser:
         self._queue = queue
         self._selector = selector
         cursor = queue.cursor
-        self._returned = deque(sorted(cursor.returned))
+        self._returned = deque(sorted(seq for seq, standing in cursor.returned.items() if standing < CONDEMNED))
         self._next = cursor.next
         self._end = queue.log.durable
 
@@ -38,7 +38,7 @@ class Browser:
         cursor = self._queue.cursor
         while self._returned and not found:
             seq = self._returned.popleft()
-            if seq in cursor.returned:
+            if cursor.returned.get(seq, CONDEMNED) < CONDEMNED:
                 found, _ = await self._read(seq, seq + 1, 1)
         # What consumers have taken meanwhile may be a long gap, and to look for each of them takes long.
         self._next = max(self._next, cursor.next)

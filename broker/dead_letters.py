@@ -9,19 +9,21 @@ it is in one place or the other, never in both and never in none.
 from __future__ import annotations
 
 import json
-from enum import IntEnum
+from enum import Enum, IntEnum
 from typing import Any, Final
 
 from segue.broker.headers import header, with_headers
 from segue.broker.message import decode
 from segue.storage.api import CONDEMNED
 
-__all__ = ["Reason", "condemned", "dead_letter", "goes_round", "sentence_of"]
+__all__ = ["Burial", "Reason", "condemned", "dead_letter", "goes_round", "sentence_of"]
 
 _DEADLINES: Final = ("expires", "expiration")
 """Headers that no longer hold: a dead letter does not expire, but by the rules of the queue that it is in."""
 _DEATHS_MAX: Final = 16
 """Entries of `x-death`: one for each pair of queue and reason."""
+_COUNT_MAX: Final = 1 << 62
+"""A larger number in `x-death` is nobody's count; Python refuses to write those of thousands of digits."""
 
 
 class Reason(IntEnum):
@@ -36,6 +38,15 @@ class Reason(IntEnum):
     def text(self) -> str:
         """As RabbitMQ writes it."""
         return "maxlen" if self is Reason.OVERFLOW else self.name.lower()
+
+
+class Burial(Enum):
+    """What has become of a message that was to be moved."""
+
+    MOVED = "moved"
+    GIVEN_UP = "given up"
+    STUCK = "stuck"
+    """There is no room for it now: it has to stay where it is."""
 
 
 def condemned(deliveries: int, reason: Reason) -> int:
@@ -86,27 +97,37 @@ def dead_letter(record: bytes, *, queue: str, reason: Reason, deliveries: int, n
 
 
 def goes_round(record: bytes, queue: str) -> bool:
-    """True when a message has expired in this queue before, and nobody has refused it since.
+    """True when a message has left this queue by itself before, and nobody has refused it since.
 
     As in RabbitMQ, such a message is given up: two queues that are each other's dead-letter queue would pass it to and
     fro for ever. One that a consumer refuses on the way goes round as often as it is refused: that is how delayed
-    retries are built.
+    retries are built. A history that is full of such deaths may have forgotten the one in this queue.
     """
-    for death in _deaths(header(decode(record), "x-death")):
-        if death.get("reason") != Reason.EXPIRED.text:
+    deaths = _deaths(header(decode(record), "x-death"))
+    for death in deaths:
+        if death.get("reason") not in _BY_ITSELF:
             return False
         if death.get("queue") == queue:
             return True
-    return False
+    return len(deaths) >= _DEATHS_MAX
 
 
 _REASONS: Final = frozenset(map(int, Reason))
+_BY_ITSELF: Final = frozenset({Reason.EXPIRED.text, Reason.OVERFLOW.text})
 
 
 def _deaths(text: str | None) -> list[dict[str, Any]]:
-    """What a header says that may be a peer's own invention."""
+    """What a header says that may be a peer's own invention: of that, only what can be written again as it is."""
     try:
         found = json.loads(text or "[]")
     except (ValueError, RecursionError):
         return []
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    if not isinstance(found, list):
+        return []
+    return [{key: value for key, value in one.items() if _is_plain(value)} for one in found if isinstance(one, dict)]
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list):
+        return all(isinstance(one, str) for one in value)
+    return isinstance(value, str) or (isinstance(value, int) and abs(value) < _COUNT_MAX)

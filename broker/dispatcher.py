@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from segue.broker.consumer import Consumer, Sink
-from segue.broker.dead_letters import Reason, condemned
+from segue.broker.dead_letters import Burial, Reason, condemned
 from segue.broker.expiry import Expiry
 from segue.broker.headers import Headers
 from segue.broker.selector import Selector
@@ -23,14 +23,17 @@ __all__ = ["Dispatcher"]
 
 _SHARE_MAX = 64
 """Most messages a consumer gets in one turn while others wait: fair, and still few turns."""
-_BURIALS_MAX = 256
-"""Most dead letters that one `dispatch` moves: each is a message anew."""
-_SWEEPS_MAX = 4
-_SWEEP_MESSAGES = 512
-_PASSED_MAX = 4096
-"""Messages that are passed over in one step, because they have expired or are not selected."""
-_LOOK_AGAIN_MS = 1000
-_LOOK_AGAIN_MAX_MS = 60_000
+_REMOVED_COST_MAX = 1 << 20
+_SETTLED_COST = 512
+_MOVED_COST = 4096
+"""What one step may remove: 2048 messages that are given up, or some 250 small ones that are moved, for each of these
+is a message anew; of large ones as many as have that size in octets."""
+_STRETCH_MIN = 8
+_STRETCH_MAX = 512
+"""Messages that are read at a time where some may have expired, or are not selected. As long as those that are to be
+delivered and those that are not take turns, most of a long read would be for nothing."""
+_LOOK_AGAIN_SECONDS = 1.0
+_LOOK_AGAIN_SECONDS_MAX = 60.0
 """Though the first message lives longer: clocks are set, and messages settled."""
 
 
@@ -43,8 +46,7 @@ class Dispatcher:
         paused: nothing is delivered while True.
         in_flight_max: most messages out at a time, over all consumers.
         delivery_limit: a message that comes back from so many deliveries is condemned; 0 for no limit.
-        bury: moves a condemned message (number, standing, record) within the step, and says False when that can't be
-            done now; None: it is given up.
+        bury: moves a condemned message (number, standing, record) within the step; None: it is given up.
         go_on_later: asked for another `dispatch` when there are more than one step may take.
         expiry: the deadlines of messages; None where there are none.
         sweeping: `sweep` waits to go on.
@@ -65,7 +67,7 @@ class Dispatcher:
         self.acknowledged = 0
         self.returned = 0
         self.delivery_limit = 0
-        self.bury: Callable[[int, int, bytes], bool] | None = None
+        self.bury: Callable[[int, int, bytes], Burial] | None = None
         self.go_on_later: Callable[[Dispatcher], None] | None = None
         self.expiry: Expiry | None = None
         self.sweeping = False
@@ -76,6 +78,8 @@ class Dispatcher:
         self.messages_max: int | None = None
         self.dropped = 0
         self._ready: deque[Consumer] = deque()
+        self._cost_left = 0
+        self._stretch = _STRETCH_MAX
         cursor.listener = self.dispatch
 
     @property
@@ -109,6 +113,8 @@ class Dispatcher:
         """The cursor is about to be deleted: nothing is delivered any more, and nothing comes back to it."""
         self.open = False
         self.paused = True
+        self.sweeping = False
+        self.messages_max = None
 
     def settle(self, consumer: Consumer, seqs: list[int]) -> None:
         """Messages that this consumer held are done."""
@@ -153,10 +159,11 @@ class Dispatcher:
 
     def dispatch(self) -> None:
         """Deliver what can be delivered now."""
+        self._cost_left = _REMOVED_COST_MAX
         if self.cursor.condemned:
             self._bury()
         if self.sweeping:
-            self.sweep()
+            self._sweep()
         self._hand_out()
         if self.messages_max is not None:
             self._drop_oldest(self.messages_max)
@@ -165,13 +172,16 @@ class Dispatcher:
         """Give consumers what they can take."""
         ready = self._ready
         cursor = self.cursor
-        passed = 0
+        choosy = self.expiry is not None or self.selector is not None
         while ready and not self.paused:
             consumer = ready[0]
             if not consumer.able:
                 ready.popleft()
                 consumer.waiting = False
                 continue
+            if choosy and self._cost_left <= 0:
+                self._go_on_later()
+                return
             if cursor.returned and cursor.has_returned:
                 again = cursor.take_returned()
                 if again is None:
@@ -184,14 +194,9 @@ class Dispatcher:
                 first, records = cursor.read(self._share(consumer))
                 if not records:
                     return
-                if self.expiry is not None or self.selector is not None:
-                    read = first
+                if choosy:
                     first, records = self._wanted(first, records)
-                    passed += first - read
                     if not records:
-                        if passed > _PASSED_MAX and self.go_on_later is not None:
-                            self.go_on_later(self)
-                            return
                         continue
                 self.delivered += len(records)
                 consumer.take(first, records, first < cursor.maybe)
@@ -206,7 +211,14 @@ class Dispatcher:
         cursor = self.cursor
         if cursor.next < cursor.maybe:
             room = min(room, cursor.maybe - cursor.next)
-        return min(room, max(0, self.in_flight_max - self.in_flight))
+        if self.expiry is not None or self.selector is not None:
+            room = min(room, self._stretch)
+        return min(room, self._room)
+
+    @property
+    def _room(self) -> int:
+        """How many more messages may be holes of the cursor."""
+        return max(0, self.in_flight_max - self.in_flight - len(self.cursor.condemned))
 
     def _judge(self, messages: dict[int, int]) -> dict[int, int]:
         """Condemn what was delivered too often."""
@@ -216,52 +228,105 @@ class Dispatcher:
             for seq, standing in messages.items()
         }
 
+    def judge_returned(self) -> None:
+        """After a start: what was with a consumer when the broker ended has come back, too."""
+        judged = self._judge(self.cursor.returned)
+        self.cursor.condemn_returned({seq: s for seq, s in judged.items() if s != self.cursor.returned[seq]})
+
     def _bury(self) -> None:
         """Make dead letters of condemned messages, as many as one step may take."""
         cursor, bury = self.cursor, self.bury
-        for _ in range(_BURIALS_MAX):
+        if bury is None:
+            self.discarded += len(cursor.condemned)
+            cursor.drop_returned(list(cursor.condemned))
+            return
+        while self._cost_left > 0:
             taken = cursor.take_condemned()
             if taken is None:
                 return
             seq, standing, record = taken
-            if bury is None:
-                self.discarded += 1
-            elif bury(seq, standing, record):
-                self.dead_lettered += 1
+            if self._bury_one(seq, standing, record):
+                cursor.settle([seq])
             else:
                 cursor.spare(seq, standing)
                 return
-            cursor.settle([seq])
-        if self.go_on_later is not None:
-            self.go_on_later(self)
+        self._go_on_later()
 
-    def sweep(self) -> int:
+    def bury_at_hand(self) -> None:
+        """The queue may be about to be deleted: what was condemned before is moved, but for what lies on disk."""
+        left = -1
+        while left != len(self.cursor.condemned):
+            left = len(self.cursor.condemned)
+            self._cost_left = _REMOVED_COST_MAX
+            self._bury()
+
+    def _bury_one(self, seq: int, standing: int, record: bytes) -> bool:
+        """False when it has to stay."""
+        assert self.bury is not None
+        self._cost_left -= _MOVED_COST + len(record)
+        burial = self.bury(seq, standing, record)
+        self.dead_lettered += burial is Burial.MOVED
+        self.discarded += burial is Burial.GIVEN_UP
+        return burial is not Burial.STUCK
+
+    def sweep(self) -> float:
         """Take what is past its deadline from the head of the queue, consumers or not.
 
         Returns:
-            When to look again, milliseconds since 1970.
+            Seconds until it is to be done again.
         """
+        self._cost_left = _REMOVED_COST_MAX
+        return self._sweep()
+
+    def _sweep(self) -> float:
+        self.sweeping = False
         expiry, cursor = self.expiry, self.cursor
         assert expiry is not None
-        self.sweeping = False
-        for _ in range(_SWEEPS_MAX):
-            first, records = cursor.read(_SWEEP_MESSAGES)
-            if not records:
-                # Empty, or on its way from disk or behind a promise: then `dispatch` is called when it is there.
-                self.sweeping = cursor.unread > 0 and self.open
-                return expiry.now_ms() + _LOOK_AGAIN_MS
-            begin, _ = expiry.living(records)
-            self._remove(Reason.EXPIRED, first, records[:begin])
-            if begin < len(records):
-                cursor.read_again(first + begin)
-                return min(expiry.deadline(records[begin]), expiry.now_ms() + _LOOK_AGAIN_MAX_MS)
-        self.sweeping = True
-        if self.go_on_later is not None:
-            self.go_on_later(self)
-        return expiry.now_ms() + _LOOK_AGAIN_MS
+        while self._cost_left > 0:
+            returned = bool(cursor.returned) and cursor.has_returned
+            living = self._sweep_returned(expiry) if returned else self._sweep_unread(expiry)
+            if self.sweeping:
+                break  # it is on its way from disk, or behind a promise: then `dispatch` is called when it is there
+            if living is not None:
+                seconds = (expiry.deadline(living) - expiry.now_ms()) / 1000
+                return min(seconds, _LOOK_AGAIN_SECONDS_MAX)
+            if not returned and (not cursor.unread or not self._room):
+                break
+        else:
+            self.sweeping = True
+            self._go_on_later()
+        return _LOOK_AGAIN_SECONDS
+
+    def _sweep_returned(self, expiry: Expiry) -> bytes | None:
+        """Remove the first returned message if it is past its deadline; otherwise it is what is returned here."""
+        again = self.cursor.take_returned()
+        if again is None:
+            self.sweeping = self.open
+            return None
+        seq, deliveries, record = again
+        if expiry.deadline(record) > expiry.now_ms():
+            self.cursor.spare(seq, deliveries)
+            return record
+        self._remove(Reason.EXPIRED, seq, [record], deliveries)
+        return None
+
+    def _sweep_unread(self, expiry: Expiry) -> bytes | None:
+        """As `_sweep_returned`, of the messages that were never handed out, some at a time."""
+        cursor = self.cursor
+        first, records = cursor.read(min(_STRETCH_MAX, self._room))
+        if not records:
+            self.sweeping = cursor.unread > 0 and self._room > 0 and self.open
+            return None
+        begin, _ = expiry.living(records)
+        self._remove(Reason.EXPIRED, first, records[:begin])
+        if begin == len(records):
+            return None
+        cursor.read_again(first + begin)
+        return records[begin]
 
     def _wanted(self, first: int, records: list[bytes]) -> tuple[int, list[bytes]]:
         """The first run of what was read that is to be delivered; what is before it goes, the rest is read again."""
+        read = first
         if self.expiry is not None:
             begin, end = self.expiry.living(records)
             if begin:
@@ -270,17 +335,19 @@ class Dispatcher:
         if self.selector is not None:
             begin, end = _selected(self.selector, records)
             if begin:
+                self._cost_left -= _SETTLED_COST * begin
                 self.cursor.settle(list(range(first, first + begin)))
             first, records = first + begin, records[begin:end]
         self.cursor.read_again(first + len(records))
+        self._stretch = min(_STRETCH_MAX, max(_STRETCH_MIN, 2 * (first + len(records) - read)))
         return first, records
 
     def _drop_oldest(self, messages_max: int) -> None:
         """Let the queue be no longer than it may: at the end of a step, so that consumers come first."""
         cursor = self.cursor
-        for _ in range(_SWEEPS_MAX):
-            excess = cursor.ready - messages_max
-            if excess <= 0:
+        while (excess := cursor.ready - messages_max) > 0:
+            if self._cost_left <= 0:
+                self._go_on_later()
                 return
             if cursor.returned and cursor.has_returned:
                 again = cursor.take_returned()
@@ -290,29 +357,32 @@ class Dispatcher:
             elif self.bury is None:
                 self.dropped += cursor.skip_to(min(cursor.next + excess, cursor.log.durable))
             else:
-                first, records = cursor.read(min(excess, _SWEEP_MESSAGES))
+                first, records = cursor.read(min(excess, _STRETCH_MAX, self._room))
                 if not records:
                     return
                 self._remove(Reason.OVERFLOW, first, records)
-        if self.go_on_later is not None:
-            self.go_on_later(self)
 
     def _remove(self, reason: Reason, first: int, records: list[bytes], deliveries: int = 0) -> None:
-        """These were read, are with nobody now, and are not to be delivered."""
+        """These were read, are with nobody now, and are not to be delivered. What can't be moved now is condemned."""
         if reason is Reason.EXPIRED:
             self.expired += len(records)
         else:
             self.dropped += len(records)
-        cursor, bury = self.cursor, self.bury
+        self._cost_left -= _SETTLED_COST * len(records)
         settled = list(range(first, first + len(records)))
-        if bury is not None:
+        if self.bury is not None:
             standing = condemned(deliveries, reason)
-            left = [seq for seq, record in enumerate(records, first) if not bury(seq, standing, record)]
-            if left:
-                cursor.give_back(dict.fromkeys(left, standing))
-                settled = [seq for seq in settled if seq not in set(left)]
+            moved = [self._bury_one(seq, standing, record) for seq, record in zip(settled, records, strict=True)]
+            if not all(moved):
+                left = [seq for seq, gone in zip(settled, moved, strict=True) if not gone]
+                self.cursor.give_back(dict.fromkeys(left, standing))
+                settled = [seq for seq, gone in zip(settled, moved, strict=True) if gone]
         if settled:
-            cursor.settle(settled)
+            self.cursor.settle(settled)
+
+    def _go_on_later(self) -> None:
+        if self.go_on_later is not None:
+            self.go_on_later(self)
 
     def _deliver_again(self, consumer: Consumer, seq: int, deliveries: int, record: bytes) -> None:
         self.delivered += 1

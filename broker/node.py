@@ -37,6 +37,8 @@ _ROUNDS_MAX: Final = 4
 ever, and nobody else would have his turn."""
 _OUTPUTS_GATHERED_MAX: Final = 16
 """Connections whose deliveries of large messages wait in memory at the same time: they are copies, one for each."""
+_SWEPT_MAX: Final = 4096
+"""Expired messages in one step, but for what one queue may take at most: there may be ten thousand of them."""
 _FAN_OUT_BYTES: Final = 16 << 20
 """What subscribers are given in one step from which on their outputs are written in between."""
 
@@ -88,10 +90,12 @@ class Node:
         self._told = False
         self._told_checkpoint_fault = False
         self._told_dead_letters: set[str] = set()
+        self._stuck: dict[Dispatcher, None] = {}
         self.fan_out_bytes = 0
         self._touched: list[Dispatcher] = []
         self._later: list[Dispatcher] = []
-        self._sweeps: dict[Dispatcher, int] = {}  # and when each is due
+        self._sweeps: dict[Dispatcher, float] = {}  # and when each is due
+        self._sweeping: list[Dispatcher] = []  # what is left of a round
         self._outbox: list[Output] = []
         self._waiting: dict[Output, None] = {}
         self._more = trio.Event()
@@ -184,8 +188,9 @@ class Node:
             InUseError: it has messages, or consumers, and that was excluded.
         """
         queue = self.existing_queue(name)
+        queue.dispatcher.bury_at_hand()
         statistics = queue.statistics()
-        owed = statistics.ready + statistics.in_flight
+        owed = statistics.ready + statistics.in_flight + len(queue.cursor.condemned)
         if if_empty and owed:
             raise InUseError(f"queue '{name}' has {owed} messages")
         if if_unused and statistics.consumers:
@@ -198,15 +203,12 @@ class Node:
         self.store.want()
         return owed
 
-    def dead_letter_queue(self, name: str) -> Queue | None:
-        """Where dead letters go; made when it is not there. None when it can't be made: they stay where they are."""
-        try:
-            return self.queue(name)
-        except LimitReachedError as error:
-            if name not in self._told_dead_letters:
-                self._told_dead_letters.add(name)
-                self.log.error("queue.dead_letters_stuck", queue=name, reason=str(error))
-            return None
+    def dead_letters_stuck(self, dispatcher: Dispatcher, name: str, reason: str) -> None:
+        """Dead letters can't go to the queue of a name now: they stay where they are, and that is tried again."""
+        self._stuck[dispatcher] = None
+        if name not in self._told_dead_letters:
+            self._told_dead_letters.add(name)
+            self.log.error("queue.dead_letters_stuck", queue=name, reason=reason)
 
     def bind(self, queue: Queue, pattern: str) -> None:
         """From now on, messages to topics under `pattern` go to this queue too. Durable with the open batch."""
@@ -392,18 +394,33 @@ class Node:
                 await trio.sleep(1)
 
     def sweep(self) -> None:
-        """Take expired messages from the heads of queues. To be called every second or so."""
-        now_ms = self.clock.now_ms()
-        for dispatcher, due_ms in list(self._sweeps.items()):
-            if not dispatcher.open:
-                del self._sweeps[dispatcher]
-            elif due_ms <= now_ms:
-                self._sweeps[dispatcher] = dispatcher.sweep()
+        """Take expired messages from the heads of queues, and move what was stuck. To be called every second or so."""
+        now = self.clock.monotonic()
+        self._touched += self._stuck
+        self._stuck.clear()
+        for dispatcher in [one for one in self._sweeps if not one.open]:
+            del self._sweeps[dispatcher]
+        self._sweeping = [dispatcher for dispatcher, due in self._sweeps.items() if due <= now]
+        self._sweep_some()
+
+    def _sweep_some(self) -> None:
+        """Go on with a round; what one step should not take is left for the next."""
+        now = self.clock.monotonic()
+        expired = 0
+        while self._sweeping and expired < _SWEPT_MAX:
+            dispatcher = self._sweeping.pop()
+            if dispatcher.open:
+                expired -= dispatcher.expired
+                self._sweeps[dispatcher] = now + dispatcher.sweep()
+                expired += dispatcher.expired
+        if self._sweeping:
+            self._more.set()
 
     async def _go_on(self) -> None:
         while True:
             await self._more.wait()
             self._more = trio.Event()
+            self._sweep_some()
             self.end_step()
 
     def _report_pressure(self) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from segue.broker.dead_letters import Reason, dead_letter, goes_round, sentence_of
+from segue.broker.dead_letters import Burial, Reason, dead_letter, goes_round, sentence_of
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import LimitReachedError
 from segue.broker.expiry import Expiry
 from segue.broker.queue_options import REFUSE, QueueOptions
-from segue.storage.api import Cursor, Log, times
+from segue.storage.api import CONDEMNED, Cursor, Log, times
 
 if TYPE_CHECKING:
     from segue.broker.consumer import Consumer
@@ -99,6 +99,8 @@ class Queue:
             self._messages_max = self.options.messages_max
         else:
             self.dispatcher.messages_max = self.options.messages_max
+        if self.options.delivery_limit:
+            self.dispatcher.judge_returned()
         if cursor.condemned:
             node.touched(self.dispatcher)
         if self.options.message_ttl_ms is not None or log.definition.get("expiring"):
@@ -164,6 +166,7 @@ class Queue:
 
     def publish_once(self, deduplication_id: str, record: bytes) -> bool:
         """Accept a message unless its id was accepted before. Returns False for a repeat."""
+        self.check_room(1, len(record))  # or the id of a message that is refused would be remembered
         if self.node.accepted_ids.is_repeat(self.log.id, deduplication_id, self.node.clock.monotonic()):
             return False
         self.publish(record)
@@ -172,7 +175,7 @@ class Queue:
     def purge(self) -> int:
         """Settle everything that is ready; what is out with consumers stays. Returns how many that were."""
         cursor = self.cursor
-        waiting = list(cursor.returned)
+        waiting = [seq for seq, standing in cursor.returned.items() if standing < CONDEMNED]
         cursor.drop_returned(waiting)
         return len(waiting) + cursor.skip_to(self.log.durable)
 
@@ -185,11 +188,11 @@ class Queue:
             name=self.name,
             kind=self.kind,
             ready=ready,
-            returned=len(cursor.returned) - cursor.condemned_count,
+            returned=len(cursor.returned) - len(cursor.condemned),
             in_flight=in_flight,
             consumers=len(dispatcher.consumers),
             published=log.head - 1,
-            settled=max(0, log.durable - 1 - ready - in_flight - cursor.condemned_count - len(cursor.quarantined)),
+            settled=max(0, log.durable - 1 - ready - in_flight - len(cursor.condemned) - len(cursor.quarantined)),
             delivered=dispatcher.delivered,
             acknowledged=dispatcher.acknowledged,
             dead_lettered=dispatcher.dead_lettered,
@@ -210,22 +213,20 @@ class Queue:
     def _make_dispatcher(self, cursor: Cursor, in_flight_max: int) -> Dispatcher:
         return Dispatcher(cursor, in_flight_max)
 
-    def _bury(self, seq: int, standing: int, record: bytes) -> bool:
-        """Move a condemned message, which the caller settles in the same step. False when that is not possible now."""
-        target = self.node.dead_letter_queue(self.options.dead_letter)
-        if target is None:
-            return False
+    def _bury(self, seq: int, standing: int, record: bytes) -> Burial:
+        """Move a condemned message, which the caller settles in the same step."""
         deliveries, reason = sentence_of(standing)
-        if reason is Reason.EXPIRED and goes_round(record, self.name):
-            return True
-        now_ms = self.node.clock.now_ms()
+        if reason in (Reason.EXPIRED, Reason.OVERFLOW) and goes_round(record, self.name):
+            return Burial.GIVEN_UP
+        name, now_ms = self.options.dead_letter, self.node.clock.now_ms()
         letter = dead_letter(record, queue=self.name, reason=reason, deliveries=deliveries, now_ms=now_ms)
         try:
-            target.publish(letter)
-        except LimitReachedError:
-            return False
+            self.node.queue(name).publish(letter)
+        except LimitReachedError as error:
+            self.node.dead_letters_stuck(self.dispatcher, name, str(error))
+            return Burial.STUCK
         self.node.store.want()
-        return True
+        return Burial.MOVED
 
     def _oldest_ms(self) -> int:
         low = self.cursor.low()
@@ -290,6 +291,11 @@ class _MemoryDispatcher(Dispatcher):
         if self.open:
             super().dispatch()
             self._queue.account()
+
+    def sweep(self) -> float:
+        seconds = super().sweep()
+        self._queue.account()
+        return seconds
 
     def close(self) -> None:
         super().close()

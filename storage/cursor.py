@@ -46,7 +46,7 @@ class Cursor:
         maybe: below this, a first delivery may be a repeat from before a crash.
         out: containers of what is out: sequence number → deliveries so far, this one included.
         returned: sequence number → deliveries so far, waiting to go out again; see `CONDEMNED`.
-        condemned: a heap of numbers in `returned` that are not to be delivered again; some may be gone from there.
+        condemned: a heap of exactly those numbers in `returned` that are not to be delivered again.
         quarantined: damaged messages below `next`; never delivered, and kept until `settle_quarantined`.
         listener: called when more can be read than a moment ago, but for messages that have just become durable:
             those are told to `log.listener`, or to this one where there is none.
@@ -88,12 +88,7 @@ class Cursor:
     @property
     def ready(self) -> int:
         """Messages that could go out now."""
-        return max(0, self.log.durable - self.next) + len(self.returned) - self.condemned_count
-
-    @property
-    def condemned_count(self) -> int:
-        """Messages that are not to be delivered again, and not settled yet."""
-        return sum(standing >= CONDEMNED for standing in self.returned.values()) if self.condemned else 0
+        return max(0, self.log.durable - self.next) + len(self.returned) - len(self.condemned)
 
     @property
     def has_returned(self) -> bool:
@@ -175,9 +170,9 @@ class Cursor:
         return self._take(self.condemned)
 
     def spare(self, seq: int, standing: int) -> None:
-        """Put back what `take_condemned` gave: it could not be moved now."""
+        """Put back what `take_returned` or `take_condemned` gave: as if it had not been taken."""
         self.returned[seq] = standing
-        heapq.heappush(self.condemned, seq)
+        heapq.heappush(self._heap if standing < CONDEMNED else self.condemned, seq)
 
     # -- settling
 
@@ -207,10 +202,17 @@ class Cursor:
             self.log.store.batch.returns.setdefault(self, {}).update(messages)
             self.log.touch()
 
+    def condemn_returned(self, messages: dict[int, int]) -> None:
+        """Messages that wait in `returned` get a standing each; durable as with `give_back`."""
+        if messages:
+            self._heap = sorted(seq for seq in self._heap if seq not in messages)
+            self.give_back(messages)
+
     def drop_returned(self, seqs: Iterable[int]) -> None:
         """Settle messages that wait in `returned`."""
         gone = [seq for seq in seqs if self.returned.pop(seq, None) is not None]
         if gone:
+            self._forget_condemned()
             self.settle(gone)
 
     def skip_to(self, seq: int) -> int:
@@ -232,6 +234,7 @@ class Cursor:
         for seq in [seq for seq in self.returned if damage.first <= seq <= damage.last]:
             del self.returned[seq]
             self.quarantined.add(seq, seq, damage.reason)
+        self._forget_condemned()
 
     def settle_quarantined(self) -> int:
         """Give up what is set aside. Returns how many messages that were, at most."""
@@ -247,6 +250,7 @@ class Cursor:
         """The cursor is deleted: what is on its way to it will be ignored."""
         self.listener = None
         self.returned.clear()
+        self.condemned.clear()
         self.fetched.clear()
         self.window.clear()
 
@@ -314,6 +318,11 @@ class Cursor:
             heapq.heappop(heap)
             return seq, self.returned.pop(seq), record
         return None
+
+    def _forget_condemned(self) -> None:
+        """Some may be gone from `returned`."""
+        if self.condemned:
+            self.condemned = sorted(seq for seq in self.condemned if seq in self.returned)
 
     def _promise(self) -> None:
         store = self.log.store

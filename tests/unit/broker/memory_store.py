@@ -21,13 +21,18 @@ __all__ = ["FakeClock", "MemoryStore"]
 
 
 class FakeClock:
-    """Time that stands still until it is told to go on. Wall clock and monotonic clock go together."""
+    """Time that stands still until it is told to go on. Wall clock and monotonic clock go together.
+
+    Attributes:
+        days: by which the wall clock alone was set.
+    """
 
     def __init__(self) -> None:
         self.seconds = 1000.0
+        self.days = 0
 
     def now_ms(self) -> int:
-        return 1_700_000_000_000 + int(self.seconds * 1000)
+        return 1_700_000_000_000 + int(self.seconds * 1000) + self.days * 86_400_000
 
     def monotonic(self) -> float:
         return self.seconds

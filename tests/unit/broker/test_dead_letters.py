@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
+import trio
 
+from segue.broker.browse import Browser
 from segue.broker.dead_letters import Reason, condemned, dead_letter, sentence_of
+from segue.broker.errors import InUseError
 from segue.broker.headers import header
-from segue.broker.message import decode
+from segue.broker.message import decode, encode, prefix
 from segue.broker.queue import Queue
-from segue.broker.queue_options import QueueOptions
+from segue.broker.queue_options import REFUSE, QueueOptions
 from tests.unit.broker.actors import World, record
 
 _HEADERS = b"destination:/queue/q\ncontent-length:1\n\n"
@@ -25,6 +29,21 @@ def publish(world: World, queue: Queue, *bodies: str) -> None:
         queue.publish(record(body, _HEADERS))
     world.node.store.want()
     world.settle_down()
+
+
+def refuse(world: World, queue: Queue, *seqs: int) -> None:
+    """A consumer that refuses messages, and leaves."""
+    _, subscription = world.consume(queue, prefetch=len(seqs))
+    session = world.node.sessions[subscription.consumer.session_id]
+    session.refuse(subscription.consumer, list(seqs))
+    session.close()
+    world.settle_down()
+
+
+@pytest.fixture
+def world_of_one() -> World:
+    """There may be one queue: none for dead letters."""
+    return World(queues_max=1)
 
 
 def dead(world: World, name: str = "dead") -> list[str]:
@@ -148,6 +167,114 @@ def test_while_the_dead_letter_queue_can_not_be_made_dead_letters_stay_where_the
     assert queue.cursor.holes() == {1: condemned(1, Reason.REJECTED), 2: condemned(1, Reason.REJECTED)}
 
 
+def test_stuck_dead_letters_go_when_there_is_room_though_nothing_else_happens(world_of_one: World) -> None:
+    world = world_of_one
+    queue = queue_with(world, dead_letter="dead")
+    publish(world, queue, "a")
+    refuse(world, queue, 1)
+    world.node.sweep()
+    world.settle_down()
+    assert len(queue.cursor.condemned) == 1
+    world.node.settings = replace(world.settings, limits=replace(world.settings.limits, queues_max=2))
+    world.node.sweep()
+    world.settle_down()
+    assert dead(world) == ["a"]
+
+
+def test_stuck_dead_letters_count_for_what_may_be_out() -> None:
+    world = World(queues_max=1, queue_in_flight_max=3)
+    queue = queue_with(world, dead_letter="dead", message_ttl_ms=1000)
+    for body in b"abcdefgh":
+        queue.publish(encode(*prefix(world.clock.now_ms(), _HEADERS), bytes([body])))
+    world.node.store.want()
+    refuse(world, queue, 1, 2)
+    sink, _ = world.consume(queue)
+    assert sink.bodies() == ["c"]
+    for _ in range(3):
+        world.clock.advance(61)
+        world.node.sweep()
+        world.settle_down()
+    assert len(queue.cursor.holes()) == 3
+
+
+def test_what_is_condemned_is_neither_purged_nor_browsed_and_a_queue_with_it_is_not_empty(world_of_one: World) -> None:
+    world = world_of_one
+    queue = queue_with(world, dead_letter="dead")
+    publish(world, queue, "a", "b")
+    refuse(world, queue, 1)
+    browser = Browser(queue)
+    seen = trio.run(browser.chunk, 1000)
+    assert [seq for seq, _ in seen] == [2]
+    assert trio.run(browser.chunk, 1000) == []
+    assert queue.purge() == 1
+    assert queue.cursor.condemned == [1]
+    with pytest.raises(InUseError, match="has 1 messages"):
+        world.node.delete_queue("q", if_empty=True)
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_what_is_refused_before_the_queue_goes_with_its_consumer_is_moved(world: World, exclusive: bool) -> None:
+    session = world.session()
+    options = QueueOptions(dead_letter="dead")
+    if exclusive:
+        queue = session.exclusive_queue("q", options=options)
+    else:
+        queue = world.node.declare_queue("q", auto_delete=True, options=options)
+    publish(world, queue, "a", "b")
+    _, subscription = world.consume(queue, session=session)
+    session.refuse(subscription.consumer, [1])
+    session.close()
+    world.settle_down()
+    assert "q" not in world.node.queues
+    assert dead(world) == ["a"]
+
+
+def test_large_dead_letters_are_moved_a_few_at_a_time(world: World) -> None:
+    queue = queue_with(world, dead_letter="dead")
+    publish(world, queue, *["x" * 500_000] * 20)
+    _, subscription = world.consume(queue)
+    world.node.sessions[subscription.consumer.session_id].refuse(subscription.consumer, list(range(1, 21)))
+    queue.dispatcher.dispatch()
+    assert 0 < queue.statistics().dead_lettered <= 3
+    assert world.node._more.is_set()
+    for _ in range(10):
+        world.settle_down()
+    assert queue.statistics().dead_lettered == 20
+
+
+def test_what_is_given_up_is_not_read_from_disk_first(world: World) -> None:
+    queue = queue_with(world, delivery_limit=1)
+    publish(world, queue, "a")
+    _, subscription = world.consume(queue)
+    world.store.spill(queue.log)
+    session = world.node.sessions[subscription.consumer.session_id]
+    session.give_back(subscription.consumer, [1])
+    world.node.end_step()
+    assert world.store.played_reader.jobs == []
+    assert (queue.statistics().discarded, queue.cursor.holes()) == (1, {})
+
+
+def test_two_bounded_queues_that_are_each_others_dead_letter_queue_give_up_what_goes_round(world: World) -> None:
+    there = world.node.declare_queue("there", options=QueueOptions(dead_letter="back", messages_max=1))
+    back = world.node.declare_queue("back", options=QueueOptions(dead_letter="there", messages_max=1))
+    publish(world, there, *"abcdef")
+    for _ in range(20):
+        world.settle_down()
+    assert there.statistics().ready == back.statistics().ready == 1
+    assert there.statistics().discarded + back.statistics().discarded == 4
+
+
+def test_a_full_dead_letter_queue_is_told_once(world: World) -> None:
+    queue = queue_with(world, dead_letter="dead")
+    world.node.declare_queue("dead", options=QueueOptions(messages_max=0, overflow=REFUSE))
+    publish(world, queue, "a", "b")
+    refuse(world, queue, 1, 2)
+    world.node.sweep()
+    world.settle_down()
+    assert len(world.log.named("queue.dead_letters_stuck")) == 1
+    assert queue.cursor.condemned == [1, 2]
+
+
 # After a restart ----------------------------------------------------------------------------------------------------
 
 
@@ -155,6 +282,20 @@ def test_a_standing_survives_in_the_count_of_deliveries() -> None:
     for reason in Reason:
         assert sentence_of(condemned(7, reason)) == (7, reason)
     assert sentence_of(condemned(7, Reason.REJECTED) + (200 << 32)) == (7, Reason.REJECTED)
+
+
+def test_what_was_out_for_the_last_time_when_the_broker_ended_is_a_dead_letter_after_the_start(world: World) -> None:
+    log = world.store.create_log({"kind": "queue", "options": {"dead_letter": "dead", "delivery_limit": 3}})
+    cursor = world.store.create_cursor(log, {})
+    for body in "abc":
+        log.append(record(body, _HEADERS))
+    cursor.replay_return([(1, 3), (2, 2)])
+    cursor.recovered()
+    queue = Queue(world.node, "q", log, cursor, 10)
+    world.settle_down()
+    assert dead(world) == ["a"]
+    sink, _ = world.consume(queue)
+    assert [(one.body, one.deliveries) for one in sink.take()] == [("b", 3), ("c", 1)]
 
 
 # What it says -------------------------------------------------------------------------------------------------------
@@ -199,7 +340,16 @@ def test_one_that_dies_again_keeps_its_history_the_latest_first_and_counts_the_s
 
 
 @pytest.mark.parametrize(
-    "forged", ["[", "7", '{"a":1}', '[1,{"count":"x","queue":"q","reason":"rejected"}]', "[" * 9999]
+    "forged",
+    [
+        '[{"queue":"q","reason":"rejected","count":' + "9" * 4300 + "}]",
+        '[{"queue":"p","other":' + "[" * 400 + "]" * 400 + ',"count":NaN}]',
+        "[",
+        "7",
+        '{"a":1}',
+        '[1,{"count":"x","queue":"q","reason":"rejected"}]',
+        "[" * 9999,
+    ],
 )
 def test_a_history_that_a_peer_made_up_does_no_harm(forged: str) -> None:
     text = forged.replace(":", "\\c").encode()

@@ -9,7 +9,7 @@ from segue.broker.headers import header
 from segue.broker.message import decode, encode, prefix
 from segue.broker.queue import Queue
 from segue.broker.queue_options import QueueOptions
-from tests.unit.broker.actors import FakeSink, World, record
+from tests.unit.broker.actors import Delivery, FakeSink, World, record
 
 _HEADERS = b"destination:/queue/q\ncontent-length:1\n\n"
 
@@ -117,6 +117,85 @@ def test_that_a_queue_has_deadlines_is_written_once_and_with_the_message(world: 
     assert sum(one["definition"].get("expiring", False) for one in world.store.batch.definitions) == 1
 
 
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_returned_messages_at_the_head_expire_without_a_consumer(world: World, queue: Queue, on_disk: bool) -> None:
+    publish(world, queue, ("a", 100), ("b", 5000), ("c", 100))
+    _, subscription = world.consume(queue)
+    world.node.sessions[subscription.consumer.session_id].close()
+    world.settle_down()
+    if on_disk:
+        world.store.spill(queue.log)
+    pass_time(world, 2000)
+    world.node.sweep()
+    world.settle_down()
+    assert queue.cursor.holes() == {2: 1, 3: 1}
+    assert [(one.body, one.deliveries) for one in consumed(world, queue)] == [("b", 2)]
+
+
+def consumed(world: World, queue: Queue) -> list[Delivery]:
+    sink, _ = world.consume(queue)
+    return sink.take()
+
+
+def test_a_clock_that_is_set_back_does_not_keep_sweeps_from_coming(world: World, queue: Queue) -> None:
+    publish(world, queue, ("a", None))
+    world.clock.days = 10
+    publish(world, queue, ("b", 100))
+    world.node.sweep()
+    world.clock.days = 0
+    queue.purge()
+    publish(world, queue, ("c", 100))
+    pass_time(world, 61_000)
+    world.node.sweep()
+    world.settle_down()
+    assert queue.statistics().expired == 1
+
+
+def test_a_dispatch_expires_only_so_many_and_the_rest_in_the_steps_that_follow(world: World, queue: Queue) -> None:
+    publish(world, queue, *[(f"{number}", 100) for number in range(10_000)], ("last", None))
+    world.node.sweep()
+    world.settle_down()
+    pass_time(world, 200)
+    sink = FakeSink()
+    world.session().subscribe_queue(queue, sink, prefetch=10, settles=True)
+    queue.dispatcher.dispatch()
+    assert 0 < queue.statistics().expired < 4000
+    assert world.node._more.is_set()
+    for _ in range(10):
+        world.settle_down()
+    assert sink.bodies() == ["last"]
+
+
+def test_a_step_sweeps_only_so_many_queues_and_none_is_forgotten(world: World) -> None:
+    queues = [world.node.queue(f"q{number}") for number in range(20)]
+    for queue in queues:
+        publish(world, queue, *[(f"{number}", 100) for number in range(1000)])
+    world.node.sweep()
+    world.settle_down()
+    pass_time(world, 2000)
+    world.node.sweep()
+    assert sum(queue.statistics().expired for queue in queues) < 7000
+    assert world.node._more.is_set()
+    for _ in range(20):
+        world.node.sweep()
+        world.settle_down()
+        pass_time(world, 1000)
+    assert sum(queue.statistics().expired for queue in queues) == 20_000
+
+
+def test_a_deleted_queue_is_not_swept_any_more(world: World, queue: Queue) -> None:
+    publish(world, queue, *[(f"{number}", 100) for number in range(5000)])
+    pass_time(world, 200)
+    world.store.spill(queue.log)
+    world.node.sweep()
+    assert queue.dispatcher.sweeping
+    world.node.delete_queue("q")
+    world.store.played_reader.jobs.clear()
+    queue.dispatcher.dispatch()
+    world.node.end_step()
+    assert world.store.played_reader.jobs == []
+
+
 # Dead letters ---------------------------------------------------------------------------------------------------------
 
 
@@ -129,7 +208,7 @@ def test_expired_messages_go_to_the_dead_letter_queue_with_the_reason(world: Wor
     sink, _ = world.consume(world.node.queue("dead"))
     assert sink.bodies() == ["a", "b"]
     found = queue.statistics()
-    assert (found.expired, found.settled) == (2, 2)
+    assert (found.expired, found.dead_lettered, found.settled) == (2, 2, 2)
 
 
 def test_a_dead_letter_has_no_deadline_of_its_own_any_more(world: World) -> None:
@@ -171,6 +250,21 @@ def test_two_queues_whose_messages_expire_into_each_other_do_not_pass_them_to_an
         world.settle_down()
     assert there.statistics().ready == back.statistics().ready == 0
     assert there.statistics().published + back.statistics().published == 3
+    assert (there.statistics().dead_lettered, there.statistics().discarded) == (1, 1)
+    assert (back.statistics().dead_lettered, back.statistics().discarded) == (1, 0)
+
+
+def test_a_circle_of_more_queues_than_a_history_has_room_for_ends_too(world: World) -> None:
+    names = [f"q{number}" for number in range(20)]
+    for name, following in zip(names, names[1:] + names[:1], strict=True):
+        world.node.declare_queue(name, options=QueueOptions(dead_letter=following, message_ttl_ms=0))
+    publish(world, world.node.queue("q0"), ("a", None))
+    for _ in range(40):
+        pass_time(world, 61_000)
+        world.node.sweep()
+        world.settle_down()
+    assert sum(queue.statistics().published for queue in world.node.queues.values()) <= 20
+    assert sum(queue.statistics().ready for queue in world.node.queues.values()) == 0
 
 
 # Topics ---------------------------------------------------------------------------------------------------------------
@@ -198,3 +292,31 @@ def test_messages_of_topics_expire_for_each_subscription(world: World, durable: 
     subscription.consumer.dispatcher.resume(subscription.consumer)
     world.settle_down()
     assert sink.bodies() == ["lasting"]
+
+
+def test_thousands_that_expire_for_a_durable_subscription_go_without_waiting_for_the_next_second(world: World) -> None:
+    subscription = world.session().subscribe_durable("d", "news", FakeSink(blocked=True), prefetch=10, settles=True)
+    topic = world.node.topic("news")
+    topic.note_expiring()
+    now_ms = world.clock.now_ms()
+    for _ in range(6000):
+        topic.publish(encode(*prefix(now_ms, _HEADERS, expires_ms=now_ms + 100), b"old"))
+    world.settle_down()
+    pass_time(world, 200)
+    world.node.sweep()
+    for _ in range(5):
+        world.settle_down()
+    assert subscription.consumer.dispatcher.expired == 6000
+
+
+def test_what_expires_in_memory_is_no_longer_counted_as_memory(world: World) -> None:
+    topic = world.node.topic("news")
+    topic.note_expiring()
+    world.session().subscribe_topic("news", FakeSink(blocked=True), prefetch=10, settles=True)
+    now_ms = world.clock.now_ms()
+    topic.publish(encode(*prefix(now_ms, _HEADERS, expires_ms=now_ms + 100), b"old"))
+    world.settle_down()
+    assert world.node.pressure.buffer_bytes > 0
+    pass_time(world, 200)
+    world.node.sweep()
+    assert world.node.pressure.buffer_bytes == 0

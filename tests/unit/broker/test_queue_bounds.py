@@ -111,3 +111,12 @@ def test_dead_letters_wait_while_their_queue_is_full_and_go_on_when_it_has_room(
 def test_the_limit_survives_in_the_definition() -> None:
     options = QueueOptions(messages_max=0, overflow=REFUSE)
     assert QueueOptions.from_definition({"options": options.as_definition()}) == options
+
+
+def test_the_id_of_a_message_that_was_refused_is_not_remembered(world: World) -> None:
+    queue = bounded(world, 1, overflow=REFUSE)
+    world.publish(queue, "a")
+    with pytest.raises(LimitReachedError):
+        queue.publish_once("1", record("b"))
+    queue.purge()
+    assert queue.publish_once("1", record("b"))

@@ -215,13 +215,13 @@ def condemned(store: MemoryStore) -> Cursor:
 
 def test_a_condemned_message_waits_apart_and_is_owed_all_the_same(store: MemoryStore) -> None:
     cursor = condemned(store)
-    assert (cursor.condemned_count, cursor.ready, cursor.has_returned) == (2, 2, True)
+    assert (len(cursor.condemned), cursor.ready, cursor.has_returned) == (2, 2, True)
     assert take_all(cursor) == [(5, 1), (8, 1)]
-    assert (cursor.condemned_count, cursor.ready, cursor.has_returned) == (2, 0, False)
+    assert (len(cursor.condemned), cursor.ready, cursor.has_returned) == (2, 0, False)
     assert owed(cursor) == {1, 3, 5, 6, 8}
     assert cursor.take_condemned() == (3, CONDEMNED * 2, record("3"))
     assert cursor.take_condemned() == (6, CONDEMNED + 2, record("6"))
-    assert (cursor.take_condemned(), cursor.condemned_count) == (None, 0)
+    assert (cursor.take_condemned(), len(cursor.condemned)) == (None, 0)
 
 
 def test_a_condemned_message_that_can_not_be_moved_waits_on_in_its_place(store: MemoryStore) -> None:
@@ -230,7 +230,7 @@ def test_a_condemned_message_that_can_not_be_moved_waits_on_in_its_place(store: 
     seq, standing, _ = cursor.take_condemned() or (0, 0, b"")
     cursor.spare(seq, standing)
     assert not store.batch, "that is nothing new"
-    assert (cursor.condemned_count, cursor.low()) == (2, 1)
+    assert (len(cursor.condemned), cursor.low()) == (2, 1)
     assert cursor.take_condemned() == (3, CONDEMNED * 2, record("3"))
 
 
@@ -244,10 +244,10 @@ def test_a_condemned_message_is_condemned_after_a_crash(store: MemoryStore) -> N
     assert again.take_condemned() == (3, CONDEMNED * 2, record("3"))
 
 
-def test_a_purge_takes_the_condemned_ones_too(store: MemoryStore) -> None:
+def test_condemned_messages_can_be_dropped_as_other_returned_ones(store: MemoryStore) -> None:
     cursor = condemned(store)
     cursor.drop_returned(list(cursor.returned))
-    assert (cursor.condemned_count, cursor.has_returned, cursor.ready) == (0, False, 0)
+    assert (len(cursor.condemned), cursor.has_returned, cursor.ready) == (0, False, 0)
     assert (cursor.take_condemned(), cursor.take_returned()) == (None, None)
     assert owed(cursor) == {1}
 

@@ -174,6 +174,15 @@ class Log:
             else:
                 self.forget_all(range(self.hot_first, low))
 
+    def cursor_joins(self) -> None:
+        """A cursor is about to be made that begins with what others owe: what is settled is not there for it.
+
+        A replay forgets it, too. If it could be handed out only because it is being spilled, and came back, it would be
+        looked for in vain after a crash.
+        """
+        if self.spilling is not None:
+            self.spilling = self._owed(self.spilling)
+
     def cursor_left(self) -> None:
         """A cursor was deleted: let go of what only it owed."""
         if not self.cursors:
@@ -181,7 +190,7 @@ class Log:
             self._replace_hot({})
         elif len(self.cursors) == 1:
             # `forget` did not let go of what this cursor has settled while there were two.
-            self._replace_hot(self._owed_by(self.cursors[0], self.hot))
+            self._replace_hot(self._owed(self.hot))
         else:
             self.trim()
 
@@ -222,7 +231,7 @@ class Log:
     # -- checkpoint
 
     def begin_spill(self) -> dict[int, bytes]:
-        """Turn `hot` into `spilling`; nothing is deleted from that any more."""
+        """Turn `hot` into `spilling`; nothing is deleted from that dictionary any more."""
         assert self.spilling is None
         spilling, self.hot = self.hot, {}
         self.spilling = spilling
@@ -242,27 +251,32 @@ class Log:
         """The records could not be written: they are hot again, without those settled meanwhile."""
         spilling, self.spilling = self.spilling, None
         assert spilling is not None
+        self.hot_bytes -= spilled_bytes
+        self.store.hot_bytes -= spilled_bytes
         if self.id not in self.store.logs:
-            self.hot_bytes -= spilled_bytes
-            self.store.hot_bytes -= spilled_bytes
             return
-        if len(self.cursors) == 1:
-            spilling = self._owed_by(self.cursors[0], spilling)
         self.hot_first = self.spill_first
-        self._replace_hot(spilling | self.hot)
+        self._replace_hot(self._owed(spilling) | self.hot)
         self.touch()
 
-    def _owed_by(self, cursor: Cursor, records: dict[int, bytes]) -> dict[int, bytes]:
-        holes = cursor.holes()
-        return {seq: record for seq, record in records.items() if seq >= cursor.next or seq in holes}
+    def _owed(self, records: dict[int, bytes]) -> dict[int, bytes]:
+        """Those of `records` that some cursor owes."""
+        unread = min((cursor.next for cursor in self.cursors), default=self.head)
+        holes: set[int] = set()
+        for cursor in self.cursors:
+            holes.update(cursor.holes())
+        return {seq: record for seq, record in records.items() if seq >= unread or seq in holes}
 
     def _replace_hot(self, keep: dict[int, bytes]) -> None:
-        spilling = sum(map(len, self.spilling.values())) + RECORD_OVERHEAD * len(self.spilling) if self.spilling else 0
-        size = sum(map(len, keep.values())) + RECORD_OVERHEAD * len(keep) + spilling
-        self.store.hot_bytes += size - self.hot_bytes
-        self.hot_bytes = size
+        grown = _memory_of(keep) - _memory_of(self.hot)
+        self.hot_bytes += grown
+        self.store.hot_bytes += grown
         self.hot = keep
 
     def _begin_run(self) -> None:
         self._run = Run(((self, self.head - 1),))
         self.store.batch.runs.append(self._run)
+
+
+def _memory_of(records: dict[int, bytes]) -> int:
+    return sum(map(len, records.values())) + RECORD_OVERHEAD * len(records)

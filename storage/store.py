@@ -117,6 +117,8 @@ class Store:
 
     def create_cursor(self, log: Log, definition: dict[str, Any], *, at_head: bool = False) -> Cursor:
         """A new cursor on a log, at the first message that is still owed, or behind the last one."""
+        if not at_head:
+            log.cursor_joins()
         first = log.head if at_head else log.first_owed()
         cursor = Cursor(self._new_id(log.journaled), log, definition, first)
         self.cursors[cursor.id] = cursor

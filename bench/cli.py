@@ -177,15 +177,14 @@ def _add_producers(parser: argparse.ArgumentParser) -> None:
 def _add_consumers(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--consumers", type=whole(1), default=1, metavar="N", help="subscribed connections (%(default)s)")
-    add(
-        "--prefetch",
-        type=whole(1),
-        default=100,
-        metavar="N",
-        help="unacknowledged messages a subscription (%(default)s)",
-    )
+    _add_prefetch(parser, "a subscription")
     modes = ("auto", "client", "client-individual")
     add("--ack", choices=modes, default="client-individual", help="mode of the subscriptions (%(default)s)")
+
+
+def _add_prefetch(parser: argparse.ArgumentParser, where: str) -> None:
+    text = f"unacknowledged messages {where} (%(default)s)"
+    parser.add_argument("--prefetch", type=whole(1), default=100, metavar="N", help=text)
 
 
 def _add_messages(parser: argparse.ArgumentParser) -> None:
@@ -232,13 +231,7 @@ def _add_depth(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--messages", type=whole(1), default=1_000_000, metavar="N", help="how deep (%(default)s)")
     add("--block", type=whole(1), default=250_000, metavar="N", help="messages a row of the table (%(default)s)")
-    add(
-        "--prefetch",
-        type=whole(1),
-        default=100,
-        metavar="N",
-        help="unacknowledged messages while draining (%(default)s)",
-    )
+    _add_prefetch(parser, "while draining")
     add("--leave", action="store_true", help="leave the queue full")
 
 

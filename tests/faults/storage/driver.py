@@ -11,7 +11,19 @@ import trio
 from segue.storage.api import Cursor, Disk, Log, Store, StoreOptions, encode, open_store, prefix
 from tests.faults.storage.simulated_disk import SimulatedCrash
 
-__all__ = ["OPTIONS", "Sequel", "crashes", "drain_all", "nothing", "only", "read_all", "record", "run_store", "until"]
+__all__ = [
+    "OPTIONS",
+    "Sequel",
+    "crashes",
+    "drain_all",
+    "fill",
+    "nothing",
+    "only",
+    "read_all",
+    "record",
+    "run_store",
+    "until",
+]
 
 OPTIONS = StoreOptions(
     journal_file_bytes=64 << 10,
@@ -53,6 +65,17 @@ def crashes(error: BaseException) -> bool:
 def record(text: str, body_bytes: int = 0) -> bytes:
     """A record whose body begins with `text`."""
     return encode(*prefix(1_000_000, b"destination:/queue/a\n\n"), text.encode().ljust(body_bytes, b"."))
+
+
+async def fill(store: Store, count: int = 60, size: int = 300) -> Cursor:
+    """Put messages onto the one log of a store, made with its cursor if need be; they are on disk when this returns."""
+    if not store.logs:
+        store.create_cursor(store.create_log({}), {})
+    log, cursor = only(store)
+    for _ in range(count):
+        log.append(record(f"{log.head}", size))
+    await store.next_commit()
+    return cursor
 
 
 async def read_all(cursor: Cursor, limit: int = 7) -> list[tuple[int, bytes]]:

@@ -10,24 +10,13 @@ import trio
 from trio.testing import MockClock
 
 from segue.storage.api import Store
-from tests.faults.storage.driver import drain_all, only, read_all, record, run_store, until
+from tests.faults.storage.driver import drain_all, fill, only, read_all, record, run_store, until
 from tests.faults.storage.simulated_disk import Call, SimulatedDisk, no_space
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> SimulatedDisk:
     return SimulatedDisk(tmp_path)
-
-
-async def fill(store: Store, count: int = 60, size: int = 300) -> None:
-    """A log with one cursor, and messages in it, confirmed."""
-    if not store.logs:
-        log = store.create_log({})
-        store.create_cursor(log, {})
-    log, _ = only(store)
-    for _ in range(count):
-        log.append(record(f"{log.head}", size))
-    await store.next_commit()
 
 
 def test_a_checkpoint_without_room_loses_nothing_and_is_tried_again(disk: SimulatedDisk) -> None:

@@ -14,23 +14,13 @@ from trio.testing import MockClock
 from segue.storage.api import Cursor, Store, open_store
 from segue.storage.catalog import Catalog
 from segue.storage.catalog_rows import CatalogChange
-from tests.faults.storage.driver import OPTIONS, drain_all, only, read_all, record, run_store, until
+from tests.faults.storage.driver import OPTIONS, drain_all, fill, only, read_all, record, run_store, until
 from tests.faults.storage.simulated_disk import SimulatedDisk
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> SimulatedDisk:
     return SimulatedDisk(tmp_path)
-
-
-async def fill(store: Store, count: int, size: int = 10) -> Cursor:
-    if not store.logs:
-        store.create_cursor(store.create_log({}), {})
-    log, cursor = only(store)
-    for _ in range(count):
-        log.append(record(f"{log.head}", size))
-    await store.next_commit()
-    return cursor
 
 
 def test_loose_blocks_that_a_checkpoint_joins_while_they_are_read_are_not_passed_over(
@@ -48,7 +38,7 @@ def test_loose_blocks_that_a_checkpoint_joins_while_they_are_read_are_not_passed
 
     async def body(store: Store) -> list[int]:
         for _ in range(3):
-            await fill(store, 5)
+            await fill(store, 5, 10)
             await store.checkpoint()
         cursor = await fill(store, 60, 200)
         monkeypatch.setattr(Catalog, "_write", commit_and_be_slow_to_tell)
@@ -276,7 +266,7 @@ def test_a_gap_that_a_cursor_has_passed_is_no_damage_after_a_crash(
     """A replay took it for messages that were out, looked for them in vain, and set them aside."""
 
     async def body(store: Store) -> None:
-        first = await fill(store, 30)
+        first = await fill(store, 30, 10)
         await read_all(first)
         out = first.out.pop()
         first.settle(list(range(2, 25)))
@@ -307,7 +297,7 @@ def test_a_cursor_that_is_made_and_read_in_the_batch_of_its_log_keeps_its_promis
     """What it was given after that is flagged after a crash: its READ must not stand before its DEFINE."""
 
     async def body(store: Store) -> None:
-        first = await fill(store, 3)
+        first = await fill(store, 3, 10)
         log = first.log
         log.append(record("4"))
         late = store.create_cursor(log, {"name": "late"}, at_head=True)
@@ -385,7 +375,7 @@ def test_a_disk_that_does_not_give_a_returned_message_is_asked_again_after_a_pau
         disk.fault = lambda call: OSError(errno.EIO, "broken", call.path) if call.what == "open_database" else None
         for _ in range(10):
             cursor.take_returned()
-            await fill(store, 1)
+            await fill(store, 1, 10)
             while cursor.fetching:
                 await trio.lowlevel.checkpoint()  # the clock stands still, and a retry does not come by itself
         disk.fault = lambda call: None

@@ -15,7 +15,7 @@ from trio.testing import MockClock
 from segue.storage.api import Store
 from segue.storage.catalog import Catalog
 from segue.storage.errors import DatabaseDamagedError
-from tests.faults.storage.driver import drain_all, nothing, only, read_all, record, run_store, until
+from tests.faults.storage.driver import drain_all, fill, nothing, only, read_all, record, run_store, until
 from tests.faults.storage.simulated_disk import Call, SimulatedDisk
 
 
@@ -32,15 +32,6 @@ def eio(what: str, path: str = "") -> Callable[[Call], Exception | None]:
         return OSError(errno.EIO, os.strerror(errno.EIO), call.path) if broken else None
 
     return fault
-
-
-async def fill(store: Store, count: int, size: int = 300) -> None:
-    if not store.logs:
-        store.create_cursor(store.create_log({}), {})
-    log, _ = only(store)
-    for _ in range(count):
-        log.append(record(f"{log.head}", size))
-    await store.next_commit()
 
 
 # -- when it is time

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -23,17 +21,13 @@ RESTLESS: dict[str, Any] = CALM | {
 """Checkpoints by themselves as well, and replays that spill."""
 
 
-def play(steps: list[Operation], options: dict[str, Any]) -> None:
-    with TemporaryDirectory() as folder:
-        DeepWorld(Path(folder) / "world", **options).play(steps)
-
-
 @settings(max_examples=25)
 @given(steps=deep_operations(max_size=30), options=st.sampled_from([CALM, RESTLESS]))
 def test_every_promise_is_kept_in_deep_states_and_on_broken_disks(
     steps: list[Operation], options: dict[str, Any]
 ) -> None:
-    play(steps, options)
+    with DeepWorld.for_a_while(**options) as world:
+        world.play(steps)
 
 
 @pytest.mark.long
@@ -43,4 +37,5 @@ def test_every_promise_is_kept_in_deep_states_and_on_broken_disks(
 @given(steps=deep_operations(max_size=90))
 def test_every_promise_is_kept_through_long_lives(steps: list[Operation], options: dict[str, Any], part: int) -> None:
     """Hypothesis draws other examples in each part, of a second each."""
-    play(steps, options)
+    with DeepWorld.for_a_while(**options) as world:
+        world.play(steps)

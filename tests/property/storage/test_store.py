@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -23,21 +21,18 @@ BUSY: dict[str, Any] = {
 """Checkpoints by themselves all the time, replays that spill, small reads."""
 
 
-def play(steps: list[Operation], options: dict[str, Any]) -> None:
-    with TemporaryDirectory() as folder:
-        World(Path(folder) / "world", **options).play(steps)
-
-
 @settings(max_examples=40)
 @given(steps=operations())
 def test_what_was_confirmed_survives_and_what_was_settled_stays_away(steps: list[Operation]) -> None:
-    play(steps, LEAN)
+    with World.for_a_while(**LEAN) as world:
+        world.play(steps)
 
 
 @settings(max_examples=40)
 @given(steps=operations())
 def test_it_does_so_while_checkpoints_come_and_go(steps: list[Operation]) -> None:
-    play(steps, BUSY)
+    with World.for_a_while(**BUSY) as world:
+        world.play(steps)
 
 
 @pytest.mark.long
@@ -47,7 +42,8 @@ def test_it_does_so_while_checkpoints_come_and_go(steps: list[Operation]) -> Non
 @given(steps=operations(max_size=120))
 def test_it_does_so_through_long_lives(steps: list[Operation], options: dict[str, Any], part: int) -> None:
     """Hypothesis draws other examples in each part, of half a second to a second each."""
-    play(steps, options)
+    with World.for_a_while(**options) as world:
+        world.play(steps)
 
 
 @settings(max_examples=8)
@@ -59,6 +55,5 @@ def test_checkpoint_and_replay_give_the_state_of_every_prefix_of_the_journal(
     calm = [step for step in steps if "crash" not in step.what and step.what != "stop"]
     if not checkpoints:
         calm = [step for step in calm if step.what != "checkpoint"]
-    with TemporaryDirectory() as folder:
-        world = World(Path(folder) / "world")
+    with World.for_a_while() as world:
         world.play_and_cut_everywhere(calm)

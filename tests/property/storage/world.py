@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Self
 
 import trio
 from hypothesis import strategies as st
@@ -77,6 +79,13 @@ class World:
         self._store: Store
         self._held: dict[str, dict[int, int]] = {}
         self.damaged = False
+
+    @classmethod
+    @contextmanager
+    def for_a_while(cls, **options: Any) -> Iterator[Self]:
+        """One in a folder that goes when it is left."""
+        with TemporaryDirectory() as folder:
+            yield cls(Path(folder) / "world", **options)
 
     def play(self, steps: list[Operation]) -> None:
         """Do everything, life after life, and compare at each start and at the end."""

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.property.examples import examples
 from tests.property.storage.deep_world import DeepWorld, deep_operations
 from tests.property.storage.world import Operation
 
@@ -21,7 +22,7 @@ RESTLESS: dict[str, Any] = CALM | {
 """Checkpoints by themselves as well, and replays that spill."""
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(steps=deep_operations(max_size=30), options=st.sampled_from([CALM, RESTLESS]))
 def test_every_promise_is_kept_in_deep_states_and_on_broken_disks(
     steps: list[Operation], options: dict[str, Any]

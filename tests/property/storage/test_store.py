@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.property.examples import examples
 from tests.property.storage.world import Operation, World, operations
 
 LEAN: dict[str, Any] = {}
@@ -21,14 +22,14 @@ BUSY: dict[str, Any] = {
 """Checkpoints by themselves all the time, replays that spill, small reads."""
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(steps=operations())
 def test_what_was_confirmed_survives_and_what_was_settled_stays_away(steps: list[Operation]) -> None:
     with World.for_a_while(**LEAN) as world:
         world.play(steps)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(steps=operations())
 def test_it_does_so_while_checkpoints_come_and_go(steps: list[Operation]) -> None:
     with World.for_a_while(**BUSY) as world:
@@ -46,7 +47,7 @@ def test_it_does_so_through_long_lives(steps: list[Operation], options: dict[str
         world.play(steps)
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(steps=operations(max_size=20), checkpoints=st.booleans())
 def test_checkpoint_and_replay_give_the_state_of_every_prefix_of_the_journal(
     steps: list[Operation], checkpoints: bool

@@ -289,6 +289,16 @@ def test_a_spilling_that_fails_gives_back_what_any_of_two_cursors_owes(store: Me
     assert store.hot_bytes == size_of(*log.hot.values())
 
 
+def test_a_spilling_that_fails_gives_back_what_is_out_with_either_of_two_cursors(store: MemoryStore) -> None:
+    log = log_with(store, 5, cursors=2)
+    snapshot = store.snapshot(log)
+    settle(log.cursors[0], [1, 2, 4, 5])
+    settle(log.cursors[1], [1, 3, 4])
+    log.abort_spill(snapshot.spilled_bytes)
+    assert log.hot == records(2, 3, 5), "1 and 4 nobody owes"
+    assert store.hot_bytes == log.hot_bytes == size_of(*log.hot.values())
+
+
 def test_after_a_failed_one_the_next_spilling_has_everything(store: MemoryStore) -> None:
     log = log_with(store, 3)
     for _ in range(3):

@@ -32,6 +32,7 @@ from segue.protocols.stomp.destination import (
     Use,
     parse_destination,
     split_list,
+    virtual_topic,
 )
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
 from segue.protocols.stomp.frames import Frame, SendHead, Version, connected, replace_header
@@ -319,6 +320,8 @@ class Commands:
             )
 
         self._add(key, text, options.ack, queue.log.id, begin, options.id)
+        if (topic := virtual_topic(queue.name, self._dialect)) is not None:
+            self._node.bind(queue, topic)
 
     def _queue_to_read(self, options: SubscribeOptions, destination: Destination, text: str) -> Queue:
         if destination.kind is DestinationKind.QUEUE:

@@ -26,6 +26,7 @@ __all__ = [
     "check_queue_name",
     "parse_destination",
     "split_list",
+    "virtual_topic",
 ]
 
 # In front of the name of a reply queue stands the number of the session that it belongs to.
@@ -96,6 +97,7 @@ _RABBITMQ_PREFIXES: Final = "/temp-queue, /exchange, /topic, /queue, /amq/queue,
 
 _ROUTING_TYPES: Final = {"ANYCAST": DestinationKind.QUEUE, "MULTICAST": DestinationKind.TOPIC}
 _LIST_MAX: Final = 64
+_VIRTUAL_TOPIC: Final = re.compile(r"Consumer\.[^.]+\.(VirtualTopic(?:\.[^.]+)+)")
 _ENCODED_SLASH: Final = re.compile("%2f", re.IGNORECASE)
 
 
@@ -124,6 +126,12 @@ def parse_destination(
         return Destination(kind, name, parts[1] if len(parts) > 1 else None)
     _refuse_wildcards(name, text, use)
     return Destination(kind, name)
+
+
+def virtual_topic(queue: str, dialect: Dialect) -> str | None:
+    """The topic behind a queue that ActiveMQ's consumers name so: `Consumer.NAME.VirtualTopic.TOPIC`; else None."""
+    found = _VIRTUAL_TOPIC.fullmatch(queue) if dialect is Dialect.SEGUE else None
+    return None if found is None else found[1]
 
 
 def split_list(text: str, dialect: Dialect) -> list[str]:

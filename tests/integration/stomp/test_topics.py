@@ -241,3 +241,27 @@ def test_x_queue_name_names_the_queue_behind_a_topic_subscription(connect: Conne
     other = connect()
     other.subscribe(f"/amq/queue/{name}", ack="auto")
     other.expect_message(b"1")
+
+
+def test_queues_behind_a_virtual_topic_each_get_every_message_and_share_it_among_their_consumers(
+    broker_factory: BrokerFactory,
+) -> None:
+    """ActiveMQ: `Consumer.NAME.VirtualTopic.TOPIC`."""
+    broker = broker_factory()
+    names = ["/queue/Consumer.billing.VirtualTopic.orders", "/queue/Consumer.stock.VirtualTopic.orders"]
+    for name in names:
+        broker.client().subscribe(name)
+    publisher = broker.client()
+    publisher.publish_confirmed("/topic/VirtualTopic.orders", b"1")
+    broker.kill()
+    broker.start()
+    publisher = broker.client()
+    publisher.publish_confirmed("/topic/VirtualTopic.orders", b"2")
+    publisher.publish_confirmed("/topic/VirtualTopic.others", b"3")
+    for name in names:
+        client, other = broker.client(), broker.client()
+        client.subscribe(name, headers={"prefetch-count": "1"})
+        client.expect_message(b"1")
+        other.subscribe(name)
+        other.expect_message(b"2")
+        other.expect_no_message()

@@ -14,6 +14,7 @@ from segue.protocols.stomp.destination import (
     Use,
     check_queue_name,
     parse_destination,
+    virtual_topic,
 )
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
 from tests.unit.protocols.stomp.reference_page import codes_in, table
@@ -222,3 +223,20 @@ def test_what_other_brokers_have_and_we_do_not_is_an_error(text: str, use: Use) 
 def test_the_reference_page_has_every_prefix() -> None:
     documented = [codes_in(row[0])[0] for row in table("Destinations")]
     assert sorted(documented) == sorted(["NAME", *(f"{prefix}NAME" for prefix in (*PREFIXES, *UNSUPPORTED_PREFIXES))])
+
+
+@pytest.mark.parametrize(
+    ("queue", "topic"),
+    [
+        ("Consumer.a.VirtualTopic.orders", "VirtualTopic.orders"),
+        ("Consumer.a.VirtualTopic.orders.eu", "VirtualTopic.orders.eu"),
+        ("Consumer.a.b.VirtualTopic.orders", None),
+        ("Consumer.a.VirtualTopic", None),
+        ("Consumer.a.VirtualTopic.", None),
+        ("consumer.a.VirtualTopic.orders", None),
+        ("VirtualTopic.orders", None),
+    ],
+)
+def test_a_queue_behind_a_virtual_topic_is_known_by_its_name(queue: str, topic: str | None) -> None:
+    assert virtual_topic(queue, Dialect.SEGUE) == topic
+    assert virtual_topic(queue, Dialect.RABBITMQ) is None

@@ -57,7 +57,7 @@ class Log:
         sealed: everything below was handed to the journal.
         durable: everything below is on disk, and may be delivered.
         low: nothing below is owed by any cursor; for a log with one cursor it may lag behind.
-        hot_bytes: memory that the records in `hot` and `spilling` take.
+        hot_bytes: memory that the records in `hot`, and all that are being spilled, take.
         listener: called when messages have become durable.
         journaled: False for a log that dies with its connection and never touches the disk.
     """

@@ -309,19 +309,19 @@ class Commands:
             self._stomp.connection.start(partial(browse, self._stomp, queue, self._by_id[key], selector))
             return
 
-        def begin(sink: StompSubscription) -> Subscription:
-            return self._session.subscribe_queue(
-                queue,
-                sink,
-                prefetch=options.prefetch,
-                settles=sink.settles,
-                exclusive=bool(options.queue.exclusive),
-                window_bytes=options.window_bytes or 0,
-            )
-
-        self._add(key, text, options.ack, queue.log.id, begin, options.id)
+        self._add(key, text, options.ack, queue.log.id, partial(self._consume, queue, options), options.id)
         if (topic := virtual_topic(queue.name, self._dialect)) is not None:
             self._node.bind(queue, topic)
+
+    def _consume(self, queue: Queue, options: SubscribeOptions, sink: StompSubscription) -> Subscription:
+        return self._session.subscribe_queue(
+            queue,
+            sink,
+            prefetch=options.prefetch,
+            settles=sink.settles,
+            exclusive=bool(options.queue.exclusive),
+            window_bytes=options.window_bytes or 0,
+        )
 
     def _queue_to_read(self, options: SubscribeOptions, destination: Destination, text: str) -> Queue:
         if destination.kind is DestinationKind.QUEUE:
@@ -404,14 +404,7 @@ class Commands:
         queue = self._declare(options.queue_name or "", flags)
 
         def begin(sink: StompSubscription) -> Subscription:
-            of_node = self._session.subscribe_queue(
-                queue,
-                sink,
-                prefetch=options.prefetch,
-                settles=sink.settles,
-                exclusive=bool(asked.exclusive),
-                window_bytes=options.window_bytes or 0,
-            )
+            of_node = self._consume(queue, options, sink)
             self._node.bind(queue, pattern)  # after that: it may be somebody else's queue
             return of_node
 

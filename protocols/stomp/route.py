@@ -11,6 +11,7 @@ from typing import Protocol
 
 from segue.broker.expiry import NEVER
 from segue.broker.message import PERSISTENT, prefix
+from segue.broker.transaction import Target as TransactionTarget
 from segue.protocols.stomp.frames import payload_prefix
 
 __all__ = ["Route", "Target"]
@@ -18,20 +19,11 @@ __all__ = ["Route", "Target"]
 _COMMONS_MAX = 256
 
 
-class Target(Protocol):
+class Target(TransactionTarget, Protocol):
     """A queue, a topic, or a list of these."""
-
-    name: str
-
-    @property
-    def open(self) -> bool:
-        """False once it is deleted."""
 
     def note_expiring(self) -> None:
         """A message with a deadline is about to be published."""
-
-    def check_room(self, messages: int, size: int) -> None:
-        """Raises LimitReachedError when so much can't be accepted now."""
 
     def publish(self, record: bytes) -> None:
         """Accept a message."""

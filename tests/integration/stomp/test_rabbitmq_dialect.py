@@ -78,6 +78,7 @@ def test_a_version_is_refused_in_its_words(raw: StompClient) -> None:
     raw.send_connect("9.1")
     error = raw.expect_error()
     assert error["message"] == "Version mismatch"
+    assert error["version"] == "1.0,1.1,1.2"
     assert b"Supported versions are 1.0,1.1,1.2" in error.body
 
 

@@ -262,8 +262,8 @@ class Commands:
             self._add(
                 reply_to,
                 reply_to,
+                reply_to,
                 AckMode.AUTO,
-                queue.log.id,
                 lambda sink: self._session.subscribe_queue(queue, sink, prefetch=1, settles=False),
             )
         # As its receiver has to write it: RabbitMQ's clients write what is special in a name as %XX.
@@ -305,11 +305,13 @@ class Commands:
         queue = self._queue_to_read(options, destination, text)
         if options.browser:
             self._session.check_owner(queue)
-            self._add(key, text, options.ack, queue.log.id, None, options.id)
-            self._stomp.connection.start(partial(browse, self._stomp, queue, self._by_id[key], selector))
+            sink = self._make_sink(options.id, text, options.ack)
+            sink.browses = True
+            self._keep(key, sink, queue.log.id)
+            self._stomp.connection.start(partial(browse, self._stomp, queue, sink, selector))
             return
 
-        self._add(key, text, options.ack, queue.log.id, partial(self._consume, queue, options), options.id)
+        self._add(key, options.id, text, options.ack, partial(self._consume, queue, options))
         if (topic := virtual_topic(queue.name, self._dialect)) is not None:
             self._node.bind(queue, topic)
 
@@ -374,7 +376,7 @@ class Commands:
                     selector=selector,
                 )
 
-            self._add(key, text, options.ack, -1, begin, options.id)
+            self._add(key, options.id, text, options.ack, begin)
             return
         name = _durable_key(durable)
 
@@ -390,7 +392,7 @@ class Commands:
                 selector=selector,
             )
 
-        self._add(key, text, options.ack, 0, begin_durable, options.id)
+        self._add(key, options.id, text, options.ack, begin_durable)
 
     def _subscribe_bound(self, options: SubscribeOptions, pattern: str, text: str, key: str, *, lasting: bool) -> None:
         """RabbitMQ's `x-queue-name`: a queue of that name that messages to the topic go to; consumers may share it.
@@ -408,26 +410,27 @@ class Commands:
             self._node.bind(queue, pattern)  # after that: it may be somebody else's queue
             return of_node
 
-        self._add(key, text, options.ack, queue.log.id, begin, options.id)
+        self._add(key, options.id, text, options.ack, begin)
         self._by_id[key].bound_queue = queue.name
 
     def _add(
         self,
         key: str,
+        sub_id: str | None,
         text: str,
         mode: AckMode,
-        log_id: int,
-        begin: Callable[[StompSubscription], Subscription] | None,
-        visible_id: str | None = "",
+        begin: Callable[[StompSubscription], Subscription],
     ) -> None:
-        """Keep a subscription that `begin` starts; `log_id` 0: it is known once it has begun; negative: in memory."""
+        """Keep a subscription that `begin` starts."""
+        sink = self._make_sink(sub_id, text, mode)
+        of_node = sink.of_node = begin(sink)
+        self._keep(key, sink, of_node.consumer.dispatcher.cursor.log.id)
+
+    def _make_sink(self, sub_id: str | None, text: str, mode: AckMode) -> StompSubscription:
         self._next_number += 1
-        sink = StompSubscription(self._stomp, self._next_number, key if visible_id == "" else visible_id, text, mode)
-        if begin is None:
-            sink.browses = True
-        else:
-            sink.of_node = begin(sink)
-            log_id = sink.of_node.consumer.dispatcher.cursor.log.id
+        return StompSubscription(self._stomp, self._next_number, sub_id, text, mode)
+
+    def _keep(self, key: str, sink: StompSubscription, log_id: int) -> None:
         sink.number_messages(log_id)
         self._by_id[key] = sink
         self._stomp.subscriptions[sink.number] = sink

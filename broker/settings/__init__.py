@@ -6,7 +6,7 @@
 Importing it costs little (no trio, no cryptography): control commands read the settings too.
 """
 
-from segue.broker.settings.account import LOGIN_BYTES_MAX, Account
+from segue.broker.settings.account import Account
 from segue.broker.settings.address import ListenAddress
 from segue.broker.settings.control import Control
 from segue.broker.settings.faults import Fault, SettingsError
@@ -16,13 +16,13 @@ from segue.broker.settings.log import Log
 from segue.broker.settings.memory import Memory
 from segue.broker.settings.password_hash import PasswordHash
 from segue.broker.settings.plug_ins import extra_sections
+from segue.broker.settings.policy import Policy
 from segue.broker.settings.render import render_json, render_toml
 from segue.broker.settings.stomp import Stomp
 from segue.broker.settings.storage import Storage
 from segue.broker.settings.tree import Origin, Settings
 
 __all__ = [
-    "LOGIN_BYTES_MAX",
     "Account",
     "Control",
     "Fault",
@@ -32,6 +32,7 @@ __all__ = [
     "Memory",
     "Origin",
     "PasswordHash",
+    "Policy",
     "Settings",
     "SettingsError",
     "Stomp",

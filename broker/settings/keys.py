@@ -29,6 +29,7 @@ __all__ = [
     "choice",
     "count",
     "keys_of",
+    "optional",
     "path_name",
     "required",
     "seconds",
@@ -67,12 +68,14 @@ class Key:
     Attributes:
         path: the section and the name: `("storage", "data_directory")`.
         setting: what is known about it.
-        default: None when it has none and must be given.
+        default: None when it has none.
+        required: it must be given.
     """
 
     path: KeyPath
     setting: Setting[Any]
     default: Any
+    required: bool
 
     @property
     def name(self) -> str:
@@ -81,7 +84,7 @@ class Key:
 
     @property
     def environment(self) -> str:
-        """The environment variable: `SEGUE_STORAGE__DATA_DIRECTORY`. A user's name keeps its case."""
+        """The environment variable: `SEGUE_STORAGE__DATA_DIRECTORY`. The name of a user or policy keeps its case."""
         *section, name = self.path
         head = "__".join([section[0].upper(), *section[1:], name.upper()])
         return f"{ENVIRONMENT_PREFIX}{head}"
@@ -109,8 +112,9 @@ def keys_of(path: KeyPath, section: type[Any]) -> Iterator[Key]:
         section: a dataclass, each of its fields declared with a function of this module.
     """
     for declared in fields(section):
-        default = None if declared.default is MISSING else declared.default
-        yield Key((*path, declared.name), cast("Setting[Any]", declared.metadata[_SETTING]), default)
+        required = declared.default is MISSING
+        default = None if required else declared.default
+        yield Key((*path, declared.name), cast("Setting[Any]", declared.metadata[_SETTING]), default, required)
 
 
 def size(default: int, text: str, *, minimum: int, maximum: int) -> int:
@@ -146,6 +150,12 @@ def addresses(default: tuple[ListenAddress, ...], text: str, *, flag: str | None
 def required(kind: Kind[T], text: str) -> T:
     """Declare a setting that has no default and must be given."""
     declared: T = field(metadata={_SETTING: Setting(kind, text)})
+    return declared
+
+
+def optional(kind: Kind[T], text: str, *, minimum: T | None = None, maximum: T | None = None) -> T | None:
+    """Declare a setting that may be left out, and then is None: nothing is said."""
+    declared: T | None = field(default=None, metadata={_SETTING: Setting(kind, text, minimum, maximum)})
     return declared
 
 

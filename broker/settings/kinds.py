@@ -17,7 +17,19 @@ from segue.broker.settings.faults import show_value
 from segue.broker.settings.password_hash import PasswordHash
 from segue.broker.settings.quantity import parse_seconds, parse_size, show_seconds, show_size
 
-__all__ = ["Addresses", "Choice", "Count", "Hash", "Kind", "PathName", "Seconds", "Size", "quote"]
+__all__ = [
+    "Addresses",
+    "Choice",
+    "Count",
+    "Hash",
+    "Kind",
+    "PathName",
+    "Seconds",
+    "Size",
+    "quote",
+    "told",
+    "whole_number",
+]
 
 T = TypeVar("T")
 
@@ -38,6 +50,11 @@ class Kind(ABC, Generic[T]):
     unit: str = ""
     choices: str = ""
     example: str
+
+    @property
+    def remedy(self) -> str:
+        """What somebody should do who has no such value."""
+        return f"write for example {self.example}"
 
     @abstractmethod
     def read(self, raw: object) -> T:
@@ -73,13 +90,14 @@ class Count(Kind[int]):
         self.unit = unit
 
     def read(self, raw: object) -> int:
-        return _whole_number(raw, "a whole number")
+        return whole_number(raw, "a whole number")
 
     def read_text(self, text: str) -> int:
-        digits = text.strip().replace("_", "")
+        number = text.strip().replace("_", "")
+        digits = number.removeprefix("-")
         if not (digits.isascii() and digits.isdecimal() and len(digits) <= 18):
             raise ValueError(f"is {show_value(text)}, not a whole number")
-        return int(digits)
+        return int(number)
 
     def toml(self, value: int) -> str:
         return str(value)
@@ -96,8 +114,8 @@ class Size(Kind[int]):
 
     def read(self, raw: object) -> int:
         if isinstance(raw, str):
-            return _told(raw, parse_size)
-        return _whole_number(raw, "a number of bytes")
+            return told(raw, parse_size)
+        return whole_number(raw, "a number of bytes")
 
     def toml(self, value: int) -> str:
         return f'"{show_size(value)}"'
@@ -117,7 +135,7 @@ class Seconds(Kind[float]):
 
     def read(self, raw: object) -> float:
         if isinstance(raw, str):
-            return _told(raw, parse_seconds)
+            return told(raw, parse_seconds)
         if isinstance(raw, bool) or not isinstance(raw, int | float):
             raise ValueError(f"is {show_value(raw)}, not a number of seconds")
         if isinstance(raw, float) and not math.isfinite(raw):
@@ -206,14 +224,18 @@ class Addresses(Kind[tuple[ListenAddress, ...]]):
     def _read_one(self, raw: object) -> ListenAddress:
         if not isinstance(raw, str):
             raise ValueError(f"has {show_value(raw)}, not an address, in its list")
-        return _told(raw, ListenAddress.parse)
+        return told(raw, ListenAddress.parse)
 
 
 class Hash(Kind[PasswordHash]):
     """A password's hash. It is read, and never written: not into faults, not by `segue config show`."""
 
-    example = "what `segue user hash` prints"
+    example = '"$argon2id$v=19$m=19456,t=2,p=1$..."'
     _HIDDEN = "(hidden)"
+
+    @property
+    def remedy(self) -> str:
+        return "write what `segue user hash` prints"
 
     def read(self, raw: object) -> PasswordHash:
         if not isinstance(raw, str):
@@ -238,14 +260,15 @@ def _escape(character: str) -> str:
     return character if character.isprintable() else f"\\U{ord(character):08X}"
 
 
-def _whole_number(raw: object, expected: str) -> int:
+def whole_number(raw: object, expected: str) -> int:
+    """Take an integer of 64 bits, or raise ValueError: it is not what was `expected`."""
     # bool is an int in Python, and `connections_max = true` is not 1. TOML sets no limit to its integers.
     if isinstance(raw, bool) or not isinstance(raw, int) or raw.bit_length() > 63:
         raise ValueError(f"is {show_value(raw)}, not {expected}")
     return raw
 
 
-def _told(raw: str, parse: Callable[[str], T]) -> T:
+def told(raw: str, parse: Callable[[str], T]) -> T:
     """Parse, and have the sentence begin with what was given."""
     try:
         return parse(raw)

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from segue.broker.settings.account import Account, check_login
 from segue.broker.settings.faults import (
     Fault,
     KeyPath,
@@ -23,10 +22,11 @@ from segue.broker.settings.faults import (
     show_word,
 )
 from segue.broker.settings.keys import ENVIRONMENT_PREFIX, Key, keys_of
+from segue.broker.settings.named import NAMED
 from segue.broker.settings.plug_ins import extra_sections as installed_sections
 from segue.broker.settings.rules import RULES, Rule
 from segue.broker.settings.sources import Given, TomlFile, from_environment, from_flags, read_toml
-from segue.broker.settings.tree import SECTIONS, USERS, Origin, Settings
+from segue.broker.settings.tree import SECTIONS, Origin, Settings
 
 __all__ = ["load_settings"]
 
@@ -62,7 +62,7 @@ def load_settings(
 
 
 def _has_strange_section(tables: Mapping[str, Any], environ: Mapping[str, str]) -> bool:
-    known = {*SECTIONS, USERS}
+    known = {*SECTIONS, *NAMED}
     if not known.issuperset(tables):
         return True
     heads = {name.removeprefix(ENVIRONMENT_PREFIX) for name in environ if name.startswith(ENVIRONMENT_PREFIX)}
@@ -83,13 +83,13 @@ class _Reader:
         self._origins: dict[KeyPath, Origin] = {}
         self._at_fault: set[KeyPath] = set()
         self._faults = list(file.faults)
-        # The users that any source names, with the place where it does, in order of their appearance.
-        self._users: dict[str, str] = {}
+        # The tables `[users.NAME]` that any source has, with the place where it does, in order of their appearance.
+        self._named: dict[KeyPath, str] = {}
 
     def read_file(self) -> None:
         for name, raw in self._file.tables.items():
-            if name == USERS and isinstance(raw, dict):
-                self._read_users(raw)
+            if name in NAMED and isinstance(raw, dict):
+                self._read_named(name, raw)
             elif name in self._sections and isinstance(raw, dict):
                 self._take_all(self._file.section((name,), raw))
             else:
@@ -97,7 +97,7 @@ class _Reader:
 
     def read_environment(self, environ: Mapping[str, str]) -> None:
         variables = [key.environment for key in self._keys.values()]
-        given, faults = from_environment(environ, [*self._sections, USERS], variables)
+        given, faults = from_environment(environ, [*self._sections, *NAMED], variables)
         self._faults += faults
         self._take_all(given)
 
@@ -106,9 +106,9 @@ class _Reader:
         self._take_all(from_flags(flags, names))
 
     def finish(self) -> Settings:
-        # Half a file has half of its users' keys: to miss the others would only distract from the fault of syntax.
+        # Half a file has half of a user's keys: to miss the others would only distract from the fault of syntax.
         if not self._file.faults:
-            self._report_missing()
+            self._check_named()
         settings = self._settings()
         if not self._file.faults:
             self._check_rules(settings)
@@ -116,15 +116,16 @@ class _Reader:
             raise SettingsError(sorted(self._faults, key=self._order))
         return settings
 
-    def _read_users(self, tables: Mapping[str, object]) -> None:
+    def _read_named(self, section: str, tables: Mapping[str, object]) -> None:
         for name, table in tables.items():
-            path = (USERS, name)
+            path = (section, name)
             if isinstance(table, dict):
-                self._users[name] = self._file.place(path)
+                self._named[path] = self._file.place(path)
                 self._take_all(self._file.section(path, table))
             else:
-                # It is not shown: it may well be the password.
-                remedy = f'write {show_table(path)} on a line of its own, and password_hash = "..." below it'
+                # It is not shown: it may well be a password.
+                needed = next(key.name for key in self._keys_at(path) if key.required)
+                remedy = f'write {show_table(path)} on a line of its own, and {needed} = "..." below it'
                 self._report_table(self._file.place(path), path, "is not a table", remedy)
 
     def _take_all(self, given: Iterable[Given]) -> None:
@@ -132,8 +133,8 @@ class _Reader:
             self._take(one)
 
     def _take(self, given: Given) -> None:
-        if given.path[0] == USERS:
-            self._users.setdefault(given.path[1], given.origin.place)
+        if given.path[0] in NAMED:
+            self._named.setdefault(given.path[:-1], given.origin.place)
         key = self._key(given.path)
         if key is None:
             self._report(given.origin.place, given.path, "is no setting", self._where_it_belongs(given.path))
@@ -149,9 +150,13 @@ class _Reader:
             self._origins[given.path] = given.origin
 
     def _key(self, path: KeyPath) -> Key | None:
-        if path[0] != USERS:
+        if path[0] not in NAMED:
             return self._keys.get(path)
-        return next((key for key in keys_of(path[:-1], Account) if key.path == path), None)
+        return next((key for key in self._keys_at(path[:-1]) if key.path == path), None)
+
+    def _keys_at(self, path: KeyPath) -> list[Key]:
+        """The keys of a section, or of a table of a user."""
+        return list(keys_of(path, NAMED[path[0]].table if path[0] in NAMED else self._sections[path[0]]))
 
     def _report(self, place: str, path: KeyPath, problem: str, remedy: str) -> None:
         self._at_fault.add(path)
@@ -163,20 +168,19 @@ class _Reader:
 
     def _report_strange_table(self, name: str, raw: object) -> None:
         place = self._file.place((name,))
-        near = did_you_mean(name, [*self._sections, USERS])
-        if name in self._sections or name == USERS:
+        near = did_you_mean(name, [*self._sections, *NAMED])
+        if name in self._sections or name in NAMED:
             remedy = f"write {show_table((name,))} {'in single brackets' if isinstance(raw, list) else 'by itself'}"
             self._report_table(place, (name,), f"is {show_value(raw)}, not a section", remedy)
         elif isinstance(raw, dict):
-            known = f"there are {', '.join([*self._sections, USERS])}, and those of front-ends that are installed"
+            known = f"there are {', '.join([*self._sections, *NAMED])}, and those of front-ends that are installed"
             self._report_table(place, (name,), "is no section", f"did you mean [{near}]?" if near else known)
         else:
             remedy = self._move(name) or "move it below the section that it belongs to"
             self._faults.append(Fault(place, show_word(name), "stands outside of any section", remedy))
 
     def _where_it_belongs(self, path: KeyPath) -> str:
-        siblings = [key.name for key in keys_of(path[:-1], Account if path[0] == USERS else self._sections[path[0]])]
-        near = did_you_mean(path[-1], siblings)
+        near = did_you_mean(path[-1], [key.name for key in self._keys_at(path[:-1])])
         guess = f"did you mean {near}?" if near else None
         return self._move(path[-1]) or guess or "remove it; `segue config show` lists all there are"
 
@@ -187,32 +191,37 @@ class _Reader:
                 return f"move it below [{path[0]}]"
         return None
 
-    def _report_missing(self) -> None:
-        for name, place in self._users.items():
+    def _check_named(self) -> None:
+        for path, place in self._named.items():
+            section, name = path
             try:
-                check_login(name)
+                NAMED[section].check_name(name)
             except ValueError as fault:
-                self._report_table(place, (USERS, name), str(fault), "give it another name")
-            for key in keys_of((USERS, name), Account):
-                if key.path not in self._values and key.path not in self._at_fault:
-                    self._report_table(place, (USERS, name), f"has no {key.name}", _example(key, False))
+                self._report_table(place, path, str(fault), "give it another name")
+            for key in self._missing(path):
+                if key.path not in self._at_fault:
+                    self._report_table(place, path, f"has no {key.name}", key.setting.kind.remedy)
+
+    def _missing(self, path: KeyPath) -> list[Key]:
+        return [key for key in self._keys_at(path) if key.required and key.path not in self._values]
 
     def _settings(self) -> Settings:
         made = {name: self._make((name,), section) for name, section in self._sections.items()}
-        users = {name: self._make((USERS, name), Account) for name in self._users if self._is_complete(name)}
+        named: dict[str, Any] = {section: MappingProxyType(self._tables(section)) for section in NAMED}
         return Settings(
             **{name: made[name] for name in SECTIONS},
-            users=MappingProxyType(users),
+            **named,
             plugged_in=MappingProxyType({name: made[name] for name in made if name not in SECTIONS}),
             origins=MappingProxyType(self._origins),
         )
 
+    def _tables(self, section: str) -> dict[str, Any]:
+        complete = [path for path in self._named if path[0] == section and not self._missing(path)]
+        return {path[1]: self._make(path, NAMED[section].table) for path in complete}
+
     def _make(self, path: KeyPath, section: type[Any]) -> Any:
         given = {key.name: self._values[key.path] for key in keys_of(path, section) if key.path in self._values}
         return section(**given)
-
-    def _is_complete(self, name: str) -> bool:
-        return all(key.path in self._values for key in keys_of((USERS, name), Account))
 
     def _check_rules(self, settings: Settings) -> None:
         for rule in RULES:
@@ -235,8 +244,8 @@ class _Reader:
 
 def _example(key: Key, is_text: bool) -> str:
     kind = key.setting.kind
-    if key.default is None:
-        return f"write {kind.example}"
-    example = kind.toml(key.default)
+    if key.required:
+        return kind.remedy
+    example = kind.example if key.default is None else kind.toml(key.default)
     # In the environment a value stands without TOML's quotes and brackets.
     return f"write for example {example.strip('[]').replace(chr(34), '') if is_text else example}"

@@ -13,7 +13,8 @@ from dataclasses import is_dataclass
 from typing import Any
 
 from segue.broker.settings.faults import Fault, SettingsError, show_table
-from segue.broker.settings.tree import SECTIONS, USERS
+from segue.broker.settings.named import NAMED
+from segue.broker.settings.tree import SECTIONS
 
 __all__ = ["GROUP", "extra_sections"]
 
@@ -37,7 +38,7 @@ def extra_sections() -> dict[str, type[Any]]:
             raise _refused(point.name, f"can't be loaded from {point.value}: {error}") from error
         if not (isinstance(found, type) and is_dataclass(found)):
             raise _refused(point.name, f"is not a dataclass: {point.value}")
-        if point.name in SECTIONS or point.name == USERS:
+        if point.name in SECTIONS or point.name in NAMED:
             raise _refused(point.name, f"is a section of Segue's own, and is claimed by {point.value}")
         sections[point.name] = found
     return sections

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["GIB", "KIB", "MIB", "parse_seconds", "parse_size", "show_seconds", "show_size"]
+__all__ = ["GIB", "KIB", "MIB", "parse_milliseconds", "parse_seconds", "parse_size", "show_seconds", "show_size"]
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -41,6 +41,18 @@ def parse_seconds(text: str) -> float:
     """
     numerator, denominator = _read(text, _DURATION_UNITS, "s")
     return numerator / (denominator * 1000)
+
+
+def parse_milliseconds(text: str) -> int:
+    """Read a duration such as `"500"`, `"500 ms"` or `"7 d"`, in milliseconds.
+
+    Raises:
+        ValueError: it is not a duration, or not a whole number of milliseconds; likewise.
+    """
+    numerator, denominator = _read(text, _DURATION_UNITS, "ms")
+    if numerator % denominator:
+        raise ValueError("not a whole number of milliseconds")
+    return numerator // denominator
 
 
 def show_size(count: int) -> str:

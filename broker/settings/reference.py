@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from segue.broker.settings.account import Account
 from segue.broker.settings.faults import KeyPath
 from segue.broker.settings.keys import Key, keys_of
-from segue.broker.settings.tree import SECTIONS, USERS
+from segue.broker.settings.named import NAMED
+from segue.broker.settings.tree import SECTIONS
 
 __all__ = ["FILES", "reference_page", "reference_toml"]
 
@@ -30,14 +30,6 @@ _TOML_HEAD = """\
 # finds every fault of a file, `segue config show` prints what is in force and where each value comes from.
 #
 # Written by `python -m segue.broker.settings.reference`; docs/reference/settings.md has the same as a page.
-"""
-
-_USERS_TOML = """\
-# Who may log in, one section a user. As long as there is none, guest with the password guest may log in from this
-# machine, and Segue refuses to listen on an address that other machines can reach.
-#
-#[users.alice]
-#password_hash = "$argon2id$v=19$m=19456,t=2,p=1$..."    # what `segue user hash` prints
 """
 
 _PAGE_HEAD = """\
@@ -55,7 +47,8 @@ Segue takes its settings from four places. The first that has a value wins:
 
 A size is a number of bytes or a string with a unit: `67108864` and `"64 MiB"` are the same. Units are B, KiB, MiB, GiB
 and TiB; "MB" is refused, because it means 1000 to some and 1024 to others. A duration is a number of seconds or a
-string with ms, s, min, h or d: `0.5` and `"500 ms"` are the same.
+string with ms, s, min, h or d: `0.5` and `"500 ms"` are the same. Where the key ends with `_ms`, a bare number is
+one of milliseconds.
 
 `segue config check` reports every fault at once, with file, line and what to do, and ends with
 [exit code 3](exit-codes.md). `segue config show` prints the settings in force, and where each comes from.
@@ -76,7 +69,7 @@ def reference_toml() -> str:
     for name, section in SECTIONS.items():
         text = _comment(_docstring(section))
         parts.append("\n".join([f"{text}\n[{name}]\n", *(_toml_entry(key) for key in keys_of((name,), section))]))
-    parts.append(_USERS_TOML)
+    parts += [_named_toml(name) for name in NAMED]
     return "\n".join(parts)
 
 
@@ -94,7 +87,29 @@ def reference_page() -> str:
 def _tables() -> Iterator[tuple[KeyPath, type[Any]]]:
     for name, section in SECTIONS.items():
         yield (name,), section
-    yield (USERS, "NAME"), Account
+    for name, named in NAMED.items():
+        yield (name, "NAME"), named.table
+
+
+def _named_toml(name: str) -> str:
+    """An example of a table with a name, all of it a comment."""
+    named = NAMED[name]
+    path = (name, named.example)
+    entries = [_named_entry(key) for key in keys_of(path, named.table)]
+    return "\n".join([f"{_comment(_docstring(named.table))}\n#\n#[{'.'.join(path)}]\n", *entries])
+
+
+def _named_entry(key: Key) -> str:
+    kind = key.setting.kind
+    example = kind.example if key.default is None else kind.toml(key.default)
+    facts = "; ".join(fact for fact in (_need(key), _unit_and_range(key)) if fact)
+    return f"{_comment(key.setting.text)}\n# {facts}\n#{key.name} = {example}\n"
+
+
+def _need(key: Key) -> str:
+    if key.default is not None:
+        return f"default {key.setting.kind.toml(key.default)}"
+    return "must be given" if key.required else "may be left out"
 
 
 def _toml_entry(key: Key) -> str:
@@ -103,7 +118,7 @@ def _toml_entry(key: Key) -> str:
 
 
 def _facts(key: Key) -> str:
-    default = "must be given" if key.default is None else f"default `{key.setting.kind.toml(key.default)}`"
+    default = _need(key) if key.default is None else f"default `{key.setting.kind.toml(key.default)}`"
     flag = f"`{key.setting.flag}`" if key.setting.flag else ""
     return " · ".join(fact for fact in (default, _unit_and_range(key), f"`{key.environment}`", flag) if fact)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from segue.broker.settings.faults import KeyPath
-from segue.broker.settings.keys import keys_of
+from segue.broker.settings.keys import Key, keys_of
 from segue.broker.settings.kinds import quote
+from segue.broker.settings.named import NAMED
 from segue.broker.settings.tree import Settings
 
 __all__ = ["render_json", "render_toml"]
@@ -21,8 +25,8 @@ def render_toml(settings: Settings, with_origin: bool = True) -> str:
     lines: list[str] = []
     for path, section in settings.tables():
         lines.append(f"[{'.'.join(_toml_key(part) for part in path)}]")
-        for key in keys_of(path, type(section)):
-            line = f"{key.name} = {key.setting.kind.toml(getattr(section, key.name))}"
+        for key, value in _values(path, section):
+            line = f"{key.name} = {key.setting.kind.toml(value)}"
             if with_origin:
                 line = f"{line:<{_COMMENT_COLUMN}}  # {_printable(str(settings.origin(key.path)))}"
             lines.append(line)
@@ -37,14 +41,22 @@ def render_json(settings: Settings, with_origin: bool = True) -> str:
     """
     import json
 
-    tree: dict[str, object] = {"users": {}}
+    tree: dict[str, object] = {section: {} for section in NAMED}
     for path, section in settings.tables():
         table: dict[str, object] = {}
-        for key in keys_of(path, type(section)):
-            value = key.setting.kind.plain(getattr(section, key.name))
-            table[key.name] = {"value": value, "origin": str(settings.origin(key.path))} if with_origin else value
+        for key, value in _values(path, section):
+            plain = key.setting.kind.plain(value)
+            table[key.name] = {"value": plain, "origin": str(settings.origin(key.path))} if with_origin else plain
         _place(tree, path, table)
     return json.dumps(tree, indent=2)
+
+
+def _values(path: KeyPath, section: Any) -> Iterator[tuple[Key, Any]]:
+    """Every key with its value, without those that may be left out and are."""
+    for key in keys_of(path, type(section)):
+        value = getattr(section, key.name)
+        if value is not None:
+            yield key, value
 
 
 def _place(tree: dict[str, object], path: KeyPath, table: dict[str, object]) -> None:

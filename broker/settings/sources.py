@@ -13,8 +13,9 @@ from typing import Any
 
 from segue.broker.settings.faults import Fault, KeyPath, did_you_mean, show_word
 from segue.broker.settings.keys import ENVIRONMENT_PREFIX
+from segue.broker.settings.named import NAMED
 from segue.broker.settings.toml_lines import scan_lines
-from segue.broker.settings.tree import USERS, Origin
+from segue.broker.settings.tree import Origin
 
 __all__ = ["Given", "TomlFile", "from_environment", "from_flags", "read_toml"]
 
@@ -179,9 +180,9 @@ def _unreadable(place: str, problem: str, remedy: str) -> TomlFile:
 def _path(section: str | None, rest: str) -> KeyPath | None:
     if section is None or not rest:
         return None
-    if section != USERS:
+    if section not in NAMED:
         return (section, rest.lower())
-    # The last `__` parts the user's name from the key; the name is taken as it stands.
+    # The last `__` parts the name, of a user say, from the key; it is taken as it stands.
     name, _, key = rest.rpartition("__")
     return (section, name, key.lower()) if name else None
 

@@ -15,10 +15,12 @@ from segue.broker.settings.keys import Key, keys_of
 from segue.broker.settings.limits import Limits
 from segue.broker.settings.log import Log
 from segue.broker.settings.memory import Memory
+from segue.broker.settings.named import NAMED
+from segue.broker.settings.policy import Policy
 from segue.broker.settings.stomp import Stomp
 from segue.broker.settings.storage import Storage
 
-__all__ = ["DEFAULT", "SECTIONS", "USERS", "Origin", "Settings"]
+__all__ = ["DEFAULT", "SECTIONS", "Origin", "Settings"]
 
 # The sections in the box, in the order in which a reader meets them.
 SECTIONS: Final[Mapping[str, type[Any]]] = MappingProxyType(
@@ -31,8 +33,6 @@ SECTIONS: Final[Mapping[str, type[Any]]] = MappingProxyType(
         "control": Control,
     }
 )
-# The one section that is a table of tables.
-USERS: Final = "users"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class Settings:
 
     Attributes:
         users: who may log in, by name; empty: guest/guest from this machine.
+        policies: what queues do, by name.
         plugged_in: sections of front-ends from elsewhere, by name.
         origins: where each value came from that is not a default.
     """
@@ -71,6 +72,7 @@ class Settings:
     log: Log = field(default_factory=Log)
     control: Control = field(default_factory=Control)
     users: Mapping[str, Account] = field(default_factory=lambda: MappingProxyType({}))
+    policies: Mapping[str, Policy] = field(default_factory=lambda: MappingProxyType({}))
     plugged_in: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     origins: Mapping[KeyPath, Origin] = field(default_factory=lambda: MappingProxyType({}), compare=False, repr=False)
 
@@ -94,13 +96,14 @@ class Settings:
         return self.origins.get(path, DEFAULT)
 
     def tables(self) -> Iterator[tuple[KeyPath, Any]]:
-        """List every section with its path, users as `("users", NAME)`, in the order of the documentation."""
+        """List every section with its path, a user as `("users", NAME)`, in the order of the documentation."""
         for name in SECTIONS:
             yield (name,), self.section(name)
         for name, section in self.plugged_in.items():
             yield (name,), section
-        for name, account in self.users.items():
-            yield (USERS, name), account
+        for section_name in NAMED:
+            for name, table in getattr(self, section_name).items():
+                yield (section_name, name), table
 
     def values(self) -> Iterator[tuple[Key, Any]]:
         """List every setting with its value."""
@@ -110,4 +113,4 @@ class Settings:
 
 
 # A section that were left out of the table would be read by nobody.
-assert {*SECTIONS, USERS, "plugged_in", "origins"} == {declared.name for declared in fields(Settings)}
+assert {*SECTIONS, *NAMED, "plugged_in", "origins"} == {declared.name for declared in fields(Settings)}

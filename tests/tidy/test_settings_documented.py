@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from segue.broker.settings import Account, Settings, load_settings
+from segue.broker.queue_options import QueueOptions
+from segue.broker.settings import Policy, Settings, load_settings
 from segue.broker.settings.keys import Key, keys_of
 from segue.broker.settings.kinds import Count, Seconds, Size
+from segue.broker.settings.named import NAMED
 from segue.broker.settings.reference import FILES
 from segue.broker.settings.tree import SECTIONS
 
 ROOT = Path(__file__).parents[2]
+NAMED_KEYS = [key for name, named in NAMED.items() for key in keys_of((name, "NAME"), named.table)]
 KEYS = [key for name, section in SECTIONS.items() for key in keys_of((name,), section)]
 
 
@@ -61,6 +64,16 @@ def test_a_setting_has_a_text_a_unit_in_its_name_and_a_default_within_its_bounds
         assert setting.minimum < setting.maximum
 
 
+@pytest.mark.parametrize("key", NAMED_KEYS, ids=[".".join(key.path) for key in NAMED_KEYS])
+def test_a_key_of_a_table_with_a_name_has_a_text_and_an_example_that_it_takes(key: Key) -> None:
+    assert key.setting.text.endswith(".")
+    assert key.setting.kind.remedy
+    if key.default is not None:
+        key.check_range(key.default)
+    elif key.path != ("users", "NAME", "password_hash"):  # a hash that everybody knows is not to be copied
+        key.check_range(key.setting.kind.read(tomllib.loads(f"x = {key.setting.kind.example}")["x"]))
+
+
 def test_every_setting_is_read_by_the_code_that_it_is_for() -> None:
     sources = [path for folder in ("broker", "protocols", "storage") for path in (ROOT / folder).rglob("*.py")]
     declared_in = ROOT / "broker/settings"
@@ -70,11 +83,29 @@ def test_every_setting_is_read_by_the_code_that_it_is_for() -> None:
     assert unread == []
 
 
-def test_every_user_has_the_keys_of_an_account_and_each_is_explained() -> None:
-    page = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
-    for key in keys_of(("users", "NAME"), Account):
+@pytest.mark.parametrize("section", NAMED)
+def test_every_key_of_a_table_with_a_name_is_explained_and_shown(section: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8").partition(f"## [{section}.NAME]")[2]
+    example = (ROOT / "conf/segue.toml").read_text(encoding="utf-8").partition(f"#[{section}.")[2]
+    for key in keys_of((section, "NAME"), NAMED[section].table):
         assert f"### `{key.name}`" in page
-        assert key.setting.text in page
+        assert f"\n#{key.name} = " in example
+        assert " ".join(key.setting.text.split()) in " ".join(page.split())
+
+
+def test_the_policy_that_is_shown_can_be_used(tmp_path: Path) -> None:
+    shown = (ROOT / "conf/segue.toml").read_text(encoding="utf-8").partition("\n#[policies.orders]")
+    given = tmp_path / "segue.toml"
+    given.write_text(re.sub(r"^#(?=[a-z_]+ = )", "", shown[1].replace("#", "") + shown[2], flags=re.MULTILINE))
+    (policy,) = load_settings(given, {}, {}).policies.values()
+    assert None not in [getattr(policy, declared.name) for declared in fields(policy)]
+
+
+def test_a_policy_has_a_key_for_every_option_of_a_queue_and_no_other() -> None:
+    of_its_own = {"queues", "priority"}
+    options = {declared.name for declared in fields(QueueOptions)}
+    assert {declared.name for declared in fields(Policy)} == options | of_its_own
+    assert all(declared.default is None for declared in fields(Policy) if declared.name in options)
 
 
 def test_sections_are_frozen_and_hold_nothing_but_settings() -> None:

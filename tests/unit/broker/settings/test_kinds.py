@@ -96,6 +96,7 @@ def test_a_path_of_undecodable_octets_or_of_more_than_linux_takes_is_refused() -
     ("kind", "text", "value"),
     [
         (Count("things"), " 10_000 ", 10_000),
+        (Count("things"), "-1", -1),
         (Size(), "1048576", 1048576),
         (Size(), "1 MiB", 1048576),
         (Seconds(), "0.5", 0.5),
@@ -108,7 +109,7 @@ def test_text_from_the_environment_stands_for_a_value(kind: Kind[Any], text: str
     assert kind.read_text(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "-1", "1.5", "0x10", "\u0661", "1" * 19])
+@pytest.mark.parametrize("text", ["", "-", "--1", "1.5", "0x10", "\u0661", "1" * 19])
 def test_text_that_is_no_number_is_no_count(text: str) -> None:
     with pytest.raises(ValueError, match="not a whole number"):
         Count("things").read_text(text)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segue.broker.exit_codes import ExitCode
-from segue.broker.settings import Fault, ListenAddress, Settings, SettingsError, load_settings
+from segue.broker.settings import Fault, ListenAddress, Policy, Settings, SettingsError, load_settings
 from segue.broker.settings.keys import keys_of, size
 from segue.broker.settings.quantity import KIB, MIB
 from segue.broker.settings.tree import SECTIONS
@@ -119,6 +119,78 @@ def test_users_are_tables_by_name(load: Load) -> None:
 def test_a_user_may_come_from_the_environment_and_keeps_the_case_of_the_name() -> None:
     loaded = load_settings(None, {"SEGUE_USERS__Alice__x__PASSWORD_HASH": HASH}, {})
     assert list(loaded.users) == ["Alice__x"]
+
+
+def test_policies_are_tables_by_name(load: Load) -> None:
+    text = '[policies.all]\nqueues = "*"\n[policies."Big #1"]\nqueues = "x.*"\npriority = -5\nmessage_ttl_ms = "7 d"\n'
+    loaded = load(text)
+    assert dict(loaded.policies) == {
+        "all": Policy("*"),
+        "Big #1": Policy("x.*", priority=-5, message_ttl_ms=604_800_000),
+    }
+    assert str(loaded.origin(("policies", "Big #1", "priority"))) == "segue.toml:5"
+
+
+def test_what_a_policy_leaves_out_it_does_not_say(load: Load) -> None:
+    policy = load('[policies.p]\nqueues = "*"\ndead_letter = ""\ndelivery_limit = 0\n').policies["p"]
+    assert (policy.dead_letter, policy.delivery_limit) == ("", 0)
+    assert (policy.message_ttl_ms, policy.messages_max, policy.overflow) == (None, None, None)
+
+
+def test_a_policy_may_come_from_the_environment_and_be_completed_there(load: Load) -> None:
+    environ = {"SEGUE_POLICIES__All__QUEUES": "*", "SEGUE_POLICIES__All__PRIORITY": "-1"}
+    assert dict(load_settings(None, environ, {}).policies) == {"All": Policy("*", -1)}
+    text = "[policies.All]\ndelivery_limit = 3\n"
+    assert dict(load(text, environ).policies) == {"All": Policy("*", -1, delivery_limit=3)}
+
+
+def test_every_key_of_a_policy_can_be_given_by_file_and_by_environment(load: Load) -> None:
+    for key in keys_of(("policies", "p"), Policy):
+        written = key.setting.kind.example
+        needed = {} if key.required else {"SEGUE_POLICIES__p__QUEUES": "*"}
+        from_file = load(f"[policies.p]\n{key.name} = {written}\n", needed)
+        text = written.strip('"')
+        from_environment = load_settings(None, {key.environment: text, **needed}, {})
+        assert from_file == from_environment
+        assert getattr(from_file.policies["p"], key.name) is not None
+
+
+def test_all_faults_of_policies_are_reported_together(faults: Faults) -> None:
+    text = """\
+[policies]
+loose = "*"
+[policies.empty]
+[policies.bad]
+queues = ""
+priority = "high"
+dead_letter = "a.*"
+delivery_limit = -1
+message_ttl = 5
+message_ttl_ms = "3 weeks"
+messages_max = true
+overflow = "burst"
+"""
+    found = faults(text, {"SEGUE_POLICIES__other__QUEUES": " x"})
+    pattern = "not a pattern on names of queues: 1 to 255 bytes of characters that can be seen, no space at either end"
+    pattern_example = 'write for example "orders.*"'
+    assert [fault.split("[policies.", 1)[1] for fault in found] == [
+        'loose]: is not a table; write [policies.loose] on a line of its own, and queues = "..." below it',
+        f"empty]: has no queues; {pattern_example}",
+        f'bad] queues: is "", {pattern}; {pattern_example}',
+        'bad] priority: is "high", not a whole number; write for example 0',
+        (
+            "bad] dead_letter: is \"a.*\", not the name of a queue: '..' and '*' can't be in one; "
+            'write for example "dead-letters"'
+        ),
+        "bad] delivery_limit: is -1, outside of 0 to 1000000; write for example 100",
+        "bad] message_ttl: is no setting; did you mean message_ttl_ms?",
+        'bad] message_ttl_ms: is "3 weeks", of a unit that is none of ms, s, min, h, d; write for example "7 d"',
+        "bad] messages_max: is true, not a whole number; write for example 100",
+        'bad] overflow: is "burst", not one of drop-oldest, refuse; write for example "drop-oldest"',
+        f'other] queues: is " x", {pattern}; {pattern_example}',
+    ]
+    places = [f"segue.toml:{line}: " for line in (2, 3, *range(5, 13))]
+    assert [fault.split("[", 1)[0] for fault in found] == [*places, "SEGUE_POLICIES__other__QUEUES: "]
 
 
 def test_the_control_socket_stands_in_the_data_directory_unless_it_is_absolute() -> None:
@@ -231,6 +303,8 @@ def test_a_file_that_cant_be_read_is_a_fault_with_its_path(tmp_path: Path) -> No
         ("storage = 3\n", "segue.toml:1: [storage]: is 3, not a section; write [storage] by itself"),
         ("[[log]]\n", "segue.toml:1: [log]: is a list, not a section; write [log] in single brackets"),
         ("users = 1\n", "segue.toml:1: [users]: is 1, not a section; write [users] by itself"),
+        ("[[policies]]\n", "segue.toml:1: [policies]: is a list, not a section; write [policies] in single brackets"),
+        ("[policy.x]\n", "segue.toml:1: [policy]: is no section; did you mean [policies]?"),
         ("[users.alice]\n", "segue.toml:1: [users.alice]: has no password_hash; write what `segue user hash` prints"),
     ],
 )
@@ -241,7 +315,7 @@ def test_a_section_that_is_none_is_explained(text: str, fault: str, faults: Faul
 def test_a_section_from_nowhere_is_answered_with_those_there_are(faults: Faults) -> None:
     (fault,) = faults("[zzz]\n")
     assert fault.startswith(
-        "segue.toml:1: [zzz]: is no section; there are storage, memory, limits, stomp, log, control, users"
+        "segue.toml:1: [zzz]: is no section; there are storage, memory, limits, stomp, log, control, users, policies"
     )
 
 
@@ -258,9 +332,14 @@ def test_no_fault_repeats_what_may_be_a_password(faults: Faults) -> None:
 
 
 @pytest.mark.parametrize("name", ["", " alice", "alice ", "a\\nb", "a\\u202eb", "x" * 256])
-def test_a_name_that_no_login_could_show_is_no_users_name(name: str, faults: Faults) -> None:
-    (fault,) = faults(f'[users."{name}"]\npassword_hash = "{HASH}"\n')
-    assert "is not a user's name" in fault
+@pytest.mark.parametrize(
+    ("section", "key", "noun"), [("users", f'password_hash = "{HASH}"', "user"), ("policies", 'queues = "*"', "policy")]
+)
+def test_a_name_that_could_not_be_shown_is_no_name(
+    section: str, key: str, noun: str, name: str, faults: Faults
+) -> None:
+    (fault,) = faults(f'[{section}."{name}"]\n{key}\n')
+    assert f"is not a {noun}'s name" in fault
     assert fault.isprintable()
 
 
@@ -271,6 +350,7 @@ def test_a_name_that_no_login_could_show_is_no_users_name(name: str, faults: Fau
         ("SEGUE_STORAGE_DATA_DIRECTORY", "is no setting; did you mean SEGUE_STORAGE__DATA_DIRECTORY?"),
         ("SEGUE_STROAGE__DATA_DIRECTORY", "is no setting; did you mean SEGUE_STORAGE__DATA_DIRECTORY?"),
         ("SEGUE_LOG__", "is no setting; unset it, or write SEGUE_SECTION__KEY with a section of the settings"),
+        ("SEGUE_POLICIES__ALL", "is no setting; unset it, or write SEGUE_SECTION__KEY with a section of the settings"),
         ("SEGUE_USERS__ALICE", "is no setting; unset it, or write SEGUE_SECTION__KEY with a section of the settings"),
         ("SEGUE___X", "is no setting; unset it, or write SEGUE_SECTION__KEY with a section of the settings"),
     ],

@@ -44,6 +44,7 @@ def test_an_installed_section_is_read_without_being_asked_for(tmp_path: Path, mo
         ("lines", f"{__name__}:install", "is not a dataclass"),
         ("stomp", f"{__name__}:Lines", "is a section of Segue's own"),
         ("users", f"{__name__}:Lines", "is a section of Segue's own"),
+        ("policies", f"{__name__}:Lines", "is a section of Segue's own"),
     ],
 )
 def test_a_section_that_cant_be_used_is_a_fault_that_names_it(

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.broker.settings.quantity import GIB, KIB, MIB, parse_seconds, parse_size, show_seconds, show_size
+from segue.broker.settings.quantity import (
+    GIB,
+    KIB,
+    MIB,
+    parse_milliseconds,
+    parse_seconds,
+    parse_size,
+    show_seconds,
+    show_size,
+)
 
 
 @pytest.mark.parametrize(
@@ -93,3 +102,18 @@ def test_any_text_is_a_size_or_a_value_error(text: str) -> None:
     except ValueError as fault:
         outcome = str(fault)
     assert outcome.isdecimal() or outcome.startswith(("not ", "of a unit"))
+
+
+@pytest.mark.parametrize(
+    ("text", "milliseconds"), [("250", 250), ("250 ms", 250), ("1.5 s", 1500), ("2 min", 120_000), ("7d", 604_800_000)]
+)
+def test_a_duration_may_be_read_in_milliseconds(text: str, milliseconds: int) -> None:
+    assert parse_milliseconds(text) == milliseconds
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [("0.5", "not a whole number of milliseconds"), ("1 w", "none of ms"), ("", "not a number")]
+)
+def test_what_is_no_whole_number_of_milliseconds_is_refused(text: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        parse_milliseconds(text)

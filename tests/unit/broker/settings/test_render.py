@@ -47,6 +47,17 @@ def test_no_hash_is_rendered() -> None:
     assert "argon2id" not in toml + as_json
 
 
+def test_a_policy_is_rendered_with_what_it_says_and_nothing_else(tmp_path: Path) -> None:
+    given = load_settings(
+        None, {"SEGUE_POLICIES__all__QUEUES": 'a"*', "SEGUE_POLICIES__all__MESSAGE_TTL_MS": "2 s"}, {}
+    )
+    path = tmp_path / "shown.toml"
+    path.write_text(render_toml(given))
+    assert load_settings(path, {}, {}) == given
+    bare = json.loads(render_json(given, with_origin=False))
+    assert bare["policies"] == {"all": {"queues": 'a"*', "priority": 0, "message_ttl_ms": 2000}}
+
+
 def test_a_name_in_the_origin_cant_break_out_of_its_comment(tmp_path: Path) -> None:
     path = tmp_path / "a\nlevel = 1 #.toml"
     path.write_text('[log]\nlevel = "debug"\n')
@@ -62,7 +73,7 @@ def test_json_has_values_in_their_units_with_or_without_origin() -> None:
     assert bare["stomp"]["listen"] == ["127.0.0.1:61613"]
     assert bare["limits"]["login_seconds"] == 10.0
     assert bare["lines"] == {"line_bytes_max": 4096}
-    assert bare["users"] == {}
+    assert bare["users"] == bare["policies"] == {}
 
 
 def test_both_forms_have_every_setting() -> None:

@@ -1,0 +1,69 @@
+"""`[policies.NAME]`: what queues do beyond holding messages, by patterns on their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from segue.broker.queue_options import DROP_OLDEST, REFUSE
+from segue.broker.settings.keys import count, optional, required
+from segue.broker.settings.kinds import Choice, Count
+from segue.broker.settings.queue_kinds import Milliseconds, QueueName, QueuePattern
+
+__all__ = ["Policy"]
+
+_CENTURY_MS = 100 * 365 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy for queues, named by the table: `[policies.orders]`.
+
+    It gives options to every durable queue whose name it matches, to those that are there already too. For each option,
+    what a client declared the queue with wins; else the policy that has the highest priority among those that say
+    something about the option; else the default. A key that is left out says nothing. `segue queue why` shows the
+    outcome. Temporary queues and subscriptions to topics have no policies.
+    """
+
+    queues: str = required(
+        QueuePattern(),
+        "Which queues it is for. `*` stands for any run of characters, also for none; nothing else is special.",
+    )
+    priority: int = count(
+        0,
+        "",
+        "Which policy is heard when several say something about the same option: the one with the highest priority; "
+        "of equal ones, the one whose name comes first.",
+        minimum=-1_000_000,
+        maximum=1_000_000,
+    )
+
+    # From here on: the fields of QueueOptions, by their names. tests/tidy sees to it that each is here.
+    dead_letter: str | None = optional(
+        QueueName(),
+        "The queue that takes what can't be consumed; empty: that is given up. The queue of this name is left out: no "
+        "policy makes a queue its own dead-letter queue.",
+    )
+    # Counts of deliveries have 32 bits on disk; a million is "without a limit" for whoever reads the log.
+    delivery_limit: int | None = optional(
+        Count("deliveries"),
+        "After so many deliveries a message that comes back is a dead letter; 0 for no limit.",
+        minimum=0,
+        maximum=1_000_000,
+    )
+    message_ttl_ms: int | None = optional(
+        Milliseconds(),
+        "How long a message may be in the queue. It counts from when the message was accepted, also for those that are "
+        "there already.",
+        minimum=0,
+        maximum=_CENTURY_MS,
+    )
+    messages_max: int | None = optional(
+        Count("messages"),
+        "The most messages that wait in the queue; what is with consumers is not counted.",
+        minimum=0,
+        maximum=1_000_000_000_000,
+    )
+    overflow: str | None = optional(
+        Choice(DROP_OLDEST, REFUSE),
+        "What happens when messages_max is reached: the oldest go for newer ones, or publishers are refused.",
+    )

@@ -229,7 +229,7 @@ class Dispatcher:
         }
 
     def judge_returned(self) -> None:
-        """After a start: what was with a consumer when the broker ended has come back, too."""
+        """After a start, when what was with a consumer at the end has come back, and when there is a new limit."""
         judged = self._judge(self.cursor.returned)
         self.cursor.condemn_returned({seq: s for seq, s in judged.items() if s != self.cursor.returned[seq]})
 

@@ -12,11 +12,13 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from segue import broker
+from segue.broker.policies import Source
 from segue.broker.queue import Queue, QueueStatistics
 
 if TYPE_CHECKING:
     from segue.broker.consumer import Consumer
     from segue.broker.node import Node
+    from segue.broker.policies import Claim
     from segue.broker.rates import RateMeter
     from segue.broker.topic import DurableSubscription
 
@@ -24,6 +26,7 @@ __all__ = [
     "connections",
     "describe_queue",
     "durable_subscriptions",
+    "explain_queue",
     "queue_row",
     "status",
     "topics",
@@ -104,6 +107,18 @@ def describe_queue(node: Node, queue: Queue, meter: RateMeter) -> dict[str, Any]
     return row
 
 
+def explain_queue(node: Node, queue: Queue) -> dict[str, Any]:
+    """Which value each option of a queue has, who says so, and which policies would have said something else."""
+    verdicts = node.policies.verdicts(queue.name, queue.declared)
+    return {
+        "queue": queue.name,
+        "options": [
+            {"option": verdict.option, **_claim(verdict.claim), "overruled": [_claim(one) for one in verdict.overruled]}
+            for verdict in verdicts
+        ],
+    }
+
+
 def topics(node: Node) -> Iterator[dict[str, Any]]:
     """Every pattern that somebody subscribes to."""
     for pattern, subscribers, durable, dropped in node.topics.topics():
@@ -143,6 +158,16 @@ def _durable(subscription: DurableSubscription) -> dict[str, Any]:
         "delivered": dispatcher.delivered,
         "acknowledged": dispatcher.acknowledged,
         "quarantined": len(cursor.quarantined),
+    }
+
+
+def _claim(claim: Claim) -> dict[str, Any]:
+    is_policy = claim.source is Source.POLICY
+    return {
+        "value": claim.value,
+        "from": claim.source.value,
+        "policy": claim.policy if is_policy else None,
+        "priority": claim.priority if is_policy else None,
     }
 
 

@@ -17,6 +17,7 @@ from segue.broker.deduplication import DeduplicationWindow
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, ShuttingDownError
 from segue.broker.log_lines import Log
+from segue.broker.policies import Policies
 from segue.broker.pressure import Pressure
 from segue.broker.queue import MemoryQueue, Queue, TemporaryQueue
 from segue.broker.queue_options import NO_OPTIONS, QueueOptions
@@ -64,6 +65,7 @@ class Node:
 
     Attributes:
         queues: durable queues by name.
+        policies: what gives them options that they were not declared with.
         sessions: authenticated peers by id.
         held: True while publishers have to wait; acknowledgements are still taken.
         fan_out_bytes: what subscribers to topics are to be given in this step, at most; kept by the topics.
@@ -83,6 +85,7 @@ class Node:
         self.pressure = Pressure(store, settings, clock)
         self.receiving = Receiving(settings.memory.receiving_bytes_max, settings.limits.frame_seconds)
         self.accepted_ids = DeduplicationWindow()
+        self.policies = Policies(settings.policies)
         self.held = False
         self.stopping = False
         self.started_ms = clock.now_ms()
@@ -172,7 +175,12 @@ class Node:
         queue.auto_delete = auto_delete
         queue.owner = exclusive_to
         queue.exclusive = exclusive_to != 0
+        self._apply_policies(queue)
         return queue
+
+    def _apply_policies(self, queue: Queue) -> None:
+        """Give a durable queue the options that are in force for it."""
+        queue.apply(self.policies.options(queue.name, queue.declared))
 
     def check_queues(self) -> None:
         """Raises LimitReachedError when there may be no further queue or durable subscription."""
@@ -292,6 +300,12 @@ class Node:
     def sweep_regularly(self, dispatcher: Dispatcher) -> None:
         """Messages of this one expire: what is past its deadline goes, though nobody consumes."""
         self._sweeps[dispatcher] = 0
+
+    def sweep_no_more(self, dispatcher: Dispatcher) -> None:
+        """They expire no more."""
+        self._sweeps.pop(dispatcher, None)
+        if dispatcher in self._sweeping:
+            self._sweeping.remove(dispatcher)
 
     def go_on_later(self, dispatcher: Dispatcher) -> None:
         """There is more to be dispatched than one step should take: it goes on in the next one, which comes soon."""
@@ -456,6 +470,7 @@ class Node:
             elif definition.get("kind") == "queue":
                 queue = Queue(self, str(definition["name"]), log, log.cursors[0], in_flight_max)
                 queue.auto_delete = bool(definition.get("auto_delete"))
+                self._apply_policies(queue)
                 self.queues[queue.name] = queue
                 for pattern in definition.get("bindings", ()):
                     self.topics.bind(str(pattern), log)

@@ -9,7 +9,7 @@ from segue.broker.dead_letters import Burial, Reason, dead_letter, goes_round, s
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import LimitReachedError
 from segue.broker.expiry import Expiry
-from segue.broker.queue_options import REFUSE, QueueOptions
+from segue.broker.queue_options import REFUSE, QueueOptions, declared_options
 from segue.storage.api import CONDEMNED, Cursor, Log, times
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Queue:
         owner: session that alone may consume, 0 for none.
         exclusive: it is the owner's, and goes with it.
         auto_delete: deleted when the last consumer leaves.
-        options: what it does beyond holding messages.
+        options: what it does beyond holding messages, see `apply`.
     """
 
     kind = "queue"
@@ -87,29 +87,44 @@ class Queue:
         self.exclusive = False
         self.auto_delete = False
         self.append = log.append
-        self.options = QueueOptions.from_definition(log.definition)
         self._messages_max: int | None = None
-        self.dispatcher.delivery_limit = self.options.delivery_limit
         self.dispatcher.go_on_later = node.go_on_later
-        if self.options.dead_letter:
-            self.dispatcher.bury = self._bury
         self.dispatcher.paused = bool(log.definition.get("paused"))
         log.listener = self.dispatcher.dispatch
-        if self.options.overflow == REFUSE:
-            self._messages_max = self.options.messages_max
-        else:
-            self.dispatcher.messages_max = self.options.messages_max
-        if self.options.delivery_limit:
-            self.dispatcher.judge_returned()
-        if cursor.condemned:
-            node.touched(self.dispatcher)
-        if self.options.message_ttl_ms is not None or log.definition.get("expiring"):
-            self._set_expiry()
+        self.apply(QueueOptions.from_definition(log.definition))
 
     @property
     def definition(self) -> dict[str, Any]:
         """As it stands in the catalog."""
         return self.log.definition
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """The options that it was declared with, by name; they stay with it."""
+        return declared_options(self.definition)
+
+    def apply(self, options: QueueOptions) -> None:
+        """Do from now on as these options say, with the messages that are there, too. Nothing of it is on disk.
+
+        What is condemned already stays so, and goes where these options say. Messages that wait and have had the
+        deliveries of a new limit are condemned; what is past a new deadline, or too much by a new bound, goes with the
+        next sweep or dispatch. Who keeps `append` has to look at `refuses` again.
+        """
+        self.options = options
+        dispatcher = self.dispatcher
+        dispatcher.delivery_limit = options.delivery_limit
+        dispatcher.bury = self._bury if options.dead_letter else None
+        refuses = options.overflow == REFUSE
+        self._messages_max = options.messages_max if refuses else None
+        dispatcher.messages_max = None if refuses else options.messages_max
+        if options.message_ttl_ms is not None or self.definition.get("expiring"):
+            self._set_expiry()
+        elif dispatcher.expiry is not None:
+            self._unset_expiry()
+        if options.delivery_limit:
+            dispatcher.judge_returned()
+        if self.cursor.condemned or dispatcher.messages_max is not None:
+            self.node.touched(dispatcher)
 
     def publish(self, record: bytes) -> None:
         """Accept a message; it is visible when its batch is durable.
@@ -209,6 +224,11 @@ class Queue:
     def _set_expiry(self) -> None:
         self.dispatcher.expiry = Expiry(self.node.clock, self.options.message_ttl_ms)
         self.node.sweep_regularly(self.dispatcher)
+
+    def _unset_expiry(self) -> None:
+        self.node.sweep_no_more(self.dispatcher)
+        self.dispatcher.expiry = None
+        self.dispatcher.sweeping = False
 
     def _make_dispatcher(self, cursor: Cursor, in_flight_max: int) -> Dispatcher:
         return Dispatcher(cursor, in_flight_max)

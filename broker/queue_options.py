@@ -1,4 +1,4 @@
-"""What a queue does beyond holding messages: as its declaration says, and as the catalog keeps it."""
+"""What a queue does beyond holding messages: its options, and those of a declaration as the catalog keeps them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-__all__ = ["DROP_OLDEST", "NO_OPTIONS", "REFUSE", "QueueOptions"]
+__all__ = ["DROP_OLDEST", "NO_OPTIONS", "REFUSE", "QueueOptions", "declared_options"]
 
 DROP_OLDEST: Final = "drop-oldest"
 REFUSE: Final = "refuse"
@@ -14,28 +14,26 @@ REFUSE: Final = "refuse"
 
 @dataclass(frozen=True, slots=True)
 class QueueOptions:
-    """Options of one queue.
+    """Options of one queue. A default is what nobody can declare: whatever is declared differs from it.
 
     Attributes:
         dead_letter: the queue that takes what can't be consumed; empty: that is given up.
         delivery_limit: after so many deliveries a message that comes back is a dead letter; 0 for no limit.
         message_ttl_ms: how long a message may be in the queue, None for as long as it says itself.
         messages_max: most messages that wait in the queue, what is with consumers not counted; None for no limit.
-        overflow: what happens then, `DROP_OLDEST` or `REFUSE` the publisher.
+        overflow: what happens then, `DROP_OLDEST` or `REFUSE` the publisher; None is `DROP_OLDEST`, too.
     """
 
     dead_letter: str = ""
     delivery_limit: int = 0
     message_ttl_ms: int | None = None
     messages_max: int | None = None
-    overflow: str = DROP_OLDEST
+    overflow: str | None = None
 
     @classmethod
     def from_definition(cls, definition: Mapping[str, Any]) -> QueueOptions:
-        """The options in a log's definition. Those of a newer Segue are passed over."""
-        kept = definition.get("options", {})
-        known = {name: kept[name] for name in cls.__slots__ if name in kept}
-        return cls(**known)
+        """The options that a queue was declared with, without any policy."""
+        return cls(**declared_options(definition))
 
     def as_definition(self) -> dict[str, Any]:
         """What differs from the defaults, for a log's definition."""
@@ -43,3 +41,9 @@ class QueueOptions:
 
 
 NO_OPTIONS = QueueOptions()
+
+
+def declared_options(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Those in a log's definition, by name. What only a newer Segue knows is passed over."""
+    kept = definition.get("options", {})
+    return {name: kept[name] for name in QueueOptions.__slots__ if name in kept}

@@ -22,6 +22,7 @@ _COLUMNS = (
     "queue", "ready", "in flight", "returned", "settled", "bytes", "segments", "oldest", "publish/s", "deliver/s",
     "ack/s", "consumers",
 )  # fmt: skip
+_OPTION_COLUMNS = ("option", "value", "from")
 _CONSUMER_COLUMNS = ("connection", "user", "peer", "prefetch", "in flight", "output")
 _BODY_BYTES_SHOWN = 1000
 
@@ -33,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     _add(actions, "list", "every queue, with its counts", _list)
     _add(actions, "show", "one queue: its counts and its consumers", _show, "QUEUE")
+    text = "what a queue does beyond holding messages, and who says so: client, policy or default"
+    _add(actions, "why", text, _why, "QUEUE")
     declare = _add(actions, "declare", "make a queue; one that is there stays as it is", _declare, "QUEUE")
     declare.add_argument("--auto-delete", action="store_true", help="the queue goes with its last consumer")
     browse = _add(actions, "browse", "read messages without taking them", _browse, "QUEUE")
@@ -128,6 +131,18 @@ def _show(arguments: argparse.Namespace, client: ControlClient) -> None:
         print("\n" + table(_CONSUMER_COLUMNS, map(_consumer_row, queue["consumed_by"]), right=(0, 3, 4)))
 
 
+def _why(arguments: argparse.Namespace, client: ControlClient) -> None:
+    queue = client.ask("queue.why", {"queue": arguments.queue})
+    if arguments.json:
+        print(json.dumps(queue, indent=2))
+        return
+    options = queue["options"]
+    print(table(_OPTION_COLUMNS, (_option_row(option["option"], option) for option in options)))
+    overruled = [_option_row(option["option"], claim) for option in options for claim in option["overruled"]]
+    if overruled:
+        print("\nOverruled:\n" + table(_OPTION_COLUMNS, overruled))
+
+
 def _declare(arguments: argparse.Namespace, client: ControlClient) -> None:
     done = client.ask("queue.declare", {"queue": arguments.queue, "auto_delete": arguments.auto_delete})
     made = "declared" if done["created"] else "was there already; it stays as it is"
@@ -218,6 +233,16 @@ def _row(row: dict[str, Any]) -> list[str]:
         rate(rates["acknowledge"]),
         count(row["consumers"]),
     ]
+
+
+def _option_row(option: str, claim: dict[str, Any]) -> list[str]:
+    value = claim["value"]
+    source = {
+        "client": "declared by a client",
+        "policy": f"policy {claim['policy']} ({claim['priority']})",
+        "default": "default",
+    }
+    return [option, "-" if value in (None, "") else str(value), source[claim["from"]]]
 
 
 def _consumer_row(row: dict[str, Any]) -> list[str]:

@@ -75,6 +75,7 @@ class ControlSession:
             "status": self._status,
             "queue.list": self._list_queues,
             "queue.show": self._show_queue,
+            "queue.why": self._explain_queue,
             "queue.declare": self._declare,
             "queue.browse": self._browse,
             "queue.publish": self._publish,
@@ -128,6 +129,11 @@ class ControlSession:
         queue = self._queue(arguments)
         arguments.finish()
         return inspect.describe_queue(self._node, queue, self._meter)
+
+    async def _explain_queue(self, arguments: Arguments, answer: Answer) -> Result:
+        queue = self._queue(arguments)
+        arguments.finish()
+        return inspect.explain_queue(self._node, queue)
 
     async def _list_topics(self, arguments: Arguments, answer: Answer) -> Result:
         arguments.finish()

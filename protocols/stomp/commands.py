@@ -341,7 +341,7 @@ class Commands:
             delivery_limit=flags.delivery_limit or 0,
             message_ttl_ms=flags.message_ttl_ms,
             messages_max=flags.messages_max,
-            overflow=REFUSE if flags.refuses else DROP_OLDEST,
+            overflow=None if flags.refuses is None else REFUSE if flags.refuses else DROP_OLDEST,
         )
         if flags.exclusive:
             return self._session.exclusive_queue(name, auto_delete=auto_delete, options=options)

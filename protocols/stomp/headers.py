@@ -97,7 +97,7 @@ class QueueFlags:
         delivery_limit: after so many deliveries a message that comes back is one.
         message_ttl_ms: how long a message may be in the queue.
         messages_max: most messages that may wait in it.
-        refuses: what happens then: publishers are refused; else the oldest messages go.
+        refuses: what happens then: publishers are refused, or the oldest messages go.
     """
 
     durable: bool | None = None
@@ -107,7 +107,7 @@ class QueueFlags:
     delivery_limit: int | None = None
     message_ttl_ms: int | None = None
     messages_max: int | None = None
-    refuses: bool = False
+    refuses: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,8 +417,10 @@ def _queue_flags(headers: Mapping[str, str], dialect: Dialect) -> QueueFlags:
     )
 
 
-def _refuses(headers: Mapping[str, str]) -> bool:
-    text = headers.get("x-overflow", _DROP_HEAD)
+def _refuses(headers: Mapping[str, str]) -> bool | None:
+    text = headers.get("x-overflow")
+    if text is None:
+        return None
     if text not in (_DROP_HEAD, _REJECT_PUBLISH):
         raise _invalid("x-overflow", text, f"it is {_DROP_HEAD} or {_REJECT_PUBLISH}")
     return text == _REJECT_PUBLISH

@@ -10,7 +10,7 @@ from segue.broker.message import Record, decode, encode, prefix
 from segue.broker.node import Node
 from segue.broker.queue import Queue
 from segue.broker.session import Session, Subscription
-from segue.broker.settings import Settings
+from segue.broker.settings import Policy, Settings
 from segue.broker.users import Users
 from tests.helpers.recorded_log import RecordedLog
 from tests.unit.broker.memory_store import FakeClock, MemoryStore
@@ -99,12 +99,18 @@ class World:
     Args:
         limits: fields of `[limits]` that are not to be the defaults.
         memory: likewise of `[memory]`.
+        policies: `[policies.NAME]`, by name.
     """
 
-    def __init__(self, *, memory: dict[str, Any] | None = None, **limits: Any) -> None:
+    def __init__(
+        self, *, memory: dict[str, Any] | None = None, policies: dict[str, Policy] | None = None, **limits: Any
+    ) -> None:
         defaults = Settings()
         self.settings = replace(
-            defaults, limits=replace(defaults.limits, **limits), memory=replace(defaults.memory, **(memory or {}))
+            defaults,
+            limits=replace(defaults.limits, **limits),
+            memory=replace(defaults.memory, **(memory or {})),
+            policies=policies or {},
         )
         self.store = MemoryStore()
         self.clock = FakeClock()

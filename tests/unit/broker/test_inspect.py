@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from segue.broker import inspect
 from segue.broker.queue import Queue
+from segue.broker.queue_options import QueueOptions
 from segue.broker.rates import RateMeter
+from segue.broker.settings import Policy
 from segue.protocols.control.message import show_body
 from segue.protocols.control.session import _message
 from segue.storage.recovery import Recovery
@@ -62,6 +65,21 @@ def test_every_member_of_a_queue_is_documented_and_no_other(busy: World, queue: 
     assert set(members(shown)) == documented("Queue")
     assert row.keys() < shown.keys()
     assert {name: shown[name] for name in row} == row
+
+
+def test_every_member_of_the_reasons_for_options_is_documented_and_no_other() -> None:
+    world = World(policies={"low": Policy("*", -1, delivery_limit=9), "high": Policy("q*", 5, delivery_limit=2)})
+    queue = world.node.declare_queue("q", options=QueueOptions(dead_letter="dead"))
+    shown = inspect.explain_queue(world.node, queue)
+    assert set(members(shown)) - {"options.overruled"} == documented("Reasons")
+    by_name = {option["option"]: option for option in shown["options"]}
+    assert list(by_name) == [option.name for option in fields(QueueOptions)]
+    high = {"value": 2, "from": "policy", "policy": "high", "priority": 5}
+    low = {"value": 9, "from": "policy", "policy": "low", "priority": -1}
+    assert by_name["delivery_limit"] == {"option": "delivery_limit", **high, "overruled": [low]}
+    none: dict[str, Any] = {"policy": None, "priority": None, "overruled": []}
+    assert by_name["dead_letter"] == {"option": "dead_letter", "value": "dead", "from": "client", **none}
+    assert by_name["messages_max"] == {"option": "messages_max", "value": None, "from": "default", **none}
 
 
 def test_every_member_of_a_topic_is_documented_and_no_other(busy: World) -> None:

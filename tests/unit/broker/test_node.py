@@ -12,7 +12,8 @@ import trio.testing
 from segue.broker.clock import SystemClock
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, ShuttingDownError
 from segue.broker.node import Node
-from segue.broker.settings import Settings
+from segue.broker.queue_options import NO_OPTIONS, REFUSE, QueueOptions
+from segue.broker.settings import Policy, Settings
 from segue.broker.users import Users
 from tests.helpers.recorded_log import RecordedLog
 from tests.unit.broker.actors import FakeOutput, FakeSink, World, record
@@ -27,6 +28,44 @@ def test_a_queue_is_declared_on_first_use_and_found_after_that(world: World) -> 
     assert world.node.declare_queue("q", auto_delete=True) is queue
     assert not queue.auto_delete
     assert world.node.existing_queue("q") is queue
+
+
+def test_a_new_queue_follows_the_policies_and_keeps_what_it_was_declared_with() -> None:
+    world = World(policies={"all": Policy("*", dead_letter="dead", delivery_limit=9)})
+    queue = world.node.declare_queue("q", options=QueueOptions(delivery_limit=2))
+    assert queue.options == QueueOptions(dead_letter="dead", delivery_limit=2)
+    assert queue.definition["options"] == {"delivery_limit": 2}
+    assert world.node.queue("dead").options == QueueOptions(delivery_limit=9)
+
+
+def test_queues_that_are_there_at_the_start_follow_the_policies_of_this_start() -> None:
+    world = World(policies={"all": Policy("*", delivery_limit=9, message_ttl_ms=5)})
+    world.node.declare_queue("q", options=QueueOptions(dead_letter="dead"))
+    settings = replace(world.settings, policies={"q only": Policy("q", messages_max=1)})
+    world.publish(world.node.queue("q"), "a", "b")
+    again = Node(world.store, settings, world.clock, world.log, world.node.users)
+    queue = again.queues["q"]
+    assert queue.options == QueueOptions(dead_letter="dead", messages_max=1)
+    assert queue.dispatcher.expiry is None
+    again.end_step()
+    world.store.sync_all()
+    assert (queue.statistics().ready, again.queues["dead"].statistics().published) == (1, 1)
+
+
+def test_temporary_queues_topics_and_durable_subscriptions_have_no_policies(world: World) -> None:
+    strict = World(policies={"all": Policy("*", delivery_limit=1, message_ttl_ms=0, messages_max=0, overflow=REFUSE)})
+    session = strict.session()
+    sink, durable = FakeSink(), FakeSink()
+    session.subscribe_topic("news", sink, prefetch=10, settles=False)
+    session.subscribe_durable("diary", "news", durable, prefetch=10, settles=True)
+    temporary = strict.node.create_temporary("t", session.id)
+    strict.publish(temporary, "x")
+    strict.node.topic("news").publish(record("a"))
+    strict.node.store.want()
+    strict.settle_down()
+    reader, _ = strict.consume(temporary, session=session)
+    assert (sink.bodies(), durable.bodies(), reader.bodies()) == (["a"], ["a"], ["x"])
+    assert temporary.options == NO_OPTIONS
 
 
 def test_a_queue_that_is_not_there_is_not_found(world: World) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from segue.broker.errors import LimitReachedError
 from segue.broker.queue import Queue
+from segue.broker.queue_options import DROP_OLDEST, NO_OPTIONS, REFUSE, QueueOptions
 from tests.unit.broker.actors import FakeSink, World, record
 
 
@@ -143,3 +144,125 @@ def test_to_pause_twice_is_to_pause(world: World, queue: Queue) -> None:
     world.settle_down()
     queue.pause()
     assert world.store.batch.definitions == []
+
+
+# Options that change while messages are there ----------------------------------------------------------------------
+
+
+def test_a_new_limit_on_deliveries_holds_for_what_comes_back_from_then_on(world: World, queue: Queue) -> None:
+    world.publish(queue, "a")
+    sink, subscription = world.consume(queue)
+    for _ in range(3):
+        world.give_back(subscription.consumer, 1)
+    queue.apply(QueueOptions(dead_letter="dead", delivery_limit=2))
+    world.give_back(subscription.consumer, 1)
+    assert [delivery.deliveries for delivery in sink.take()] == [1, 2, 3, 4]
+    assert (queue.statistics().dead_lettered, world.node.queue("dead").statistics().ready) == (1, 1)
+
+
+def test_what_waits_and_has_had_the_deliveries_of_a_new_limit_is_a_dead_letter(world: World, queue: Queue) -> None:
+    world.publish(queue, "a", "b")
+    sink, subscription = world.consume(queue, prefetch=1)
+    world.give_back(subscription.consumer, 1)
+    assert [delivery.deliveries for delivery in sink.take()] == [1, 2]
+    world.node.sessions[subscription.consumer.session_id].close()
+    queue.apply(QueueOptions(delivery_limit=2))
+    world.settle_down()
+    again, _ = world.consume(queue)
+    assert (again.bodies(), queue.statistics().discarded) == (["b"], 1)
+
+
+def test_without_the_limit_messages_come_back_for_ever_again(world: World, queue: Queue) -> None:
+    queue.apply(QueueOptions(delivery_limit=1))
+    world.publish(queue, "a")
+    sink, subscription = world.consume(queue)
+    queue.apply(NO_OPTIONS)
+    world.give_back(subscription.consumer, 1)
+    assert sink.bodies() == ["a", "a"]
+
+
+def test_what_waits_to_be_buried_goes_where_the_options_say_then() -> None:
+    world = World(queues_max=2)
+    queue = world.node.declare_queue("q", options=QueueOptions(dead_letter="no room"))
+    other = world.node.queue("other")
+    world.publish(queue, "a")
+    _, subscription = world.consume(queue)
+    world.node.sessions[subscription.consumer.session_id].refuse(subscription.consumer, [1])
+    world.settle_down()
+    assert queue.cursor.condemned
+    queue.apply(QueueOptions(dead_letter="other"))
+    world.settle_down()
+    assert (other.statistics().ready, queue.statistics().dead_lettered) == (1, 1)
+
+
+def test_without_a_dead_letter_queue_any_more_what_waits_to_be_buried_is_given_up() -> None:
+    world = World(queues_max=1)
+    queue = world.node.declare_queue("q", options=QueueOptions(dead_letter="no room"))
+    world.publish(queue, "a")
+    _, subscription = world.consume(queue)
+    world.node.sessions[subscription.consumer.session_id].refuse(subscription.consumer, [1])
+    world.settle_down()
+    queue.apply(NO_OPTIONS)
+    world.settle_down()
+    assert (queue.statistics().discarded, len(queue.cursor.condemned)) == (1, 0)
+
+
+def test_a_new_time_to_live_holds_for_messages_that_are_there(world: World, queue: Queue) -> None:
+    world.publish(queue, *"abc")
+    queue.apply(QueueOptions(message_ttl_ms=0))
+    world.node.sweep()
+    world.settle_down()
+    assert (queue.statistics().expired, queue.statistics().ready) == (3, 0)
+
+
+def test_without_a_time_to_live_nothing_expires_though_a_sweep_was_under_way(world: World, queue: Queue) -> None:
+    world.publish(queue, *"abc")
+    world.store.spill(queue.log)
+    queue.apply(QueueOptions(message_ttl_ms=0))
+    world.node.sweep()
+    assert queue.dispatcher.sweeping
+    queue.apply(NO_OPTIONS)
+    world.node.sweep()
+    world.settle_down()
+    sink, _ = world.consume(queue)
+    assert sink.bodies() == ["a", "b", "c"]
+    assert queue.statistics().expired == 0
+
+
+def test_deadlines_of_messages_hold_whatever_the_options_are(world: World, queue: Queue) -> None:
+    queue.note_expiring()
+    queue.apply(QueueOptions(message_ttl_ms=1))
+    queue.apply(NO_OPTIONS)
+    assert queue.dispatcher.expiry is not None
+    world.publish(queue, "a")
+    sink, _ = world.consume(queue)
+    assert sink.bodies() == ["a"]
+
+
+def test_a_new_bound_holds_for_messages_that_are_there(world: World, queue: Queue) -> None:
+    world.publish(queue, *"abcde")
+    queue.apply(QueueOptions(messages_max=2))
+    world.settle_down()
+    sink, _ = world.consume(queue)
+    assert (sink.bodies(), queue.statistics().dropped) == (["d", "e"], 3)
+
+
+def test_what_happens_at_a_bound_can_change(world: World, queue: Queue) -> None:
+    world.publish(queue, *"ab")
+    queue.apply(QueueOptions(messages_max=2, overflow=REFUSE))
+    with pytest.raises(LimitReachedError, match="full"):
+        queue.publish(record("c"))
+    queue.apply(QueueOptions(messages_max=2, overflow=DROP_OLDEST))
+    world.publish(queue, "c")
+    assert (queue.statistics().ready, queue.statistics().dropped) == (2, 1)
+    queue.apply(NO_OPTIONS)
+    world.publish(queue, "d")
+    assert queue.statistics().ready == 3
+
+
+def test_what_is_applied_is_not_declared() -> None:
+    world = World()
+    queue = world.node.declare_queue("q", options=QueueOptions(delivery_limit=3, overflow=DROP_OLDEST))
+    queue.apply(QueueOptions(delivery_limit=1))
+    assert queue.declared == {"delivery_limit": 3, "overflow": DROP_OLDEST}
+    assert queue.definition["options"] == queue.declared

@@ -333,7 +333,7 @@ def test_what_one_durable_subscription_held_when_it_was_deleted_is_still_there_f
 MIB = 1 << 20
 
 
-def crowd(**limits: int) -> World:
+def crowd(**limits: Any) -> World:
     """A broker whose open transactions may take 16 MiB."""
     return World(memory={"transactions_bytes_max": 16 * MIB}, **{"transaction_bytes_max": 12 * MIB, **limits})
 

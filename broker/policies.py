@@ -1,0 +1,122 @@
+"""Which value each option of a queue has, and who says so: the client that declared it, a policy, or the default.
+
+For each option, what the client declared wins; else the policy that has the highest priority, and of equal ones the
+first name, among those that match the queue and say something about the option; else the default. A policy is heard for
+each option by itself: one may say where dead letters go, another how long messages live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Any, Final
+
+from segue.broker.queue_options import NO_OPTIONS, QueueOptions
+from segue.broker.settings import Policy
+
+__all__ = ["Claim", "Policies", "Source", "Verdict", "matches"]
+
+_OPTIONS: Final = tuple(option.name for option in fields(QueueOptions))
+
+
+class Source(StrEnum):
+    """Who says what the value of an option is."""
+
+    CLIENT = "client"
+    POLICY = "policy"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one of them says about one option.
+
+    Attributes:
+        value: as in `QueueOptions`.
+        source: who.
+        policy: the name of the policy, empty where it is none.
+        priority: of the policy.
+    """
+
+    value: Any
+    source: Source
+    policy: str = ""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The value of one option of one queue.
+
+    Attributes:
+        option: its name, as in `QueueOptions`.
+        claim: what is in force.
+        overruled: policies that match and say something else, or the same, in the order of their rank.
+    """
+
+    option: str
+    claim: Claim
+    overruled: tuple[Claim, ...]
+
+
+class Policies:
+    """The policies of a broker, by name. Nothing in it changes: other policies are another object."""
+
+    def __init__(self, policies: Mapping[str, Policy]) -> None:
+        by_rank = sorted(policies.items(), key=lambda item: (-item[1].priority, item[0]))
+        self._ranked = tuple((name, policy) for name, policy in by_rank)
+
+    def options(self, queue: str, declared: Mapping[str, Any]) -> QueueOptions:
+        """What a queue does.
+
+        Args:
+            queue: its name.
+            declared: the options that the client which made it has given, see `declared_options`.
+        """
+        return QueueOptions(**{verdict.option: verdict.claim.value for verdict in self.verdicts(queue, declared)})
+
+    def verdicts(self, queue: str, declared: Mapping[str, Any]) -> tuple[Verdict, ...]:
+        """The same with reasons: one for each option, in the order of `QueueOptions`."""
+        matching = [(name, policy) for name, policy in self._ranked if matches(policy.queues, queue)]
+        return tuple(_verdict(option, queue, declared, matching) for option in _OPTIONS)
+
+
+def matches(pattern: str, name: str) -> bool:
+    """True when a pattern stands for a name: `*` for any run of characters, also for none; nothing else is special.
+
+    Each piece between two `*` is looked for once, from left to right: as an expression with `.*` it could take
+    quadratic time and more, and patterns are read by whoever may write the settings, but names come from clients.
+    """
+    first, *rest = pattern.split("*")
+    if not rest:
+        return pattern == name
+    *middle, last = rest
+    if not name.startswith(first):
+        return False
+    at = len(first)
+    for piece in middle:
+        found = name.find(piece, at)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return len(name) - len(last) >= at and name.endswith(last)
+
+
+def _verdict(option: str, queue: str, declared: Mapping[str, Any], matching: list[tuple[str, Policy]]) -> Verdict:
+    claims = list(_claims(option, queue, matching))
+    if option in declared:
+        return Verdict(option, Claim(declared[option], Source.CLIENT), tuple(claims))
+    if claims:
+        return Verdict(option, claims[0], tuple(claims[1:]))
+    return Verdict(option, Claim(getattr(NO_OPTIONS, option), Source.DEFAULT), ())
+
+
+def _claims(option: str, queue: str, matching: list[tuple[str, Policy]]) -> Iterator[Claim]:
+    """What policies say about an option, by rank."""
+    for name, policy in matching:
+        value = getattr(policy, option)
+        # A queue that is its own dead-letter queue would bury the same messages for ever; and a policy for all queues
+        # matches the one that it sends their dead letters to.
+        if value is not None and not (option == "dead_letter" and value == queue):
+            yield Claim(value, Source.POLICY, name, policy.priority)

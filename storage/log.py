@@ -140,14 +140,7 @@ class Log:
     def forget(self, seqs: list[int]) -> None:
         """These messages are settled by one cursor; with a single one they leave memory now."""
         if len(self.cursors) == 1:
-            pop = self.hot.pop
-            freed = 0
-            for seq in seqs:
-                record = pop(seq, None)
-                if record is not None:
-                    freed += len(record) + RECORD_OVERHEAD
-            self.hot_bytes -= freed
-            self.store.hot_bytes -= freed
+            self.forget_all(seqs)
 
     def forget_range(self, first: int, last: int) -> None:
         """As `forget`, for a whole range."""
@@ -196,9 +189,10 @@ class Log:
 
     def forget_all(self, seqs: Iterable[int]) -> None:
         """These messages are settled by every cursor."""
+        pop = self.hot.pop
         freed = 0
         for seq in seqs:
-            record = self.hot.pop(seq, None)
+            record = pop(seq, None)
             if record is not None:
                 freed += len(record) + RECORD_OVERHEAD
         self.hot_bytes -= freed

@@ -7,21 +7,18 @@ STOMP 1.2, each ended by LF, the last one `content-length`, and a blank line.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+from segue.broker.header_text import escape, unescape
 from segue.broker.message import HEADERS_AT, Encoding, Record, encode, prefix
 from segue.storage.api import times
 
 __all__ = ["Headers", "header", "with_headers"]
 
-_ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", ":": "\\c"}
-_PLAIN: Final = {escape: plain for plain, escape in _ESCAPES.items()}
 # Many selectors ask for the same names; one that is not kept takes 1 µs longer.
 _KEYS_MAX: Final = 1024
-_escaped: Final = re.compile(r"\\.", re.DOTALL).sub
 
 
 class Headers:
@@ -93,9 +90,8 @@ def _keys(name: str) -> tuple[bytes, bytes]:
 
 
 def _unescape(value: bytes) -> str:
-    text = value.decode()
-    return _escaped(lambda found: _PLAIN.get(found[0], found[0]), text) if "\\" in text else text
+    return unescape(value.decode())
 
 
 def _escape(text: str, errors: str = "strict") -> bytes:
-    return "".join([_ESCAPES.get(character, character) for character in text]).encode(errors=errors)
+    return escape(text).encode(errors=errors)

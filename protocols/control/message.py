@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import base64
 import codecs
-import re
 from collections.abc import Iterable
 from typing import Any, Final
+
+from segue.broker.header_text import escape, unescape
 
 __all__ = ["RESERVED_HEADERS", "header_block", "read_headers", "show_body"]
 
@@ -22,10 +23,6 @@ RESERVED_HEADERS: Final = frozenset(
     }
 )
 """The broker's own words, and those that have an argument of their own."""
-
-_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", ":": "\\c", "\r": "\\r", "\0": " "})
-_MEANINGS: Final = {"\\n": "\n", "\\c": ":", "\\\\": "\\", "\\r": "\r"}
-_SEQUENCE: Final = re.compile(r"\\.?", re.DOTALL)
 
 
 def header_block(destination: str, headers: Iterable[tuple[str, str]], body_length: int) -> bytes:
@@ -45,8 +42,9 @@ def header_block(destination: str, headers: Iterable[tuple[str, str]], body_leng
             raise ValueError(f"the header '{name}' is there twice: consumers would see the first only")
         seen.add(name)
         lines.append((name, value))
-    text = "".join(f"{name.translate(_ESCAPES)}:{value.translate(_ESCAPES)}\n" for name, value in lines)
-    return text.encode("utf-8", "replace") + b"content-length:%d\n\n" % body_length
+    text = "".join(f"{escape(name)}:{escape(value)}\n" for name, value in lines)
+    # A NUL would end the frame for clients that don't look at `content-length`.
+    return text.replace("\0", " ").encode("utf-8", "replace") + b"content-length:%d\n\n" % body_length
 
 
 def read_headers(block: bytes) -> list[list[str]]:
@@ -55,7 +53,7 @@ def read_headers(block: bytes) -> list[list[str]]:
     for line in block.decode("utf-8", "backslashreplace").split("\n"):
         name, colon, value = line.partition(":")
         if colon and name != "content-length":
-            headers.append([_unescape(name), _unescape(value)])
+            headers.append([unescape(name), unescape(value)])
     return headers
 
 
@@ -77,7 +75,3 @@ def _as_text(body: bytes, *, is_cut: bool) -> str | None:
         return codecs.getincrementaldecoder("utf-8")().decode(body, final=not is_cut)
     except UnicodeDecodeError:
         return None
-
-
-def _unescape(text: str) -> str:
-    return _SEQUENCE.sub(lambda found: _MEANINGS.get(found[0], found[0]), text) if "\\" in text else text

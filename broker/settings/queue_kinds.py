@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
-from typing import Final
+from collections.abc import Callable
 
+from segue.broker.names import InvalidNameError, check_queue_name, check_visible
 from segue.broker.settings.faults import show_value
 from segue.broker.settings.kinds import Kind, quote, told, whole_number
 from segue.broker.settings.quantity import parse_milliseconds
 
 __all__ = ["Milliseconds", "QueueName", "QueuePattern"]
-
-# As front-ends have it (protocols/names.py, which nothing of the broker may import; a test compares the two).
-_NAME_BYTES_MAX: Final = 255
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_RULE: Final = f"1 to {_NAME_BYTES_MAX} bytes of characters that can be seen, no space at either end"
 
 
 class QueuePattern(Kind[str]):
@@ -23,10 +18,7 @@ class QueuePattern(Kind[str]):
     example = '"orders.*"'
 
     def read(self, raw: object) -> str:
-        pattern = _visible(raw)
-        if pattern is None:
-            raise ValueError(f"is {show_value(raw)}, not a pattern on names of queues: {_RULE}")
-        return pattern
+        return _checked(raw, check_visible, "a pattern on names of queues")
 
     def toml(self, value: str) -> str:
         return quote(value)
@@ -41,14 +33,7 @@ class QueueName(Kind[str]):
     example = '"dead-letters"'
 
     def read(self, raw: object) -> str:
-        if raw == "":
-            return ""
-        name = _visible(raw)
-        if name is None:
-            raise ValueError(f"is {show_value(raw)}, not the name of a queue: {_RULE}")
-        if ".." in name or "*" in name:
-            raise ValueError(f"is {show_value(raw)}, not the name of a queue: '..' and '*' can't be in one")
-        return name
+        return "" if raw == "" else _checked(raw, check_queue_name, "the name of a queue")
 
     def toml(self, value: str) -> str:
         return quote(value)
@@ -78,11 +63,10 @@ class Milliseconds(Kind[int]):
         return f"{value} ms"
 
 
-def _visible(raw: object) -> str | None:
-    """A text in NFC, or None when it is none that a name could be."""
+def _checked(raw: object, check: Callable[[str], str], what: str) -> str:
     if not isinstance(raw, str):
-        return None
-    text = unicodedata.normalize("NFC", raw)
-    if text != text.strip() or any(unicodedata.category(character) in _INVISIBLE for character in text):
-        return None
-    return text if 1 <= len(text.encode()) <= _NAME_BYTES_MAX else None
+        raise ValueError(f"is {show_value(raw)}, not {what}")
+    try:
+        return check(raw)
+    except InvalidNameError as failure:
+        raise ValueError(f"is {show_value(raw)}, not {what}: {failure.reason}") from None

@@ -6,8 +6,8 @@ import base64
 from collections.abc import Container, Mapping
 from typing import Any, Final
 
+from segue.broker.names import InvalidNameError, check_queue_name, normal
 from segue.protocols.control.frames import ControlError, ErrorCode
-from segue.protocols.names import InvalidNameError, check_queue_name, normal
 
 __all__ = ["Arguments"]
 

@@ -23,11 +23,11 @@ from segue.broker.errors import (
     ShuttingDownError,
 )
 from segue.broker.message import PERSISTENT, decode, encode, prefix
+from segue.broker.names import normal
 from segue.broker.queue import Queue
 from segue.protocols.control.arguments import Arguments
 from segue.protocols.control.frames import ControlError, ErrorCode, Request
 from segue.protocols.control.message import header_block, read_headers, show_body
-from segue.protocols.names import normal
 
 if TYPE_CHECKING:
     from segue.broker.node import Node

@@ -2,7 +2,7 @@
 
 Clients of every broker may come, so the default dialect reads what RabbitMQ, ActiveMQ and Artemis read; the dialect
 `rabbitmq` refuses what RabbitMQ refuses, with its texts. docs/reference/stomp.md has the table. What may be called how
-is decided in segue.protocols.names, for all front-ends.
+is decided in segue.broker.names, for all front-ends.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Final
 from urllib.parse import unquote
 
-from segue.protocols import names
+from segue.broker import names
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
 
 __all__ = [

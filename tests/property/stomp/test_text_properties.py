@@ -9,7 +9,7 @@ from typing import TypeVar
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.protocols.names import NAME_BYTES_MAX
+from segue.broker.names import NAME_BYTES_MAX
 from segue.protocols.stomp.destination import Dialect, Use, parse_destination
 from segue.protocols.stomp.errors import StompProtocolError, quote
 from segue.protocols.stomp.escaping import escape_name, escape_value, unescape

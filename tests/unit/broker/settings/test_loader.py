@@ -171,15 +171,15 @@ messages_max = true
 overflow = "burst"
 """
     found = faults(text, {"SEGUE_POLICIES__other__QUEUES": " x"})
-    pattern = "not a pattern on names of queues: 1 to 255 bytes of characters that can be seen, no space at either end"
+    pattern = "not a pattern on names of queues: a name"
     pattern_example = 'write for example "orders.*"'
     assert [fault.split("[policies.", 1)[1] for fault in found] == [
         'loose]: is not a table; write [policies.loose] on a line of its own, and queues = "..." below it',
         f"empty]: has no queues; {pattern_example}",
-        f'bad] queues: is "", {pattern}; {pattern_example}',
+        f'bad] queues: is "", {pattern} has 1 to 255 bytes; {pattern_example}',
         'bad] priority: is "high", not a whole number; write for example 0',
         (
-            "bad] dead_letter: is \"a.*\", not the name of a queue: '..' and '*' can't be in one; "
+            'bad] dead_letter: is "a.*", not the name of a queue: wildcards are for topics; '
             'write for example "dead-letters"'
         ),
         "bad] delivery_limit: is -1, outside of 0 to 1000000; write for example 100",
@@ -187,7 +187,7 @@ overflow = "burst"
         'bad] message_ttl_ms: is "3 weeks", of a unit that is none of ms, s, min, h, d; write for example "7 d"',
         "bad] messages_max: is true, not a whole number; write for example 100",
         'bad] overflow: is "burst", not one of drop-oldest, refuse; write for example "drop-oldest"',
-        f'other] queues: is " x", {pattern}; {pattern_example}',
+        f'other] queues: is " x", {pattern} may not begin or end with a space; {pattern_example}',
     ]
     places = [f"segue.toml:{line}: " for line in (2, 3, *range(5, 13))]
     assert [fault.split("[", 1)[0] for fault in found] == [*places, "SEGUE_POLICIES__other__QUEUES: "]

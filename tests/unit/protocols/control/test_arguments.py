@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from segue.broker.names import NAME_BYTES_MAX
 from segue.protocols.control.arguments import Arguments
 from segue.protocols.control.frames import ControlError, ErrorCode
-from segue.protocols.names import NAME_BYTES_MAX
 
 
 def problem_of(read: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from segue.protocols.names import NAME_BYTES_MAX
+from segue.broker.names import NAME_BYTES_MAX
 from segue.protocols.stomp.destination import (
     PREFIXES,
     UNSUPPORTED_PREFIXES,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.protocols.names import NAME_BYTES_MAX, InvalidNameError, check_name, check_queue_name
+from segue.broker.names import NAME_BYTES_MAX, InvalidNameError, check_name, check_queue_name
 from segue.protocols.stomp.destination import Destination, DestinationKind, Use, parse_destination
 
 

@@ -1,4 +1,4 @@
-"""Names: what a queue, a topic or an exchange may be called. The one place for all front-ends; no I/O.
+"""Names: what a queue, a topic or an exchange may be called. The one place for settings and all front-ends; no I/O.
 
 Whatever is made by one door has to be reached by the others, so none decides this for itself. Names are compared after
 Unicode normalisation (NFC), so that two spellings that look the same are one queue. What can't be seen (control
@@ -16,6 +16,7 @@ __all__ = [
     "InvalidNameError",
     "check_name",
     "check_queue_name",
+    "check_visible",
     "has_options",
     "has_wildcards",
     "is_half_a_wildcard",
@@ -59,15 +60,25 @@ def check_name(name: str, bytes_max: int = NAME_BYTES_MAX) -> str:
     Raises:
         InvalidNameError: it is empty, too long, or has something in it that no name may have.
     """
-    found = normal(name)
+    found = check_visible(name, bytes_max)
+    if ".." in found:
+        raise InvalidNameError("a name may not have '..' in it")
+    return found
+
+
+def check_visible(text: str, bytes_max: int = NAME_BYTES_MAX) -> str:
+    """Return a name, or a pattern on names, in NFC. As `check_name`, but for two dots in a row.
+
+    Raises:
+        InvalidNameError: as `check_name`.
+    """
+    found = normal(text)
     if not 1 <= len(found.encode(errors="replace")) <= bytes_max:
         raise InvalidNameError(f"a name has 1 to {bytes_max} bytes")
     if any(unicodedata.category(character) in _INVISIBLE for character in found):
         raise InvalidNameError("a name may have no control or invisible characters")
     if found != found.strip():
         raise InvalidNameError("a name may not begin or end with a space")
-    if ".." in found:
-        raise InvalidNameError("a name may not have '..' in it")
     return found
 
 

@@ -74,12 +74,19 @@ class Policies:
             queue: its name.
             declared: the options that the client which made it has given, see `declared_options`.
         """
-        return QueueOptions(**{verdict.option: verdict.claim.value for verdict in self.verdicts(queue, declared)})
+        matching = self._matching(queue)
+        if not matching:  # so it is with most of a hundred thousand queues, at every start
+            return QueueOptions(**declared) if declared else NO_OPTIONS
+        verdicts = (_verdict(option, queue, declared, matching) for option in _OPTIONS)
+        return QueueOptions(**{verdict.option: verdict.claim.value for verdict in verdicts})
 
     def verdicts(self, queue: str, declared: Mapping[str, Any]) -> tuple[Verdict, ...]:
-        """The same with reasons: one for each option, in the order of `QueueOptions`."""
-        matching = [(name, policy) for name, policy in self._ranked if matches(policy.queues, queue)]
+        """The same with reasons: one verdict for each option, in the order of `QueueOptions`."""
+        matching = self._matching(queue)
         return tuple(_verdict(option, queue, declared, matching) for option in _OPTIONS)
+
+    def _matching(self, queue: str) -> list[tuple[str, Policy]]:
+        return [(name, policy) for name, policy in self._ranked if matches(policy.queues, queue)]
 
 
 def matches(pattern: str, name: str) -> bool:

@@ -470,3 +470,25 @@ async def test_checkpoints_that_fail_are_told_once_and_so_is_their_end(
         ("error", "checkpoint.failed", {"reason": "no space left"}),
         ("info", "checkpoint.recovered", {}),
     ]
+
+
+async def test_a_round_of_sweeps_leaves_out_queues_whose_messages_expire_no_more(
+    world: World, nursery: trio.Nursery
+) -> None:
+    nursery.start_soon(world.node.watch)
+    await trio.testing.wait_all_tasks_blocked()
+    queues = [world.node.queue(f"{number}") for number in range(100)]
+    for queue in queues:
+        world.publish(queue, *map(str, range(50)))
+        queue.apply(QueueOptions(message_ttl_ms=1 << 50))
+    world.node.sweep()
+    world.settle_down()  # now they may be read
+    for queue in queues:
+        queue.apply(QueueOptions(message_ttl_ms=0))
+    world.node.sweep()
+    left = sum(queue.statistics().ready for queue in queues)
+    assert 0 < left < 100 * 50
+    for queue in queues:
+        queue.apply(NO_OPTIONS)
+    await trio.testing.wait_all_tasks_blocked()
+    assert sum(queue.statistics().ready for queue in queues) == left

@@ -222,6 +222,7 @@ def test_without_a_time_to_live_nothing_expires_though_a_sweep_was_under_way(wor
     world.node.sweep()
     assert queue.dispatcher.sweeping
     queue.apply(NO_OPTIONS)
+    world.clock.advance(3600)
     world.node.sweep()
     world.settle_down()
     sink, _ = world.consume(queue)
@@ -257,6 +258,10 @@ def test_what_happens_at_a_bound_can_change(world: World, queue: Queue) -> None:
     assert (queue.statistics().ready, queue.statistics().dropped) == (2, 1)
     queue.apply(NO_OPTIONS)
     world.publish(queue, "d")
+    assert queue.statistics().ready == 3
+    queue.apply(QueueOptions(messages_max=2))
+    queue.apply(QueueOptions(messages_max=2, overflow=REFUSE))
+    queue.dispatcher.dispatch()
     assert queue.statistics().ready == 3
 
 

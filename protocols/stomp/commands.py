@@ -88,7 +88,6 @@ class Commands:
         self._node = stomp.node
         self._dialect = stomp.frontend.dialect
         self._client_id: str | None = None
-        self._next_number = 0
         self._by_id: dict[str, StompSubscription] = {}
 
     def carry_out(self, action: Action, frame: Frame, receipts: list[bytes]) -> bytes | None:
@@ -427,8 +426,8 @@ class Commands:
         self._keep(key, sink, of_node.consumer.dispatcher.cursor.log.id)
 
     def _make_sink(self, sub_id: str | None, text: str, mode: AckMode) -> StompSubscription:
-        self._next_number += 1
-        return StompSubscription(self._stomp, self._next_number, sub_id, text, mode)
+        number = self._stomp.frontend.number_subscription()
+        return StompSubscription(self._stomp, number, sub_id, text, mode)
 
     def _keep(self, key: str, sink: StompSubscription, log_id: int) -> None:
         sink.number_messages(log_id)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -23,13 +24,24 @@ __all__ = ["StompFrontend"]
 
 _LOGINS_AT_A_TIME: Final = 2
 """Threads that check passwords; one hash is computed at a time anyway, the second may find it remembered."""
+_EPOCH_BYTES: Final = 5
+"""A subscription's number has 13 digits with it; one of an earlier process fits with a chance of 1 in 10^12."""
 
 
 class StompFrontend:
-    """A `segue.broker.frontends.FrontEnd`."""
+    """A `segue.broker.frontends.FrontEnd`.
+
+    Attributes:
+        epoch: a random number that tells the ids of this process from those of the ones before it.
+    """
 
     name = "stomp"
     settings_section = "stomp"
+
+    def __init__(self, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
+        """`random_bytes`: where the epoch comes from."""
+        self.epoch = int.from_bytes(random_bytes(_EPOCH_BYTES), "big")
+        self._subscriptions = 0
 
     async def serve(self, node: Node, settings: Stomp, *, task_status: trio.TaskStatus[Sequence[str]]) -> None:
         """See `FrontEnd`."""
@@ -57,6 +69,15 @@ class StompFrontend:
             login_frame_bytes_max=settings.login_frame_bytes_max,
         )
         self._output_bytes_max = node.settings.limits.output_buffer_bytes_max
+
+    def number_subscription(self) -> int:
+        """A number that no other subscription has, of this process or of one before it.
+
+        A client that keeps ack ids over a reconnect may send an old one: it must not fit a new subscription, which may
+        be to another queue.
+        """
+        self._subscriptions += 1
+        return self.epoch + self._subscriptions
 
     @property
     def output_bytes_max(self) -> int:

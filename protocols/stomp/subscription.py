@@ -1,8 +1,8 @@
 """A STOMP subscription: turns deliveries into MESSAGE frames, and ack ids back into messages.
 
 The ack id is `<number of the subscription>-<sequence number>`, and from the second delivery on `.<delivery>` behind it;
-the message id is `<log>-<sequence number>`. Both can be read back without a table, so a delivery costs one formatting
-and one dict entry, which its acknowledgement removes.
+no two subscriptions ever have the same number. The message id is `<log>-<sequence number>`. Both can be read back
+without a table, so a delivery costs one formatting and one dict entry, which its acknowledgement removes.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ class StompSubscription:
     def number_messages(self, log_id: int) -> None:
         """Fix the ids of its messages.
 
-        A negative `log_id` means a log in memory: such an id says nothing beyond this process, so the session's stands
-        in front of it.
+        A negative `log_id` means a log in memory: the next process has another one of that id, so the epoch of this one
+        stands in front of it.
         """
-        prefix = b"%d-" % log_id if log_id > 0 else b"%d-%d-" % (self._session.session_id, -log_id)
+        prefix = b"%d-" % log_id if log_id > 0 else b"%d-%d-" % (self._session.frontend.epoch, -log_id)
         self._message_prefix = prefix
         ids = prefix + _SEQ, self.number + b"-" + _SEQ
         self._first = _template(self._head.encode(*ids, 1, False))

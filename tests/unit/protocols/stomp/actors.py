@@ -172,7 +172,7 @@ class StompWorld(World):
 
     def __init__(self, *, dialect: str = "segue", **more: Any) -> None:
         super().__init__(**more)
-        self.frontend = StompFrontend()
+        self.frontend = StompFrontend(random_bytes=bytes)  # the first subscription is number 1
         self.frontend.configure(self.node, replace(self.settings.stomp, dialect=dialect))
         self.frontend._listener = SimpleNamespace(authenticated=lambda connection: None)  # type: ignore[assignment]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from segue.protocols.stomp.server import _refusal
+from segue.protocols.stomp.server import StompFrontend, _refusal
 from tests.helpers.stomp_frames import FrameReader, encode_frame
 from tests.unit.protocols.stomp.actors import StompWorld
+from tests.unit.protocols.stomp.session_frames import frame, send, subscribe
 
 MIB = 1 << 20
 
@@ -51,3 +52,30 @@ def test_a_refusal_is_an_error_frame_of_any_version() -> None:
     (frame,) = FrameReader().feed(_refusal("limits.connections_max (1) is reached"))
     assert (frame.command, frame["error-code"]) == ("ERROR", "limit-reached")
     assert b"connections_max" in frame.body
+
+
+def test_no_two_subscriptions_have_the_same_number() -> None:
+    """Nor that of one of an earlier process: an ack id from before a reconnect must not fit a later subscription."""
+    world = StompWorld()
+    for number in range(1, 4):
+        client = world.client()
+        client.say(subscribe(id="a"), subscribe("/queue/other", id="b"))
+        assert list(client.stomp.subscriptions) == [b"%d" % (2 * number - 1), b"%d" % (2 * number)]
+    starts = {StompFrontend().number_subscription() for _ in range(100)}
+    assert len(starts) == 100
+    assert max(starts) > 1 << 32
+
+
+def test_an_ack_id_of_one_connection_does_not_fit_the_first_subscription_of_the_next() -> None:
+    """FAULTS 39: it may be to another queue, and that message would be lost."""
+    world = StompWorld()
+    first = world.client()
+    first.say(subscribe("/queue/jobs"), send("job", "/queue/jobs"), send("mail", "/queue/mails"))
+    old = first.frames()[0]["ack"]
+    first.hang_up()
+    again = world.client()
+    again.say(subscribe("/queue/mails"))
+    again.say(frame("ACK", id=old))
+    assert again.error() == "unknown-ack"
+    statistics = world.node.queue("mails").statistics()
+    assert (statistics.ready, statistics.settled) == (1, 0)

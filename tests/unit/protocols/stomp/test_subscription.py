@@ -39,7 +39,7 @@ def test_each_delivery_is_one_frame_as_its_version_and_mode_want_it(version: str
     subscription.deliver_again(2, record(b"w", BLOCK), 4)
     client.world.node.end_step()
     frames = client.frames()
-    prefix = "7-" if log_id > 0 else f"{client.stomp.session_id}-7-"
+    prefix = "7-" if log_id > 0 else f"{client.stomp.frontend.epoch}-7-"
     assert [frame["message-id"] for frame in frames] == [prefix + seq for seq in ("5", "6", "9", "2")]
     assert [frame["redelivered"] for frame in frames] == ["false", "false", "true", "true"]
     assert [frame["x-delivery-count"] for frame in frames] == ["1", "1", "1", "4"]

@@ -1,0 +1,470 @@
+"""Plays a list of operations against a node over a store on a simulated disk, through crashes and starts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import trio
+from hypothesis import strategies as st
+
+from segue.broker.browse import Browser
+from segue.broker.dead_letters import Reason
+from segue.broker.errors import LimitReachedError
+from segue.broker.message import encode, prefix
+from segue.broker.node import Node
+from segue.broker.queue import Queue
+from segue.broker.queue_options import REFUSE, QueueOptions
+from segue.broker.session import Session, Subscription
+from segue.broker.settings import Settings
+from segue.broker.users import Users
+from segue.storage.api import Store
+from tests.faults.storage.driver import OPTIONS, run_store, until
+from tests.faults.storage.simulated_disk import SimulatedDisk
+from tests.helpers.recorded_log import RecordedLog
+from tests.property.broker.fates import Fates
+from tests.property.storage.world import Operation
+from tests.unit.broker.actors import FakeOutput
+from tests.unit.broker.memory_store import FakeClock
+
+__all__ = ["Life", "life_operations", "queue_options"]
+
+NAMES = ("a", "b", "c")
+_LIVES_MS = (None, None, 40, 300, 2000)
+_STEPS_MS = (1, 30, 100, 500, 1100, 61_000)
+_PEERS_MAX = 4
+
+
+def life_operations(max_size: int) -> st.SearchStrategy[list[Operation]]:
+    """Lists of operations: what clients do, what time and the disk do, and ends."""
+    clients = st.sampled_from(["publish", "publish", "subscribe", "acknowledge", "give_back", "refuse", "refuse"])
+    rarer = st.sampled_from(["leave", "transaction", "transaction", "purge", "browse"])
+    time = st.sampled_from(["pass_time", "pass_time", "sweep"])
+    disk = st.sampled_from(["checkpoint", "wait", "wait", "breathe", "flush"])
+    end = st.sampled_from(["crash", "crash", "crash_soon", "checkpoint_and_crash", "stop"])
+    operation = st.builds(
+        Operation,
+        st.one_of(clients, clients, clients, rarer, time, disk, end),
+        st.integers(0, 7),
+        st.integers(1, 20),
+        st.sampled_from(["synced", "posix", "journal"]),
+        st.integers(0, 1000),
+    )
+    begin = [Operation("publish", which, 8, seed=which) for which in range(3)] + [Operation("wait")]
+    return st.lists(operation, min_size=max_size // 3, max_size=max_size).map(lambda rest: begin + rest)
+
+
+def queue_options() -> st.SearchStrategy[dict[str, QueueOptions]]:
+    """Options of each queue; circles are allowed, a queue that is its own dead-letter queue is not."""
+
+    def of(name: str) -> st.SearchStrategy[QueueOptions]:
+        others = [other for other in NAMES if other != name]
+        return st.builds(
+            QueueOptions,
+            st.sampled_from([*others, *others, ""]),
+            st.sampled_from([0, 1, 2, 3]),
+            st.sampled_from([None, None, 100, 1500]),
+            st.sampled_from([None, None, 12]),
+            st.just(REFUSE),
+        )
+
+    return st.fixed_dictionaries({name: of(name) for name in NAMES})
+
+
+@dataclass(eq=False)
+class Taker:
+    """A sink that keeps what it and others are given, in that order."""
+
+    all_taken: list[Taken]
+    blocked: bool = False
+
+    def deliver(self, first: int, records: list[bytes], redelivered: bool) -> None:
+        self.all_taken += [Taken(self, seq, record, 1, redelivered) for seq, record in enumerate(records, first)]
+
+    def deliver_again(self, seq: int, record: bytes, deliveries: int) -> None:
+        self.all_taken.append(Taken(self, seq, record, deliveries, True))
+
+    def cancelled(self, reason: str) -> None:
+        raise AssertionError(reason)
+
+    def failed(self, error: Exception) -> None:
+        raise error
+
+
+@dataclass
+class Taken:
+    """A delivery."""
+
+    by: Taker
+    seq: int
+    record: bytes
+    deliveries: int
+    redelivered: bool
+
+
+@dataclass
+class Peer:
+    """A consumer in a session of its own; `held`: number → body."""
+
+    session: Session
+    subscription: Subscription
+    sink: Taker
+    queue: str
+    held: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass
+class Commit:
+    """A transaction whose fate is not known yet."""
+
+    moment: int
+    sent: str
+    settled: list[str]
+
+
+class Life:
+    """A broker, its disk and its model, from life to life."""
+
+    def __init__(self, root: Path, options: dict[str, QueueOptions]) -> None:
+        self._root = root
+        self._options = options
+        self._lives = 0
+        (root / "0").mkdir(parents=True)
+        self.disk = SimulatedDisk(root / "0")
+        self.fates = Fates(options)
+        self._clock = FakeClock()
+        self._serial = 0
+        self._peers: list[Peer] = []
+        self._first: dict[str, int] = {}
+        self._taken: list[Taken] = []
+        self._broken: AssertionError | None = None
+        self._commits: list[Commit] = []
+        self._dying = Operation("crash")
+
+    def play(self, steps: list[Operation]) -> None:
+        """Do everything, life after life, and look at each start and at the end."""
+        rest = iter([*steps, Operation("stop")])
+        for _ in range(len(steps) + 2):
+            ending = run_store(self.disk, lambda store: self._live(store, rest), OPTIONS)
+            if self._broken is not None:
+                raise self._broken
+            if ending == "end":
+                break
+            if ending is None:
+                self._after_crash(self._dying)
+        run_store(self.disk, self._drain, OPTIONS)
+
+    def _after_crash(self, crash: Operation) -> None:
+        self._lives += 1
+        self.disk = self.disk.materialise(self._root / str(self._lives), crash.crash, random.Random(crash.seed))
+        if crash.which % 4 == 0:
+            self.disk.crash_at = crash.amount  # in the middle of the recovery, or soon after; once, or it is for ever
+            self._dying = replace(crash, which=1, seed=crash.seed + 1)
+
+    async def _live(self, store: Store, rest: Iterator[Operation]) -> str:
+        await self._begin(store)
+        for operation in rest:
+            if operation.what in ("crash", "crash_soon", "checkpoint_and_crash"):
+                self._dying = operation
+                self.disk.crash_at = len(self.disk.calls) + (0 if operation.what == "crash" else operation.amount)
+                self.disk.commit_lands = operation.seed % 2 == 0
+                if operation.what == "checkpoint_and_crash":
+                    await self._checkpoint(operation)
+            elif operation.what == "stop":
+                await self._stop()
+                return "stop" if rest.__length_hint__() else "end"  # type: ignore[attr-defined]
+            else:
+                await getattr(self, f"_{operation.what}")(operation)
+                if operation.seed % 3 == 0:
+                    await self._wait(operation)
+            self._end_step()
+        return "end"
+
+    # -- starts and ends
+
+    async def _begin(self, store: Store) -> None:
+        """Look at what is owed before anything can happen to it, and go on from there."""
+        self._take()  # what the crash did not let us look at
+        self._store = store
+        self._peers = []
+        self._first = dict.fromkeys(NAMES, 0)
+        found = await self._owed()
+        before = self.fates.confirmed
+        ended = {body for body, fate in self.fates.known.items() if fate.ended is not None or fate.purged}
+        self.fates.recovered(found, self._clock.now_ms())
+        self._check_commits(before, ended)
+        self.node = Node(store, Settings(), self._clock, RecordedLog(), Users(Settings().users))
+        for name in NAMES:
+            self.node.declare_queue(name, options=self._options[name])
+        await self._wait(Operation("wait"))
+
+    async def _owed(self) -> dict[str, dict[int, tuple[int, bytes]]]:
+        """Queue → number → (standing, record) of everything that is owed."""
+        found = {}
+        for log in self._store.logs.values():
+            (cursor,) = log.cursors
+            standings = dict.fromkeys(range(cursor.next, log.head), 0) | cursor.holes()
+            records: dict[int, bytes] = {}
+            seq = 1
+            while seq < log.ram_first:
+                part = await self._store.reader.read_range(log, seq, log.ram_first, 4096)
+                records |= {first + n: data for first, some in part.runs for n, data in enumerate(some)}
+                seq = part.upto
+            records |= {seq: data for seq in standings if (data := log.find(seq)) is not None}
+            found[log.definition["name"]] = {seq: (s, records[seq]) for seq, s in sorted(standings.items())}
+        return found
+
+    def _check_commits(self, confirmed: int, ended: set[str]) -> None:
+        """A transaction is all there or not at all: where what it sent is there, what it settled is not."""
+        known = self.fates.known
+        for commit in self._commits:
+            landed = commit.sent in known
+            if commit.moment <= confirmed:
+                assert landed or commit.sent in ended or commit.sent in self.fates.gone
+            if landed:
+                assert not any(body in known for body in commit.settled), "a part of a transaction is missing"
+        self._commits.clear()
+
+    async def _stop(self) -> None:
+        for peer in list(self._peers):
+            self._go(peer)
+        await self._wait(Operation("wait"))
+
+    async def _drain(self, store: Store) -> None:
+        """In the end somebody takes all that is left, and then there is nothing anywhere."""
+        await self._begin(store)
+        for _ in range(40):
+            for name in NAMES:
+                await self._subscribe(Operation("", NAMES.index(name)))
+            self.node.sweep()
+            await self._breathe(Operation(""))
+            for peer in list(self._peers):
+                self._settle(peer, list(peer.held))
+                self._go(peer)
+            await self._wait(Operation("wait"))
+            if not any(queue.log.head > queue.cursor.next or queue.cursor.returned for queue in self._queues):
+                break
+        await self._wait(Operation("wait"))
+        assert await self._owed() == {name: {} for name in NAMES}
+        now_ms = self._clock.now_ms()
+        for body, fate in self.fates.known.items():
+            self.fates._check_absent(body, fate, now_ms)
+
+    # -- verbs
+
+    @property
+    def _queues(self) -> list[Queue]:
+        return [self.node.queues[name] for name in NAMES]
+
+    def _end_step(self) -> None:
+        self.node.end_step()
+        self._take()
+
+    def _take(self) -> None:
+        """Look at what consumers were given since the last look."""
+        while self._taken:
+            one = self._taken.pop(0)
+            try:
+                self._look_at(one)
+            except AssertionError as error:
+                self._broken = error  # for the disk may crash at the same time
+                raise
+
+    def _look_at(self, one: Taken) -> None:
+        (peer,) = [peer for peer in self._peers if peer.sink is one.by]
+        now_ms = self._clock.now_ms()
+        peer.held[one.seq] = self.fates.delivered(peer.queue, one.record, one.deliveries, one.redelivered, now_ms)
+        if one.deliveries == 1:
+            assert one.seq > self._first[peer.queue], "first deliveries rise"
+            self._first[peer.queue] = one.seq
+
+    def _peer(self, operation: Operation) -> Peer | None:
+        """One that holds something, if there is such a one."""
+        self._take()
+        peers = [peer for peer in self._peers if peer.held] or self._peers
+        return peers[operation.which % len(peers)] if peers else None
+
+    def _choose(self, peer: Peer, operation: Operation) -> list[int]:
+        return random.Random(operation.seed).sample(sorted(peer.held), min(operation.amount, len(peer.held)))
+
+    def _settle(self, peer: Peer, seqs: list[int]) -> None:
+        moment = self.fates.next_moment()
+        for seq in seqs:
+            self.fates.settled(peer.held.pop(seq), moment)
+        peer.subscription.consumer.acknowledge_all(seqs)
+        peer.subscription.consumer.settle()
+
+    def _go(self, peer: Peer) -> None:
+        self._take()
+        moment = self.fates.next_moment()
+        self._peers.remove(peer)
+        for body in peer.held.values():
+            self.fates.returned(body, moment)
+        peer.session.close()
+
+    def _text(self) -> str:
+        self._serial += 1
+        return f"m{self._serial}"
+
+    def _record(self, body: str, lives_ms: int | None, operation: Operation) -> bytes:
+        now_ms = self._clock.now_ms()
+        expires_ms = 0 if lives_ms is None else now_ms + lives_ms
+        size = (10, 300, 2000)[operation.seed % 3]
+        headers = b"destination:/queue/a\ncontent-length:%d\n\n" % size
+        return encode(*prefix(now_ms, headers, expires_ms=expires_ms), body.encode().ljust(size, b"."))
+
+    # -- operations
+
+    async def _publish(self, operation: Operation) -> None:
+        name = NAMES[operation.which % 3]
+        queue, moment, now_ms = self.node.queues[name], self.fates.next_moment(), self._clock.now_ms()
+        for number in range(operation.amount):
+            lives_ms = _LIVES_MS[(operation.seed + number) % len(_LIVES_MS)]
+            if lives_ms is not None:
+                queue.note_expiring()
+            body = self._text()
+            try:
+                queue.publish(self._record(body, lives_ms, operation))
+            except LimitReachedError:
+                break
+            self.fates.publish(body, name, moment, now_ms, 0 if lives_ms is None else now_ms + lives_ms)
+        self._store.want()
+
+    async def _subscribe(self, operation: Operation) -> None:
+        if len(self._peers) < _PEERS_MAX:
+            name, session, sink = (
+                NAMES[operation.which % 3],
+                self.node.open_session("", "", "", FakeOutput()),
+                Taker(self._taken),
+            )
+            subscription = session.subscribe_queue(
+                self.node.queues[name], sink, prefetch=operation.amount * 2, settles=True
+            )
+            self._peers.append(Peer(session, subscription, sink, name))
+            await self._breathe(operation)
+
+    async def _leave(self, operation: Operation) -> None:
+        if (peer := self._peer(operation)) is not None:
+            self._go(peer)
+
+    async def _acknowledge(self, operation: Operation) -> None:
+        if (peer := self._peer(operation)) is not None:
+            self._settle(peer, self._choose(peer, operation))
+
+    async def _give_back(self, operation: Operation) -> None:
+        if (peer := self._peer(operation)) is not None:
+            moment, seqs = self.fates.next_moment(), self._choose(peer, operation)
+            for seq in seqs:
+                self.fates.returned(peer.held.pop(seq), moment)
+            peer.session.give_back(peer.subscription.consumer, seqs)
+
+    async def _refuse(self, operation: Operation) -> None:
+        if (peer := self._peer(operation)) is not None:
+            moment, seqs = self.fates.next_moment(), self._choose(peer, operation)
+            for seq in seqs:
+                self.fates.condemned(peer.held.pop(seq), Reason.REJECTED, moment)
+            peer.session.refuse(peer.subscription.consumer, seqs)
+
+    async def _transaction(self, operation: Operation) -> None:
+        """A message is sent, and some are acknowledged, some refused, some returned; at once, or not at all."""
+        peer = self._peer(operation)
+        if peer is None:
+            return
+        consumer, seqs = peer.subscription.consumer, self._choose(peer, operation)
+        settled, refused, rejected = seqs[::3], seqs[1::3], seqs[2::3]
+        peer.session.begin("t")
+        transaction = peer.session.transaction("t")
+        transaction.acknowledge(consumer, settled)
+        transaction.refuse(consumer, refused)
+        transaction.reject(consumer, rejected)
+        body, queue = self._text(), self.node.queues[NAMES[operation.seed % 3]]
+        transaction.send(queue, queue.publish, self._record(body, None, operation))
+        if operation.seed % 4 == 0:
+            peer.session.abort("t")
+            return
+        try:
+            queue.check_room(1, 0)
+        except LimitReachedError:
+            with pytest.raises(LimitReachedError):
+                peer.session.commit("t")
+            peer.session.abort("t")
+            return
+        moment = self.fates.next_moment()
+        bodies = [peer.held[seq] for seq in settled]
+        self.fates.publish(body, queue.name, moment, self._clock.now_ms(), 0)
+        self._commits.append(Commit(moment, body, bodies))
+        for seq in settled:
+            self.fates.settled(peer.held.pop(seq), moment)
+        for seq in refused:
+            self.fates.condemned(peer.held.pop(seq), Reason.REJECTED, moment)
+        for seq in rejected:
+            self.fates.returned(peer.held.pop(seq), moment)
+        peer.session.commit("t")
+
+    async def _purge(self, operation: Operation) -> None:
+        name = NAMES[operation.which % 3]
+        queue = self.node.queues[name]
+        ready, condemned = queue.cursor.ready, list(queue.cursor.condemned)
+        assert queue.purge() == ready
+        assert queue.cursor.condemned == condemned, "they are on their way"
+        self._first[name] = queue.log.durable - 1
+        for fate in self.fates.known.values():
+            fate.purged |= not fate.out
+
+    async def _browse(self, operation: Operation) -> None:
+        queue = self.node.queues[NAMES[operation.which % 3]]
+        browser, now_ms, condemned = Browser(queue), self._clock.now_ms(), set(queue.cursor.condemned)
+        while chunk := await browser.chunk(2000):
+            for seq, record in chunk:
+                assert seq not in condemned
+                assert queue.dispatcher.expiry is None or queue.dispatcher.expiry.deadline(record) > now_ms
+
+    async def _pass_time(self, operation: Operation) -> None:
+        self._take()
+        self._clock.advance(_STEPS_MS[operation.amount % len(_STEPS_MS)] / 1000)
+
+    async def _sweep(self, operation: Operation) -> None:
+        self.node.sweep()
+
+    async def _checkpoint(self, operation: Operation) -> None:
+        await self._store.checkpoint()
+
+    async def _flush(self, operation: Operation) -> None:
+        """Somebody waits, but the world goes on."""
+        self._confirm_later()
+        self.node.end_step()
+
+    def _confirm_later(self) -> None:
+        moment = self.fates.next_moment()
+        self._store.on_durable(lambda: self.fates.confirm(moment))
+
+    async def _wait(self, operation: Operation) -> None:
+        """Until everything is durable, and everything that was read from disk has arrived."""
+        self._confirm_later()
+        await self._breathe(operation)
+        self._check_counts()
+
+    async def _breathe(self, operation: Operation) -> None:
+        quiet = 0
+        while quiet < 2:
+            await self._store.next_commit()
+            await until(lambda: not any(q.cursor.window.reading or q.cursor.fetching for q in self._queues))
+            more = self.node._more.is_set()
+            if more:
+                self.node._more = trio.Event()
+                self.node._sweep_some()
+            self._end_step()
+            quiet = 0 if more or not self._store.idle else quiet + 1
+
+    def _check_counts(self) -> None:
+        """Each message is in one state; what was moved was published once more."""
+        for queue in self._queues:
+            found = queue.statistics()
+            waiting = found.ready + found.in_flight + len(queue.cursor.condemned)
+            assert found.published == found.settled + waiting
+            assert found.in_flight == sum(len(peer.held) for peer in self._peers if peer.queue == queue.name)
+            target = self._options[queue.options.dead_letter or "a"]
+            assert not queue.cursor.condemned or target.messages_max, "there is room for them"

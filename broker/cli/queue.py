@@ -13,7 +13,7 @@ from segue.broker.cli.arguments import CONTROL_EXIT_CODES, add_action, whole
 from segue.broker.cli.control_client import ControlClient, add_control_arguments, connect
 from segue.broker.cli.failure import CommandFailure
 from segue.broker.cli.messages import message_text
-from segue.broker.cli.text import age, count, printable, rate, size, table, time_text
+from segue.broker.cli.text import age, count, message_range, printable, rate, size, table, time_text
 from segue.broker.exit_codes import ExitCode
 
 __all__ = ["add_arguments"]
@@ -124,8 +124,7 @@ def _show(arguments: argparse.Namespace, client: ControlClient) -> None:
     for name, value in zip(names, values, strict=True):
         print(f"{name.ljust(width)}  {printable(value)}")
     for damaged in queue["set_aside"]:
-        first, last = damaged["first"], damaged["last"]
-        which = f"message {first}" if first == last else f"messages {first}-{last}"
+        which = message_range(damaged["first"], damaged["last"])
         print(f"set aside: {which}: {printable(damaged['reason'])}")
     if queue["consumed_by"]:
         print("\n" + table(_CONSUMER_COLUMNS, map(_consumer_row, queue["consumed_by"]), right=(0, 3, 4)))

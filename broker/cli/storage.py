@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from segue.broker.cli.arguments import COMMON_EXIT_CODES, add_action, add_json, add_place, read_settings, whole
 from segue.broker.cli.failure import CommandFailure
-from segue.broker.cli.text import age, count, printable, size, table
+from segue.broker.cli.text import age, count, message_range, printable, size, table
 from segue.broker.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -324,8 +324,7 @@ def _print_salvage(report: SalvageReport) -> None:
     for finding in report.findings:
         print(f"{'DAMAGE' if finding.is_damage else 'note'}  {finding.kind.value}: {printable(str(finding))}")
     for lost in report.lost[:_LOST_SHOWN_MAX]:
-        which = f"message {lost.first}" if lost.first == lost.last else f"messages {lost.first}-{lost.last}"
-        print(f"LOST  {printable(lost.name)} (log {lost.log}): {which}")
+        print(f"LOST  {printable(lost.name)} (log {lost.log}): {message_range(lost.first, lost.last)}")
     if len(report.lost) > _LOST_SHOWN_MAX:
         print(f"LOST  and {count(len(report.lost) - _LOST_SHOWN_MAX)} more ranges; --json lists all of them")
     for log, name in report.renamed.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-__all__ = ["age", "count", "printable", "rate", "size", "table", "time_text"]
+__all__ = ["age", "count", "message_range", "printable", "rate", "size", "table", "time_text"]
 
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -69,6 +69,11 @@ def age(seconds: float | None) -> str:
 def count(number: int) -> str:
     """A whole number, its thousands apart."""
     return f"{number:,}"
+
+
+def message_range(first: int, last: int) -> str:
+    """Messages by their numbers, both included."""
+    return f"message {first}" if first == last else f"messages {first}-{last}"
 
 
 def rate(a_second: float) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from segue.broker.cli.text import age, count, printable, rate, size, table, time_text
+from segue.broker.cli.text import age, count, message_range, printable, rate, size, table, time_text
 
 
 def test_a_table_has_columns_of_the_same_width_and_numbers_at_the_right() -> None:
@@ -53,6 +53,10 @@ def test_an_age_is_shown_in_two_units(seconds: float | None, text: str) -> None:
 def test_counts_and_rates_are_easy_to_read() -> None:
     assert count(1_234_567) == "1,234,567"
     assert [rate(value) for value in (0, 0.25, 9.9, 1234.5)] == ["0", "0.2", "9.9", "1,234"]
+
+
+def test_a_range_of_one_message_is_that_message() -> None:
+    assert (message_range(3, 3), message_range(3, 5)) == ("message 3", "messages 3-5")
 
 
 def test_a_moment_is_utc() -> None:

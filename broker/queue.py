@@ -176,7 +176,12 @@ class Queue:
     def check_room(self, messages: int, size: int) -> None:
         """Raises LimitReachedError when so many messages of so many bytes can't be accepted now."""
         maximum = self._messages_max
-        if maximum is not None and self.log.head - self.cursor.next + len(self.cursor.returned) + messages > maximum:
+        if maximum is None:
+            return
+        cursor = self.cursor
+        # Condemned messages are on their way out: two full queues may be waiting for each other to take theirs.
+        waiting = self.log.head - cursor.next + len(cursor.returned) - len(cursor.condemned)
+        if waiting + messages > maximum:
             raise LimitReachedError(f"queue '{self.name}' is full: it may have {maximum} messages")
 
     def publish_once(self, deduplication_id: str, record: bytes) -> bool:

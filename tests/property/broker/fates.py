@@ -161,7 +161,7 @@ class Fates:
         fate.deliveries, fate.floor = deliveries, (deliveries, self.moment)
         limit = self.options[fate.place].delivery_limit
         if reason is None and limit and deliveries >= limit:
-            self.condemned(body, Reason.DELIVERY_LIMIT, self.moment)
+            self.condemned(body, Reason.DELIVERY_LIMIT, self.moment + 1)  # by the node, which comes next
         elif reason is not None:
             self.condemned(body, reason, self.moment)
 

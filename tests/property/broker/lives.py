@@ -238,7 +238,7 @@ class Life:
         await self._begin(store)
         for _ in range(40):
             for name in NAMES:
-                await self._subscribe(Operation("", NAMES.index(name)))
+                await self._subscribe(Operation("", NAMES.index(name), 500))
             self.node.sweep()
             await self._breathe(Operation(""))
             for peer in list(self._peers):
@@ -248,7 +248,8 @@ class Life:
             if not any(queue.log.head > queue.cursor.next or queue.cursor.returned for queue in self._queues):
                 break
         await self._wait(Operation("wait"))
-        assert await self._owed() == {name: {} for name in NAMES}
+        left = {queue.name: queue.cursor.holes() for queue in self._queues}
+        assert await self._owed() == {name: {} for name in NAMES}, left
         now_ms = self._clock.now_ms()
         for body, fate in self.fates.known.items():
             self.fates._check_absent(body, fate, now_ms)

@@ -264,6 +264,22 @@ def test_two_bounded_queues_that_are_each_others_dead_letter_queue_give_up_what_
     assert there.statistics().discarded + back.statistics().discarded == 4
 
 
+def test_two_full_queues_that_are_each_others_dead_letter_queue_do_not_wait_for_each_other(world: World) -> None:
+    there = world.node.declare_queue("there", options=QueueOptions("back", 0, 100, 2, REFUSE))
+    back = world.node.declare_queue("back", options=QueueOptions("there", 0, 100, 2, REFUSE))
+    for queue in (there, back):
+        for body in (b"a", b"b"):
+            queue.publish(encode(*prefix(world.clock.now_ms(), _HEADERS), body))
+    world.node.store.want()
+    world.settle_down()
+    for _ in range(5):
+        world.clock.advance(61)
+        world.node.sweep()
+        world.settle_down()
+    assert (there.cursor.holes(), back.cursor.holes()) == ({}, {})
+    assert there.statistics().discarded + back.statistics().discarded == 4
+
+
 def test_a_full_dead_letter_queue_is_told_once(world: World) -> None:
     queue = queue_with(world, dead_letter="dead")
     world.node.declare_queue("dead", options=QueueOptions(messages_max=0, overflow=REFUSE))

@@ -17,7 +17,7 @@ from tests.helpers.broker_process import BrokerFactory, BrokerProcess
 __all__: list[str] = []
 
 _ROUNDS = 40
-_JOBS_A_ROUND = 150
+_JOBS_A_ROUND = 30
 
 
 class Workshop:

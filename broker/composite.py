@@ -36,7 +36,6 @@ class Composite:
             self._publishes.append(partial(node.store.append_to, logs))
         else:
             self._publishes += [log.append for log in logs]
-        self._bounded = tuple(target for target in self._targets if isinstance(target, Queue))
 
     @property
     def open(self) -> bool:
@@ -50,7 +49,7 @@ class Composite:
 
     def check_room(self, messages: int, size: int) -> None:
         """Raises LimitReachedError when one of the targets can't take so much."""
-        for target in self._bounded:
+        for target in self._targets:
             target.check_room(messages, size)
 
     def publish(self, record: bytes) -> None:

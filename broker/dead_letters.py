@@ -12,7 +12,7 @@ import json
 from enum import Enum, IntEnum
 from typing import Any, Final
 
-from segue.broker.headers import header, with_headers
+from segue.broker.headers import Headers, with_headers
 from segue.broker.message import decode
 from segue.storage.api import CONDEMNED
 
@@ -66,9 +66,9 @@ def dead_letter(record: bytes, *, queue: str, reason: Reason, deliveries: int, n
     The headers are our own (`dead-letter-...`) and RabbitMQ's; `x-death` is JSON, as STOMP has no tables: an array with
     an object for each pair of queue and reason, the latest first.
     """
-    message = decode(record)
-    first_queue = header(message, "x-first-death-queue")
-    deaths = _deaths(header(message, "x-death"))
+    said = Headers(record)
+    first_queue = said.get("x-first-death-queue")
+    deaths = _deaths(said.get("x-death"))
     same = [one for one in deaths if one.get("queue") == queue and one.get("reason") == reason.text]
     count = same[0].get("count") if same else 0
     latest = {
@@ -93,7 +93,7 @@ def dead_letter(record: bytes, *, queue: str, reason: Reason, deliveries: int, n
             "x-first-death-reason": reason.text,
             "x-first-death-exchange": "",
         }
-    return with_headers(message, headers, accepted_ms=now_ms, left_out=_DEADLINES)
+    return with_headers(decode(record), headers, accepted_ms=now_ms, left_out=_DEADLINES)
 
 
 def goes_round(record: bytes, queue: str) -> bool:
@@ -103,7 +103,7 @@ def goes_round(record: bytes, queue: str) -> bool:
     fro for ever. One that a consumer refuses on the way goes round as often as it is refused: that is how delayed
     retries are built. A history that is full of such deaths may have forgotten the one in this queue.
     """
-    deaths = _deaths(header(decode(record), "x-death"))
+    deaths = _deaths(Headers(record).get("x-death"))
     for death in deaths:
         if death.get("reason") not in _BY_ITSELF:
             return False

@@ -15,14 +15,14 @@ from segue.broker.header_text import escape, unescape
 from segue.broker.message import HEADERS_AT, Encoding, Record, encode, prefix
 from segue.storage.api import times
 
-__all__ = ["Headers", "header", "with_headers"]
+__all__ = ["Headers", "with_headers"]
 
 # Many selectors ask for the same names; one that is not kept takes 1 µs longer.
 _KEYS_MAX: Final = 1024
 
 
 class Headers:
-    """The headers of a record for a selector, each looked for in the record's own bytes when it is asked for.
+    """The headers of a record, each looked for in the record's own bytes when it is asked for.
 
     Nothing else is decoded or copied: to cut the block into lines first, and the body off, took 5 µs where this takes
     2, and longer for a large body.
@@ -47,15 +47,6 @@ class Headers:
                 return str(times(record)[1] or "") or None if name == "expires" else None
             start = found + len(other)
         return _unescape(record[start : record.find(b"\n", start)])
-
-
-def header(record: Record, name: str) -> str | None:
-    """The value of a header, the first of repeated ones; None when there is none."""
-    start = _escape(name) + b":"
-    for line in _lines(record):
-        if line.startswith(start):
-            return _unescape(line[len(start) :])
-    return None
 
 
 def with_headers(

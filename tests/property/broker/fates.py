@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from segue.broker.dead_letters import Reason, sentence_of
 from segue.broker.expiry import NEVER
-from segue.broker.headers import header
 from segue.broker.message import decode
 from segue.broker.queue_options import QueueOptions
 from segue.storage.api import CONDEMNED
+from tests.unit.broker.actors import header
 
 __all__ = ["Fate", "Fates", "body_of"]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from segue.broker.consumer import Consumer
+from segue.broker.headers import Headers
 from segue.broker.message import Record, decode, encode, prefix
 from segue.broker.node import Node
 from segue.broker.queue import Queue
@@ -15,7 +16,7 @@ from segue.broker.users import Users
 from tests.helpers.recorded_log import RecordedLog
 from tests.unit.broker.memory_store import FakeClock, MemoryStore
 
-__all__ = ["Delivery", "FakeOutput", "FakeSink", "World", "body_of", "record"]
+__all__ = ["Delivery", "FakeOutput", "FakeSink", "World", "body_of", "header", "record"]
 
 
 def record(body: bytes | str, headers: bytes = b"") -> bytes:
@@ -28,6 +29,12 @@ def body_of(message: bytes) -> str:
     """What `record` was given."""
     decoded: Record = decode(message)
     return decoded.body.decode()
+
+
+def header(message: Record, name: str) -> str | None:
+    """The value of a header of a message, None when there is none."""
+    common = prefix(message.accepted_ms, message.headers, message.flags, message.expires_ms, message.encoding)
+    return Headers(encode(*common, message.body)).get(name)
 
 
 @dataclass(frozen=True)

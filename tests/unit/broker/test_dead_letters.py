@@ -11,11 +11,10 @@ import trio
 from segue.broker.browse import Browser
 from segue.broker.dead_letters import Reason, condemned, dead_letter, sentence_of
 from segue.broker.errors import InUseError
-from segue.broker.headers import header
 from segue.broker.message import decode, encode, prefix
 from segue.broker.queue import Queue
 from segue.broker.queue_options import REFUSE, QueueOptions
-from tests.unit.broker.actors import World, record
+from tests.unit.broker.actors import World, header, record
 
 _HEADERS = b"destination:/queue/q\ncontent-length:1\n\n"
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from segue.broker.dead_letters import Reason, dead_letter
-from segue.broker.headers import header
 from segue.broker.message import decode, encode, prefix
 from segue.broker.queue import Queue
 from segue.broker.queue_options import QueueOptions
-from tests.unit.broker.actors import Delivery, FakeSink, World, record
+from tests.unit.broker.actors import Delivery, FakeSink, World, header, record
 
 _HEADERS = b"destination:/queue/q\ncontent-length:1\n\n"
 

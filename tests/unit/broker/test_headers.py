@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.broker.headers import Headers, header, with_headers
+from segue.broker.headers import Headers, with_headers
 from segue.broker.message import decode, encode, prefix
 from segue.broker.selector import compile_selector
-from tests.unit.broker.actors import record
+from tests.unit.broker.actors import header, record
 
 _BLOCK = b"destination:/queue/a\\cb\na:1\na:2\ntext:line\\none\\\\two\ncontent-length:4\n\n"
 

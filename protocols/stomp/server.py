@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from segue import broker
+from segue.broker.errors import BrokerError
+from segue.protocols.stomp.commands import as_protocol_error
 from segue.protocols.stomp.destination import Dialect
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
 from segue.protocols.stomp.frames import error
@@ -114,5 +116,5 @@ class StompFrontend:
         )
 
 
-def _refusal(reason: str) -> bytes:
-    return error(StompProtocolError(ErrorCode.LIMIT_REACHED, f"Connection refused: {reason}"), None)
+def _refusal(failure: BrokerError) -> bytes:
+    return error(StompProtocolError(as_protocol_error(failure).code, f"Connection refused: {failure}"), None)

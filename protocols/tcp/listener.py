@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from segue.broker.errors import BrokerError, LimitReachedError, ShuttingDownError
 from segue.protocols.tcp.connection import TcpConnection
 from segue.protocols.tcp.conversation import Conversation
 from segue.protocols.tcp.deadlines import Deadlines
@@ -47,9 +48,9 @@ class Listener:
         name: str,
         addresses: Sequence[ListenAddress],
         make: Callable[[TcpConnection], Conversation],
-        refusal: Callable[[str], bytes],
+        refusal: Callable[[BrokerError], bytes],
     ) -> None:
-        """`make` builds the conversation of a new connection; `refusal` says why there is none."""
+        """`make` builds the conversation of a new connection; `refusal` says that a limit or a stop forbids one."""
         self.node = node
         self.name = name
         self.make = make
@@ -153,11 +154,13 @@ class Listener:
     def _take(self, sock: socket.socket, address: Any) -> None:
         sock.setblocking(False)
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
-        if len(self.connections) >= self._connections_max:
-            self._refuse(sock, host, f"limits.connections_max ({self._connections_max}) is reached")
-            return
         if self.node.stopping:
-            self._refuse(sock, host, "the broker is shutting down")
+            self._refuse(sock, ShuttingDownError("the broker is shutting down"))
+            return
+        if len(self.connections) >= self._connections_max:
+            full = LimitReachedError(f"limits.connections_max ({self._connections_max}) is reached")
+            self.node.log.warning("connection.refused", protocol=self.name, peer=host, code=full.code, reason=str(full))
+            self._refuse(sock, full)
             return
         _tune(sock, self.node.settings.limits.tcp_timeout_seconds)
         connection = TcpConnection(self, sock, host, address[1])
@@ -179,10 +182,9 @@ class Listener:
     def _note_not_accepted(self, error: OSError) -> None:
         self.node.log.warning("connection.not_accepted", protocol=self.name, reason=error.strerror)
 
-    def _refuse(self, sock: socket.socket, host: str, reason: str) -> None:
-        self.node.log.warning("connection.refused", protocol=self.name, peer=host, reason=reason)
+    def _refuse(self, sock: socket.socket, failure: BrokerError) -> None:
         try:
-            sock.send(self._refusal(reason))
+            sock.send(self._refusal(failure))
             sock.shutdown(socket.SHUT_WR)
         except OSError:
             pass

@@ -219,6 +219,7 @@ class _Actor:
         self.failure: BaseException | None = None
         self.thread = threading.Thread(target=self._run, args=(play,), name=name, daemon=True)
         self._numbers = 0
+        self._client: RecordingClient | None = None
 
     def start(self) -> None:
         self.thread.start()
@@ -231,6 +232,8 @@ class _Actor:
             return
         except BaseException as failure:  # noqa: BLE001 - raised again by `join`, in the thread of the test
             self.failure = failure
+            if self._client is not None:
+                self._client.vanish()
 
     def number(self, prefix: str) -> str:
         self._numbers += 1
@@ -239,7 +242,8 @@ class _Actor:
     def connect(self) -> RecordingClient:
         patience_seconds = self.campaign.patience_seconds
         name = self.number("connection")
-        return RecordingClient(self.campaign.address, name, self.events, patience_seconds=patience_seconds)
+        self._client = RecordingClient(self.campaign.address, name, self.events, patience_seconds=patience_seconds)
+        return self._client
 
     def message(self) -> tuple[str, bytes]:
         """A new message: its name, and a body that is empty, small, binary or large."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from segue.broker.errors import BrokerError, LimitReachedError, ShuttingDownError
 from segue.protocols.stomp.server import StompFrontend, _refusal
 from tests.helpers.stomp_frames import FrameReader, encode_frame
 from tests.unit.protocols.stomp.actors import StompWorld
@@ -48,10 +49,14 @@ def test_a_connection_is_told_of_when_it_logs_in_and_when_it_is_gone() -> None:
     assert world.log.events[1].fields["reason"] == "disconnected"
 
 
-def test_a_refusal_is_an_error_frame_of_any_version() -> None:
-    (frame,) = FrameReader().feed(_refusal("limits.connections_max (1) is reached"))
-    assert (frame.command, frame["error-code"]) == ("ERROR", "limit-reached")
-    assert b"connections_max" in frame.body
+@pytest.mark.parametrize(
+    "failure",
+    [LimitReachedError("limits.connections_max (1) is reached"), ShuttingDownError("the broker is shutting down")],
+)
+def test_a_refusal_is_an_error_frame_of_any_version(failure: BrokerError) -> None:
+    (frame,) = FrameReader().feed(_refusal(failure))
+    assert (frame.command, frame["error-code"]) == ("ERROR", failure.code)
+    assert str(failure).encode() in frame.body
 
 
 def test_no_two_subscriptions_have_the_same_number() -> None:

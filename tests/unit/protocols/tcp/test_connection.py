@@ -25,7 +25,7 @@ class Pair:
         self.world = World()
         self.talk = Talk()
         self.tasks: list[Callable[[], Awaitable[None]]] = []
-        self.listener = Listener(self.world.node, "test", (), lambda connection: self.talk, lambda reason: b"")
+        self.listener = Listener(self.world.node, "test", (), lambda connection: self.talk, lambda failure: b"")
         self.listener.start = self.tasks.append  # type: ignore[method-assign, assignment]
         with socket.create_server(("127.0.0.1", 0)) as server:
             self.peer = socket.socket()

@@ -14,6 +14,7 @@ import pytest
 import trio
 import trio.testing
 
+from segue.broker.errors import BrokerError
 from segue.broker.settings import ListenAddress
 from segue.protocols.tcp import Listener, TcpConnection
 from segue.protocols.tcp.poller import Poller
@@ -50,7 +51,7 @@ class Accepting:
     def __init__(self) -> None:
         self.world = World()
         self.arrived = trio.Event()
-        self.listener = Listener(self.world.node, "test", (), self._make, lambda reason: b"")
+        self.listener = Listener(self.world.node, "test", (), self._make, lambda failure: b"")
 
     def _make(self, connection: TcpConnection) -> Talk:
         self.arrived.set()
@@ -144,9 +145,7 @@ class Room:
     def __init__(self, **limits: Any) -> None:
         self.world = World(**limits)
         self.talks: list[Talk] = []
-        self.listener = Listener(
-            self.world.node, "test", (ListenAddress("127.0.0.1", 0),), self._make, lambda reason: reason.encode()
-        )
+        self.listener = Listener(self.world.node, "test", (ListenAddress("127.0.0.1", 0),), self._make, self._refusal)
         self.address = ("", 0)
 
     def _make(self, connection: TcpConnection) -> Talk:
@@ -154,6 +153,9 @@ class Room:
         talk.write = partial(self.world.node.wrote, connection)
         self.talks.append(talk)
         return talk
+
+    def _refusal(self, failure: BrokerError) -> bytes:
+        return f"{failure.code}: {failure}".encode()
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         async with trio.open_nursery() as nursery:
@@ -233,9 +235,26 @@ async def test_the_connection_over_the_limit_is_refused_with_the_reason(nursery:
     with patience():
         first = await room.connect()
         second = await room.connect()
-        assert b"connections_max" in await second.receive_some()
+        assert await second.receive_some() == b"limit-reached: limits.connections_max (1) is reached"
         await second.aclose()
         await first.aclose()
+    (line,) = room.world.log.named("connection.refused")
+    assert line.fields["code"] == "limit-reached"
+    nursery.cancel_scope.cancel()
+
+
+async def test_who_comes_when_a_stop_has_begun_is_told_of_the_stop(nursery: trio.Nursery) -> None:
+    """FAULTS 106: between the signal and the end of the listeners; it once heard of a limit, which does not pass."""
+    room = Room(connections_max=1)
+    await nursery.start(room.serve)
+    with patience():
+        first = await room.connect()
+        room.world.node.stopping = True
+        late = await room.connect()
+        assert await late.receive_some() == b"shutting-down: the broker is shutting down"
+        await late.aclose()
+        await first.aclose()
+    assert room.world.log.named("connection.refused") == []
     nursery.cancel_scope.cancel()
 
 

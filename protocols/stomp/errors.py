@@ -12,7 +12,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-__all__ = ["ErrorCode", "StompError", "StompMisuseError", "StompProtocolError", "quote"]
+__all__ = ["ErrorCode", "StompError", "StompMisuseError", "StompProtocolError", "not_supported", "quote"]
 
 # A peer's own words are repeated to it only as far as they help: RabbitMQ repeats them all, a megabyte if need be.
 _QUOTED_CHARACTERS_MAX: Final = 100
@@ -102,3 +102,8 @@ def quote(text: str) -> str:
     """Return what a peer said in a form that can stand in an error text: shortened, and without control characters."""
     short = text if len(text) <= _QUOTED_CHARACTERS_MAX else text[:_QUOTED_CHARACTERS_MAX] + "…"
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in short)
+
+
+def not_supported(what: str) -> StompProtocolError:
+    """The error for what a client may ask of other brokers, but not of this one."""
+    return StompProtocolError(ErrorCode.NOT_SUPPORTED, f"Segue does not have {what}")

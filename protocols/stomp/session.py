@@ -272,7 +272,7 @@ class StompSession:
 
     def subscription_cancelled(self, subscription: StompSubscription, reason: str) -> None:
         """The queue of a subscription is gone."""
-        self._commands.cancelled(subscription, reason)
+        self._commands.subscribing.cancelled(subscription, reason)
 
     def deadline_changed(self) -> None:
         """Heart-beats were agreed."""
@@ -363,7 +363,7 @@ class StompSession:
                 common = route.commons.get(len(body)) or route.common(len(body))
                 record = encode(common[0], common[1], body)
                 if route.special:
-                    receipt = self._commands.send_specially(route, head, record, receipt)
+                    receipt = self._commands.publishing.send_specially(route, head, record, receipt)
                 else:
                     route.publish(record)
                 if receipt is not None:
@@ -407,7 +407,7 @@ class StompSession:
     def _route(self, head: SendHead, now_ms: int) -> Route:
         route = cast("Route | None", head.route)
         if route is None or not route.target.open:
-            route = head.route = self._commands.find_route(head)
+            route = head.route = self._commands.publishing.find_route(head)
         route.refresh(self._step, now_ms)
         if route.persistent or route.has_consumers():
             self.node.store.want()  # once a read: a message that nobody waits for goes with the next batch

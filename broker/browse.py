@@ -43,6 +43,8 @@ class Browser:
         # What consumers have taken meanwhile may be a long gap, and to look for each of them takes long.
         self._next = max(self._next, cursor.next)
         while self._next < self._end and not found:
+            if cursor.gaps is not None:
+                self._next = cursor.gaps.end(self._next)
             found, self._next = await self._read(self._next, self._end, bytes_max)
         return found
 
@@ -68,6 +70,9 @@ class Browser:
 
     def _shown(self, messages: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
         expiry, selector = self._queue.dispatcher.expiry, self._selector
+        gaps = self._queue.cursor.gaps
+        if gaps is not None:
+            messages = [message for message in messages if message[0] not in gaps]
         if expiry is not None:
             now_ms = expiry.now_ms()
             messages = [(seq, record) for seq, record in messages if expiry.deadline(record) > now_ms]

@@ -178,10 +178,8 @@ class Queue:
         maximum = self._messages_max
         if maximum is None:
             return
-        cursor = self.cursor
-        # Condemned messages are on their way out: two full queues may be waiting for each other to take theirs.
-        waiting = self.log.head - cursor.next + len(cursor.returned) - len(cursor.condemned)
-        if waiting + messages > maximum:
+        # Condemned messages do not count, they are on their way out: two full queues may be waiting for each other.
+        if self.cursor.waiting + messages > maximum:
             raise LimitReachedError(f"queue '{self.name}' is full: it may have {maximum} messages")
 
     def publish_once(self, deduplication_id: str, record: bytes) -> bool:

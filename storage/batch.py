@@ -15,6 +15,7 @@ from segue.storage.entries import (
     ranges_of,
     read_entry,
     return_entry,
+    settle_ahead_entry,
     settle_entry,
 )
 
@@ -73,6 +74,7 @@ class Batch:
         "cursors",
         "definitions",
         "drops",
+        "gaps",
         "ranges",
         "reads",
         "returns",
@@ -87,6 +89,7 @@ class Batch:
         self.runs: list[Run] = []
         self.settled: dict[Cursor, list[int]] = {}
         self.ranges: list[tuple[Cursor, int, int]] = []
+        self.gaps: dict[Cursor, list[tuple[int, int]]] = {}
         self.reads: dict[Cursor, int] = {}
         self.returns: dict[Cursor, dict[int, int]] = {}
         self.drops: list[dict[str, Any]] = []
@@ -96,7 +99,14 @@ class Batch:
 
     def __bool__(self) -> bool:
         return bool(
-            self.runs or self.settled or self.ranges or self.reads or self.returns or self.definitions or self.drops
+            self.runs
+            or self.settled
+            or self.ranges
+            or self.gaps
+            or self.reads
+            or self.returns
+            or self.definitions
+            or self.drops
         )
 
     def entries(self) -> Entries:
@@ -111,5 +121,6 @@ class Batch:
         parts += [return_entry(cursor.id, messages.items()) for cursor, messages in self.returns.items()]
         parts += [settle_entry(cursor.id, ranges_of(seqs)) for cursor, seqs in self.settled.items() if seqs]
         parts += [settle_entry(cursor.id, [(first, last)]) for cursor, first, last in self.ranges]
+        parts += [settle_ahead_entry(cursor.id, ranges) for cursor, ranges in self.gaps.items()]
         parts += [define_entry(definition) for definition in self.drops]
         return Entries(len(parts) - added, parts)

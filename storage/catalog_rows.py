@@ -10,12 +10,13 @@ import json
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 from zlib import crc32
 
 from segue.storage.block import PackedBlock
 from segue.storage.disk import Database, Row
+from segue.storage.gaps import Gaps
 from segue.storage.log import Extent
 
 __all__ = [
@@ -73,7 +74,10 @@ class LogState:
 
 @dataclass(slots=True)
 class CursorState:
-    """A cursor as the catalog has it. `holes`: sequence number → deliveries; `quarantined`: ranges."""
+    """A cursor as the catalog has it. `holes`: sequence number → deliveries; `quarantined`: ranges below `next`.
+
+    `gaps` begin at `next` or above; they stand in the column `quarantined`, behind its ranges.
+    """
 
     id: int
     log: int
@@ -82,6 +86,7 @@ class CursorState:
     holes: dict[int, int]
     quarantined: list[tuple[int, int]]
     definition: dict[str, Any]
+    gaps: Gaps | None = None
 
 
 @dataclass(slots=True)
@@ -126,8 +131,17 @@ def cursor_of(row: Row) -> CursorState:
     """A row of `cursor`."""
     identity, log, next_seq, promised, holes, quarantined, definition = _checked("cursor", row)
     ranges = list(_PAIR.iter_unpack(quarantined))
+    ahead = next((at for at, (first, _) in enumerate(ranges) if first >= next_seq), len(ranges))
+    gaps = Gaps(ranges[ahead:]) if ahead < len(ranges) else None
     return CursorState(
-        identity, log, next_seq, promised, dict(_PAIR.iter_unpack(holes)), ranges, json.loads(definition)
+        identity,
+        log,
+        next_seq,
+        promised,
+        dict(_PAIR.iter_unpack(holes)),
+        ranges[:ahead],
+        json.loads(definition),
+        gaps,
     )
 
 
@@ -203,7 +217,7 @@ def _log_row(state: LogState) -> Row:
 
 def _cursor_row(state: CursorState) -> Row:
     holes = b"".join([_PAIR.pack(seq, deliveries) for seq, deliveries in sorted(state.holes.items())])
-    ranges = b"".join([_PAIR.pack(first, last) for first, last in state.quarantined])
+    ranges = b"".join([_PAIR.pack(first, last) for first, last in chain(state.quarantined, state.gaps or ())])
     return _with_checksum(
         "cursor", state.id, state.log, state.next, state.promised, holes, ranges, json.dumps(state.definition)
     )

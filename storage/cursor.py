@@ -2,10 +2,11 @@
 
 `next` is the first sequence number that was never handed out. Everything below it is settled, except the holes:
 what is out with a consumer (`out`), returned and waiting (`returned`), or set aside because its bytes are damaged
-(`quarantined`). Holes are kept where they are used, so that a delivery and its acknowledgement cost one dict entry
-each; `holes()` collects them when a checkpoint asks.
+(`quarantined`). Nothing from `next` on is settled, except what was moved away before its turn came (`gaps`). Holes are
+kept where they are used, so that a delivery and its acknowledgement cost one dict entry each; `holes()` collects them
+when a checkpoint asks.
 
-In memory: all of it. Durable: settled ranges, returned counts, and `promised`: the sequence number below which
+In memory: all of it. Durable: settled ranges, gaps, returned counts, and `promised`: the sequence number below which
 anything may have been handed out. It is journaled ahead of the deliveries, so that after a crash whatever may be a
 repeat can say so, without a sync for each delivery. Ordering: first deliveries rise strictly.
 """
@@ -16,6 +17,8 @@ import heapq
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from segue.storage.entries import ranges_of
+from segue.storage.gaps import Gaps
 from segue.storage.quarantine import Damage, Quarantine
 from segue.storage.window import Window
 
@@ -47,6 +50,7 @@ class Cursor:
         out: containers of what is out: sequence number → deliveries so far, this one included.
         returned: sequence number → deliveries so far, waiting to go out again; see `CONDEMNED`.
         condemned: a heap of exactly those numbers in `returned` that are not to be delivered again.
+        gaps: what is settled from `next` on; None when nothing is.
         quarantined: damaged messages below `next`; never delivered, and kept until `settle_quarantined`.
         listener: called when more can be read than a moment ago, but for messages that have just become durable:
             those are told to `log.listener`, or to this one where there is none.
@@ -55,8 +59,8 @@ class Cursor:
     """
 
     __slots__ = (
-        "_heap", "asked", "condemned", "definition", "fault", "fetched", "fetching", "id", "listener", "log", "maybe",
-        "next", "out", "promised", "quarantined", "returned", "window",
+        "_heap", "asked", "condemned", "definition", "fault", "fetched", "fetching", "gaps", "id", "listener", "log",
+        "maybe", "next", "out", "promised", "quarantined", "returned", "window",
     )  # fmt: skip
 
     def __init__(self, cursor_id: int, log: Log, definition: dict[str, Any], next_seq: int) -> None:
@@ -68,6 +72,7 @@ class Cursor:
         self.maybe = 0
         self.out: list[dict[int, int]] = []
         self.returned: dict[int, int] = {}
+        self.gaps: Gaps | None = None
         self.quarantined = Quarantine()
         self.listener: Callable[[], None] | None = None
         self.fetching = False
@@ -83,12 +88,21 @@ class Cursor:
     @property
     def unread(self) -> int:
         """Durable messages never handed out."""
-        return max(0, self.log.durable - self.next)
+        unread = self.log.durable - self.next
+        if self.gaps is not None:
+            unread -= self.gaps.messages
+        return max(0, unread)
 
     @property
     def ready(self) -> int:
         """Messages that could go out now."""
-        return max(0, self.log.durable - self.next) + len(self.returned) - len(self.condemned)
+        return self.unread + len(self.returned) - len(self.condemned)
+
+    @property
+    def waiting(self) -> int:
+        """As `ready`, with those that are not durable yet."""
+        waiting = self.log.head - self.next + len(self.returned) - len(self.condemned)
+        return waiting if self.gaps is None else waiting - self.gaps.messages
 
     @property
     def has_returned(self) -> bool:
@@ -125,6 +139,8 @@ class Cursor:
         """
         log = self.log
         while True:
+            if self.gaps is not None:
+                limit = self._up_to_gap(limit)
             first = self.next
             end = min(first + limit, log.durable, self.promised)
             if self.promised - end < READ_AHEAD // 2:
@@ -215,16 +231,31 @@ class Cursor:
             self._forget_condemned()
             self.settle(gone)
 
+    def settle_ahead(self, seqs: list[int]) -> None:
+        """Settle some that were never handed out, rising numbers of durable messages; those between stay unread."""
+        if not seqs:
+            return
+        log = self.log
+        assert self.next <= seqs[0]
+        assert seqs[-1] < log.durable
+        ranges = ranges_of(seqs)
+        self._add_gaps(ranges)
+        if log.journaled:
+            log.store.batch.gaps.setdefault(self, []).extend(ranges)
+            log.touch()
+        log.forget(seqs)
+        self._pass_gaps()
+
     def skip_to(self, seq: int) -> int:
         """Settle everything unread below `seq` (purge). Returns how many messages that were."""
         first, count = self.next, max(0, seq - self.next)
         if count:
+            if self.gaps is not None:
+                count -= self.gaps.within(first, seq - 1)
             if self.log.journaled:
                 self.log.store.batch.ranges.append((self, first, seq - 1))
                 self.log.touch()
-            self.next = seq
-            self.asked = max(self.asked, seq)
-            self.promised = max(self.promised, seq)
+            self._step_to(seq)
             self.window.clear()
             self.log.forget_range(first, seq - 1)
         return count
@@ -258,26 +289,26 @@ class Cursor:
 
     def replay_settle(self, first: int, last: int) -> None:
         """A SETTLE range from the journal."""
-        returned = self.returned
-        if last - first < len(returned):
-            for seq in range(first, last + 1):
-                returned.pop(seq, None)
-        else:
-            for seq in [seq for seq in returned if first <= seq <= last]:
-                del returned[seq]
-        if self.quarantined:
-            self.quarantined.remove(first, last)
+        self._replay_below(first, last)
         if last >= self.next:
-            # What lies between was handed out too, and is not settled.
-            returned.update(dict.fromkeys(range(self.next, first), 1))
+            self._replay_handed_out(first)
             self.next = last + 1
+            self._forget_gaps()
+
+    def replay_settle_ahead(self, first: int, last: int) -> None:
+        """A range of SETTLE_AHEAD from the journal."""
+        self._replay_below(first, last)
+        if last >= self.next:
+            self._add_gaps([(max(first, self.next), last)])
+            self._pass_gaps()
 
     def replay_return(self, messages: Iterable[tuple[int, int]]) -> None:
         """A RETURN from the journal."""
         for seq, deliveries in messages:
             if seq >= self.next:
-                self.returned.update(dict.fromkeys(range(self.next, seq), 1))
+                self._replay_handed_out(seq)
                 self.next = seq + 1
+                self._forget_gaps()
             if self.quarantined:
                 # It was mended before it was handed out, and the catalog does not know that yet.
                 self.quarantined.remove(seq, seq)
@@ -349,6 +380,8 @@ class Cursor:
             return None
         if begin > first:
             self._pass_gap(begin)
+            if self.gaps is not None:
+                return None  # `limit` was for what comes behind `first`
         records = _trim(records[: bound - begin])
         self.next = begin + len(records)
         if window.bytes < _WINDOW_LOW_BYTES and window.upto < self.log.ram_first:
@@ -360,8 +393,12 @@ class Cursor:
         damage = self.window.damage.popleft()
         first = max(damage.first, self.next)
         if first <= damage.last:
-            self.quarantined.add(first, damage.last, damage.reason)
+            # What is settled must not come back when the bytes are mended.
+            owed = [(first, damage.last)] if self.gaps is None else self.gaps.between(first, damage.last)
+            for begin, end in owed:
+                self.quarantined.add(begin, end, damage.reason)
             self.next = damage.last + 1
+            self._forget_gaps()
             self.log.touch()
 
     def _read_ahead(self, seq: int) -> None:
@@ -391,6 +428,54 @@ class Cursor:
             self.log.store.batch.ranges.append((self, self.next, seq - 1))
             self.log.touch()
         self.next = seq
+        self._forget_gaps()
+
+    def _add_gaps(self, ranges: Iterable[tuple[int, int]]) -> None:
+        if self.gaps is None:
+            self.gaps = Gaps()
+        for first, last in ranges:
+            self.gaps.add(first, last)
+
+    def _up_to_gap(self, limit: int) -> int:
+        """Step over a gap at `next`; returns how many may be read before the one behind that."""
+        self._pass_gaps()
+        return limit if self.gaps is None else min(limit, self.gaps.ahead(self.next) - self.next)
+
+    def _pass_gaps(self) -> None:
+        if self.gaps is not None and (end := self.gaps.end(self.next)) > self.next:
+            self._step_to(end)
+
+    def _step_to(self, seq: int) -> None:
+        """Go on at `seq`: what is before it is settled, and the journal says so."""
+        self.next = seq
+        self.asked = max(self.asked, seq)
+        self.promised = max(self.promised, seq)
+        self._forget_gaps()
+
+    def _forget_gaps(self) -> None:
+        """`next` has moved."""
+        if self.gaps is not None:
+            self.gaps.drop_below(self.next)
+            if not self.gaps:
+                self.gaps = None
+
+    def _replay_below(self, first: int, last: int) -> None:
+        """What of [first, last] was handed out or set aside is settled."""
+        returned = self.returned
+        if last - first < len(returned):
+            for seq in range(first, last + 1):
+                returned.pop(seq, None)
+        else:
+            for seq in [seq for seq in returned if first <= seq <= last]:
+                del returned[seq]
+        if self.quarantined:
+            self.quarantined.remove(first, last)
+
+    def _replay_handed_out(self, seq: int) -> None:
+        """`seq` was handed out, so what is unread before it was, too, and is not settled."""
+        ranges = [(self.next, seq - 1)] if self.gaps is None else self.gaps.between(self.next, seq - 1)
+        for first, last in ranges:
+            self.returned.update(dict.fromkeys(range(first, last + 1), 1))
 
 
 def _trim(records: list[bytes]) -> list[bytes]:

@@ -19,6 +19,7 @@ An entry is `type u8, zeros u8 x 3, size of payload u32, payload`:
     3 READ     cursor u64, next u64: everything below may have been delivered
     4 RETURN   cursor u64, messages x (seq u64, deliveries u64)
     5 DEFINE   JSON object, UTF-8: something is created, changed or removed
+    6 SETTLE_AHEAD  as SETTLE, of messages that were never handed out: those between are still unread
 
 To add an entry type: a new number here, `decode_entries`, the replay in recovery.py, docs/formats/journal.md. An
 unknown type in a valid batch means a newer Segue: it is refused, never skipped.
@@ -29,7 +30,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 from segue.storage.errors import RecordDamagedError
@@ -46,6 +47,7 @@ __all__ = [
     "Read",
     "Return",
     "Settle",
+    "SettleAhead",
     "UnknownEntryError",
     "batch_header",
     "decode_entries",
@@ -57,6 +59,7 @@ __all__ = [
     "ranges_of",
     "read_entry",
     "return_entry",
+    "settle_ahead_entry",
     "settle_entry",
 ]
 
@@ -72,7 +75,7 @@ _COUNTS = struct.Struct("<II")
 _PAIR = struct.Struct("<QQ")
 _ID = struct.Struct("<Q")
 
-ENQUEUE, SETTLE, READ, RETURN, DEFINE = 1, 2, 3, 4, 5
+ENQUEUE, SETTLE, READ, RETURN, DEFINE, SETTLE_AHEAD = 1, 2, 3, 4, 5, 6
 
 
 class UnknownEntryError(Exception):
@@ -108,6 +111,13 @@ class Settle(NamedTuple):
     ranges: list[tuple[int, int]]
 
 
+class SettleAhead(NamedTuple):
+    """These sequence numbers (inclusive ranges) of a cursor are done, and it has not come to them yet."""
+
+    cursor: int
+    ranges: list[tuple[int, int]]
+
+
 class Read(NamedTuple):
     """Everything below `next` may have been delivered by this cursor."""
 
@@ -128,7 +138,7 @@ class Define(NamedTuple):
     definition: dict[str, Any]
 
 
-Entry = Enqueue | Settle | Read | Return | Define
+Entry = Enqueue | Settle | SettleAhead | Read | Return | Define
 
 
 def padded(size: int) -> int:
@@ -171,6 +181,11 @@ def enqueue_head(targets: Iterable[tuple[int, int]], count: int, size: int) -> b
 def settle_entry(cursor: int, ranges: Iterable[tuple[int, int]]) -> bytes:
     """SETTLE as bytes."""
     return _with_cursor(SETTLE, cursor, ranges)
+
+
+def settle_ahead_entry(cursor: int, ranges: Iterable[tuple[int, int]]) -> bytes:
+    """SETTLE_AHEAD as bytes."""
+    return _with_cursor(SETTLE_AHEAD, cursor, ranges)
 
 
 def return_entry(cursor: int, messages: Iterable[tuple[int, int]]) -> bytes:
@@ -230,16 +245,23 @@ def _with_cursor(kind: int, cursor: int, pairs: Iterable[tuple[int, int]]) -> by
     return b"".join((_ENTRY.pack(kind, _ID.size + len(body)), _ID.pack(cursor), body))
 
 
+_WITH_CURSOR: Final[dict[int, type[Settle | SettleAhead | Return]]] = {
+    SETTLE: Settle,
+    SETTLE_AHEAD: SettleAhead,
+    RETURN: Return,
+}
+
+
 def _decode(kind: int, payload: bytes) -> Entry:
     if kind == ENQUEUE:
         count, targets = _COUNTS.unpack_from(payload)
         at = _COUNTS.size + targets * _PAIR.size
         pairs = tuple(_PAIR.iter_unpack(payload[_COUNTS.size : at]))
         return Enqueue(pairs, list(split(payload, count, at)))
-    if kind in (SETTLE, RETURN):
+    if kind in _WITH_CURSOR:
         (cursor,) = _ID.unpack_from(payload)
         pairs_list: list[tuple[int, int]] = list(_PAIR.iter_unpack(payload[_ID.size :]))
-        return Settle(cursor, pairs_list) if kind == SETTLE else Return(cursor, pairs_list)
+        return _WITH_CURSOR[kind](cursor, pairs_list)
     if kind == READ:
         return Read(*_PAIR.unpack(payload))
     if kind == DEFINE:

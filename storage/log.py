@@ -259,7 +259,12 @@ class Log:
         holes: set[int] = set()
         for cursor in self.cursors:
             holes.update(cursor.holes())
-        return {seq: record for seq, record in records.items() if seq >= unread or seq in holes}
+        gaps = self.cursors[0].gaps if len(self.cursors) == 1 else None
+        return {
+            seq: record
+            for seq, record in records.items()
+            if (seq >= unread and (gaps is None or seq not in gaps)) or seq in holes
+        }
 
     def _replace_hot(self, keep: dict[int, bytes]) -> None:
         grown = _memory_of(keep) - _memory_of(self.hot)

@@ -17,7 +17,17 @@ import trio
 from segue.storage.catalog import CATALOG, Catalog
 from segue.storage.cursor import Cursor
 from segue.storage.disk import Disk
-from segue.storage.entries import Define, Enqueue, Entry, Read, Return, Settle, UnknownEntryError, decode_entries
+from segue.storage.entries import (
+    Define,
+    Enqueue,
+    Entry,
+    Read,
+    Return,
+    Settle,
+    SettleAhead,
+    UnknownEntryError,
+    decode_entries,
+)
 from segue.storage.errors import DamagedStoreError, NewerFormatError
 from segue.storage.extents import READ_ERRORS
 from segue.storage.journal import JOURNAL_DIRECTORY, Journal, file_name
@@ -30,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recovery", "recover"]
 
-_ENTRY_TYPES_KNOWN = 5
+_ENTRY_TYPES_KNOWN = 6
 _RETRY_BYTES = 1 << 20
 
 
@@ -100,6 +110,7 @@ async def _load_catalog(store: Store, catalog: Catalog) -> None:
         log = _log_of(store, cursor_state.log)
         cursor = Cursor(cursor_state.id, log, cursor_state.definition, cursor_state.next)
         cursor.promised = cursor_state.promised
+        cursor.gaps = cursor_state.gaps
         cursor.returned = cursor_state.holes
         for first, last in cursor_state.quarantined:
             cursor.quarantined.add(first, last, "it was found damaged before the last start")
@@ -162,6 +173,12 @@ def _apply(store: Store, entry: Entry) -> None:
         if (cursor := store.cursors.get(entry.cursor)) is not None:
             for first, last in entry.ranges:
                 cursor.replay_settle(first, last)
+                cursor.log.forget_range(first, last)
+            cursor.log.touch()
+    elif isinstance(entry, SettleAhead):
+        if (cursor := store.cursors.get(entry.cursor)) is not None:
+            for first, last in entry.ranges:
+                cursor.replay_settle_ahead(first, last)
                 cursor.log.forget_range(first, last)
             cursor.log.touch()
     elif isinstance(entry, Read):

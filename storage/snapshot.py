@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from segue.storage.block import BLOCK_BYTES_MAX, BLOCK_MESSAGES_MAX
 from segue.storage.catalog_rows import CursorState
+from segue.storage.gaps import Gaps
 from segue.storage.log import Extent, Log
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ class LogSnapshot:
     Attributes:
         holes: unsettled numbers below the lowest `next`, of all cursors, rising; from `work_out` on, as the next two.
         quarantined: damaged ranges, of all cursors.
-        unread: everything from here on is owed by some cursor.
+        unread: everything from here on is owed by some cursor, but for `gaps`.
+        gaps: what a log's only cursor has settled ahead; None when there is none. Where there are several cursors, what
+            one of them has moved away stays until the others have passed it.
     """
 
     log: Log
@@ -50,6 +53,7 @@ class LogSnapshot:
     holes: Sequence[int] = ()
     quarantined: Sequence[tuple[int, int]] = ()
     unread: int = -1
+    gaps: Gaps | None = None
 
     def work_out(self) -> None:
         """Find out what is owed; only the copies are looked at, so the log may have gone on."""
@@ -61,18 +65,21 @@ class LogSnapshot:
             holes.update(state.holes)
         if holes:
             self.holes = sorted(seq for seq in holes if seq < self.unread)
+        self.gaps = self.cursors[0].gaps if len(self.cursors) == 1 else None
         self.quarantined = [damage for state in self.cursors for damage in state.quarantined]
 
     def owes(self, first: int, last: int) -> int:
         """How many messages in [first, last] are still owed, at most."""
         owed = bisect_left(self.holes, last + 1) - bisect_left(self.holes, first)
         owed += max(0, last - max(first, self.unread) + 1)
+        if self.gaps is not None:
+            owed -= self.gaps.within(first, last)
         return owed + sum(max(0, min(last, b) - max(first, a) + 1) for a, b in self.quarantined)
 
     def owed(self, seq: int) -> bool:
         """True when some cursor still needs this message."""
         if seq >= self.unread:
-            return True
+            return self.gaps is None or seq not in self.gaps
         index = bisect_left(self.holes, seq)
         if index < len(self.holes) and self.holes[index] == seq:
             return True
@@ -80,7 +87,7 @@ class LogSnapshot:
 
     def owed_of_spilling(self) -> Iterator[tuple[int, bytes]]:
         """What is spilled and still owed, rising. Runs in a database's thread."""
-        unread = self.unread
+        unread = self.unread if self.gaps is None else self.head
         for seq, record in self.spilling.items():
             if seq >= unread or self.owed(seq):
                 yield seq, record
@@ -101,7 +108,8 @@ def _cursor_state(cursor: Cursor, clean: bool) -> CursorState:
     promised = max(cursor.next, cursor.maybe) if clean else max(cursor.asked, cursor.promised)
     holes = cursor.holes() if cursor.returned or any(cursor.out) else _NO_HOLES
     quarantined = [(first, last) for first, last, _ in cursor.quarantined] if cursor.quarantined else _NO_RANGES
-    return CursorState(cursor.id, cursor.log.id, cursor.next, promised, holes, quarantined, cursor.definition)
+    gaps = cursor.gaps.copy() if cursor.gaps is not None else None
+    return CursorState(cursor.id, cursor.log.id, cursor.next, promised, holes, quarantined, cursor.definition, gaps)
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from segue.storage.block import unpack_block
-from segue.storage.entries import MAGIC, PAGE, Define, Enqueue, Read, Return, Settle
+from segue.storage.entries import MAGIC, PAGE, Define, Enqueue, Entry, Read, Return, Settle, SettleAhead
 from segue.storage.errors import RecordDamagedError
 from segue.storage.record import Record, decode, verify
 from segue.storage.tools.journal_image import FoundBatch, Gap, JournalImage, entries_of
@@ -36,7 +36,8 @@ def dump_file(path: Path) -> Iterator[Part]:
 
     - `segment`: path, log; then `message`: log, seq, record
     - `batch`: lsn, offset, bytes, previous, entries; then its entries: `enqueue` (targets, count) with its `message`s,
-      `settle` (cursor, ranges), `read` (cursor, next), `return` (cursor, messages), `define` (definition)
+      `settle` and `settle-ahead` (cursor, ranges), `read` (cursor, next), `return` (cursor, messages), `define`
+      (definition)
     - `damage`: offset, bytes (-1: not known), problem
     - `torn`: lsn, bytes: what a crash has cut short
 
@@ -121,7 +122,7 @@ def _batch(batch: FoundBatch) -> Iterator[Part]:
         yield _damage(batch.offset, header.size, f"the batch contradicts itself: {error}")
 
 
-def _entry(entry: Enqueue | Settle | Read | Return | Define, offset: int) -> Iterator[Part]:
+def _entry(entry: Entry, offset: int) -> Iterator[Part]:
     match entry:
         case Enqueue():
             yield {
@@ -137,6 +138,8 @@ def _entry(entry: Enqueue | Settle | Read | Return | Define, offset: int) -> Ite
                         yield _damage(offset, -1, f"message {seq} of log {log}: its checksum is wrong")
         case Settle():
             yield {"type": "settle", "cursor": entry.cursor, "ranges": [list(part) for part in entry.ranges]}
+        case SettleAhead():
+            yield {"type": "settle-ahead", "cursor": entry.cursor, "ranges": [list(part) for part in entry.ranges]}
         case Read():
             yield {"type": "read", "cursor": entry.cursor, "next": entry.next}
         case Return():

@@ -34,7 +34,7 @@ from segue.storage.journal import JOURNAL_DIRECTORY, file_name
 __all__ = ["FoundBatch", "FoundEntry", "Gap", "JournalImage", "entries_of", "journal_bases"]
 
 _ENTRY: Final = struct.Struct("<BxxxI")
-_ENTRY_TYPES_KNOWN: Final = 5
+_ENTRY_TYPES_KNOWN: Final = 6
 
 
 class FoundBatch(NamedTuple):

@@ -292,7 +292,8 @@ class _Salvage:
         next_seq = min(cursor.next, log.head)
         holes = {seq: deliveries for seq, deliveries in holes.items() if seq < next_seq}
         promised = log.head if self._report.may_repeat else cursor.promised
-        return CursorState(cursor.id, log.id, next_seq, promised, holes, [], cursor.definition)
+        gaps = cursor.gaps if cursor.gaps and next_seq == cursor.next else None
+        return CursorState(cursor.id, log.id, next_seq, promised, holes, [], cursor.definition, gaps)
 
     # -- what is not known any more
 

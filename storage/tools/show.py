@@ -94,6 +94,7 @@ def _cursor(cursor: CursorPlace, head: int) -> dict[str, Any]:
         "promised": cursor.promised,
         "holes": len(cursor.holes),
         "quarantined": size(cursor.quarantined),
+        "settled_ahead": cursor.gaps.messages,
         "owed": size(owed_by(cursor, head)),
     }
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from segue.storage.catalog_rows import CursorState
-from segue.storage.entries import Define, Enqueue, Read, Return, Settle
+from segue.storage.entries import Define, Enqueue, Read, Return, Settle, SettleAhead
+from segue.storage.gaps import Gaps
 from segue.storage.log import Extent
 from segue.storage.tools.catalog_image import CatalogImage
 from segue.storage.tools.journal_image import FoundBatch, FoundEntry
@@ -48,9 +49,37 @@ class CursorPlace:
     holes: dict[int, int]
     quarantined: Ranges
     definition: dict[str, Any]
+    gaps: Gaps = field(default_factory=Gaps)
 
     def settle(self, first: int, last: int) -> None:
         """A SETTLE range."""
+        self._settle_below(first, last)
+        if last >= self.next:
+            self._handed_out(first)
+            self.next = last + 1
+            self.gaps.drop_below(self.next)
+
+    def settle_ahead(self, first: int, last: int) -> None:
+        """A SETTLE_AHEAD range."""
+        self._settle_below(first, last)
+        if last >= self.next:
+            self.gaps.add(max(first, self.next), last)
+
+    def give_back(self, messages: list[tuple[int, int]]) -> None:
+        """A RETURN."""
+        for seq, deliveries in messages:
+            if seq >= self.next:
+                self._handed_out(seq)
+                self.next = seq + 1
+                self.gaps.drop_below(self.next)
+            self.holes[seq] = deliveries
+
+    def _handed_out(self, seq: int) -> None:
+        """What is unread before `seq` was handed out, too, and is not settled."""
+        for first, last in self.gaps.between(self.next, seq - 1):
+            self.holes.update(dict.fromkeys(range(first, last + 1), 1))
+
+    def _settle_below(self, first: int, last: int) -> None:
         if last - first < len(self.holes):
             for seq in range(first, last + 1):
                 self.holes.pop(seq, None)
@@ -63,18 +92,6 @@ class CursorPlace:
             for part in ((a, min(b, first - 1)), (max(a, last + 1), b))
             if part[0] <= part[1]
         ]
-        if last >= self.next:
-            # What lies between was handed out too, and is not settled.
-            self.holes.update(dict.fromkeys(range(self.next, first), 1))
-            self.next = last + 1
-
-    def give_back(self, messages: list[tuple[int, int]]) -> None:
-        """A RETURN."""
-        for seq, deliveries in messages:
-            if seq >= self.next:
-                self.holes.update(dict.fromkeys(range(self.next, seq), 1))
-                self.next = seq + 1
-            self.holes[seq] = deliveries
 
 
 @dataclass(slots=True)
@@ -110,8 +127,7 @@ def owed_by(cursor: CursorPlace, head: int) -> Ranges:
     """What one cursor still needs of a log that ends before `head`."""
     ranges = [(seq, seq) for seq in cursor.holes if seq < cursor.next]
     ranges += [(first, min(last, head - 1)) for first, last in cursor.quarantined]
-    if cursor.next < head:
-        ranges.append((cursor.next, head - 1))
+    ranges += cursor.gaps.between(cursor.next, head - 1)
     return normal(ranges)
 
 
@@ -173,6 +189,9 @@ class StoreState:
             if isinstance(entry, Settle):
                 for first, last in entry.ranges:
                     cursor.settle(first, last)
+            elif isinstance(entry, SettleAhead):
+                for first, last in entry.ranges:
+                    cursor.settle_ahead(first, last)
             elif isinstance(entry, Return):
                 cursor.give_back(entry.messages)
             else:
@@ -222,7 +241,13 @@ class StoreState:
         if state.log in self.strange:
             log.head = max(log.head, state.next)
         place = CursorPlace(
-            state.id, state.next, state.promised, dict(state.holes), list(state.quarantined), state.definition
+            state.id,
+            state.next,
+            state.promised,
+            dict(state.holes),
+            list(state.quarantined),
+            state.definition,
+            Gaps(state.gaps or ()),
         )
         log.cursors[state.id] = place
         self._cursors[state.id] = log, place

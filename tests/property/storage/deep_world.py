@@ -64,7 +64,9 @@ FATAL: tuple[Fault, ...] = (
 def deep_operations(max_size: int = 40) -> st.SearchStrategy[list[Operation]]:
     """Lists of operations that fill segments, empty them, and break what is below."""
     fill = st.sampled_from(["append_many", "append_to", "churn"])
-    empty = st.sampled_from(["consume", "consume", "read", "take_returned", "settle", "return", "skip", "transfer"])
+    empty = st.sampled_from(
+        ["consume", "consume", "read", "take_returned", "settle", "return", "skip", "move", "transfer"]
+    )
     change = st.sampled_from(["create_log", "create_cursor", "create_cursor", "drop_cursor", "drop_log", "redefine"])
     disk = st.sampled_from(["checkpoint", "checkpoint", "checkpoint", "wait", "breathe", "browse", "flush"])
     bad = st.sampled_from(["damage", "trouble", "give_up", "fail"])

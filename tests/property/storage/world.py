@@ -44,7 +44,9 @@ def operations(max_size: int = 50) -> st.SearchStrategy[list[Operation]]:
     message = st.sampled_from(
         ["append", "append", "append_many", "append_to", "read", "read", "settle", "settle", "return", "take_returned"]
     )
-    other = st.sampled_from(["create_log", "create_cursor", "drop_cursor", "drop_log", "skip", "browse", "checkpoint"])
+    other = st.sampled_from(
+        ["create_log", "create_cursor", "drop_cursor", "drop_log", "skip", "move", "move", "browse", "checkpoint"]
+    )
     wait = st.sampled_from(["flush", "wait", "wait", "breathe"])
     end = st.sampled_from(["crash", "crash_soon", "stop", "checkpoint_and_crash"])
     small = st.integers(0, 7)
@@ -183,7 +185,7 @@ class World:
             records = await self._records_of(log)
             cursors = {}
             for cursor in log.cursors:
-                owed = {*cursor.returned, *set_aside(cursor), *range(cursor.next, log.head)}
+                owed = {*cursor.returned, *set_aside(cursor), *unread(cursor)}
                 cursors[cursor.definition["name"]] = {seq: records[seq] for seq in sorted(owed) if seq in records}
             found[log.definition["name"]] = log.head, log.definition.get("version", 0), cursors
         self.model.settle_on(found)
@@ -410,7 +412,7 @@ class World:
         if cursor is not None:
             model = self._model_of(cursor)
             upto = min(cursor.log.durable, cursor.next + operation.amount * 3)
-            skipped = range(cursor.next, upto)
+            skipped = [seq for seq in unread(cursor) if seq < upto]
             waiting = list(cursor.returned)
             cursor.drop_returned(waiting)
             assert cursor.skip_to(upto) == len(skipped)
@@ -418,6 +420,26 @@ class World:
             model.returned.clear()
             model.given = max(model.given, upto - 1)
             self.model.mark()
+
+    async def _move(self, operation: Operation) -> None:
+        """Some that are unread, from anywhere in one log, go to the end of another or of the same."""
+        cursor, log = self._cursor(operation), self._log(Operation("", operation.which + operation.seed))
+        if cursor is None or log is None:
+            return
+        name = cursor.log.definition["name"]
+        there = [seq for seq in unread(cursor) if seq < cursor.log.durable]
+        if operation.seed % 3:
+            seqs = sorted(random.Random(operation.seed).sample(there, min(operation.amount, len(there))))
+        else:
+            seqs = there[operation.which :][: operation.amount]
+        for seq in seqs:
+            data = self.model.record(name, seq)
+            log.append(data)
+            self.model.logs[log.definition["name"]].records.append(data)
+        cursor.settle_ahead(seqs)
+        model = self._model_of(cursor)
+        model.settled.update(seqs)
+        self.model.mark()
 
     async def _browse(self, operation: Operation) -> None:
         log = self._log(operation)
@@ -459,12 +481,18 @@ class World:
             aside = self._look_aside(cursor, model)
             assert set(cursor.returned) == model.returned
             assert set(cursor.holes()) == model.returned | model.out
-            assert cursor.unread == max(0, cursor.log.durable - cursor.next)
+            assert cursor.unread == sum(1 for seq in unread(cursor) if seq < cursor.log.durable)
+            assert cursor.waiting == len(model.returned) + len(unread(cursor))
             owed = model.owed(self.model.logs[cursor.log.definition["name"]].head)
             assert {seq for seq in owed if seq < cursor.next} == model.returned | model.out | aside
         if not store.checkpointer.under_way:  # that may hold what was deleted meanwhile
             sizes = [len(record) + RECORD_OVERHEAD for log in store.logs.values() for record in log.hot.values()]
             assert store.hot_bytes == sum(sizes), "the memory of records is counted right"
+
+
+def unread(cursor: Cursor) -> list[int]:
+    """What was never handed out, and not moved away either."""
+    return [seq for seq in range(cursor.next, cursor.log.head) if cursor.gaps is None or seq not in cursor.gaps]
 
 
 def set_aside(cursor: Cursor) -> set[int]:

@@ -20,6 +20,7 @@ from segue.storage.catalog import CATALOG, Catalog
 from segue.storage.catalog_rows import CatalogChange, CursorState, LogState
 from segue.storage.disk import Disk
 from segue.storage.errors import DamagedStoreError, DatabaseDamagedError, DiskFailureError, NewerFormatError
+from segue.storage.gaps import Gaps
 from segue.storage.journal import NO_BATCH
 from segue.storage.log import Extent, Log
 from segue.storage.posix import PosixDisk
@@ -32,10 +33,11 @@ LOGS = [
     LogState(1, 12, {"kind": "queue", "name": "a"}),
     LogState(4, 1, {"kind": "topic", "name": "ä|☃", "n": [1, None]}),
 ]
+GAPS = Gaps([(1 << 40, 1 << 41), (1 << 42, 1 << 42)])
 CURSORS = [
     CursorState(2, 1, 9, 16393, {3: 1, 7: 40, 8: 2}, [(1, 2), (5, 5)], {"kind": "queue"}),
     CursorState(5, 4, 1, 1, {}, [], {}),
-    CursorState(6, 4, 1 << 40, 1 << 41, {(1 << 40) - 1: 1 << 33}, [(1, 1 << 39)], {"name": "bob"}),
+    CursorState(6, 4, 1 << 40, 1 << 41, {(1 << 40) - 1: 1 << 33}, [(1, 1 << 39)], {"name": "bob"}, GAPS),
 ]
 SEGMENTS = [
     (1, Extent(1, 4, "segments/1/1-4.db", 3, 250, 1_700_000_000_000, 32768)),
@@ -139,7 +141,7 @@ async def test_rows_of_every_kind_are_read_back_as_they_were_written(loop: None,
 
 async def test_more_rows_than_one_statement_takes_are_all_written_and_all_removed(loop: None, tmp_path: Path) -> None:
     logs = [LogState(number, number, {"n": number}) for number in range(1, 1001, 2)]
-    cursors = [CursorState(log.id + 1, log.id, 1, 1, {}, [(1, log.id)], {}) for log in logs]
+    cursors = [CursorState(log.id + 1, log.id, log.id + 1, 1, {}, [(1, log.id)], {}) for log in logs]
     async with opened(PosixDisk(tmp_path)) as catalog:
         await write(catalog, change(logs=logs, cursors=cursors))
     assert await reopened(tmp_path) == (logs, cursors, [])

@@ -1,0 +1,154 @@
+"""Tests of segue.storage.cursor: messages that are moved away before their turn, through spills and replays."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segue.storage.cursor import Cursor
+from segue.storage.entries import SettleAhead
+from tests.unit.storage.memory_store import (
+    MemoryStore,
+    cursor_on,
+    entries_of,
+    fill,
+    hand_out,
+    settle,
+    size_of,
+    spill,
+)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+def hand_out_all(store: MemoryStore, cursor: Cursor, limit: int = 1000) -> list[int]:
+    """What comes until nothing comes, with the reads from disk that it takes."""
+    found, idle = list[int](), 0
+    while idle < 2:
+        seqs = hand_out(cursor, limit)
+        found += seqs
+        idle = 0 if seqs else idle + 1
+        store.commit()
+        store.bring()
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 20])
+@pytest.mark.parametrize("place", ["hot", "spilling", "spilled", "spilled before"])
+def test_the_cursor_steps_over_what_was_moved_away(store: MemoryStore, limit: int, place: str) -> None:
+    cursor = cursor_on(store, 12)
+    if place == "spilled before":
+        spill(store, cursor.log)
+    elif place == "spilling":
+        store.snapshot(cursor.log)
+    cursor.settle_ahead([3, 4, 8])
+    cursor.settle_ahead([5, 10])
+    if place == "spilled":
+        spill(store, cursor.log)
+    assert (cursor.unread, cursor.ready, cursor.waiting) == (7, 7, 7)
+    assert hand_out_all(store, cursor, limit) == [1, 2, 6, 7, 9, 11, 12]
+    assert cursor.gaps is None
+    assert (cursor.unread, cursor.next) == (0, 13)
+
+
+def test_it_stands_in_the_batch_and_not_in_memory(store: MemoryStore) -> None:
+    cursor = cursor_on(store, 6)
+    cursor.settle_ahead([2, 3])
+    cursor.settle_ahead([5])
+    assert sorted(cursor.log.hot) == [1, 4, 6]
+    assert store.hot_bytes == size_of(*cursor.log.hot.values())
+    store.commit()
+    assert entries_of(store.batches[-1]) == [SettleAhead(cursor.id, [(2, 3), (5, 5)])]
+
+
+def test_what_is_moved_from_the_head_leaves_nothing_to_keep(store: MemoryStore) -> None:
+    cursor = cursor_on(store, 9)
+    cursor.settle_ahead([1, 2])
+    cursor.settle_ahead([3])
+    assert (cursor.next, cursor.gaps, cursor.unread) == (4, None, 6)
+
+
+def test_to_move_nothing_is_nothing(store: MemoryStore) -> None:
+    cursor = cursor_on(store, 3)
+    cursor.settle_ahead([])
+    assert cursor.gaps is None
+    assert not store.batch
+
+
+def test_a_checkpoint_writes_only_what_was_left(store: MemoryStore) -> None:
+    cursor = cursor_on(store, 8)
+    cursor.settle_ahead([2, 5, 6])
+    snapshot = store.snapshot(cursor.log)
+    cursor.settle_ahead([8])
+    store.swap(snapshot)
+    assert sorted(store.spilled[cursor.log.id]) == [1, 3, 4, 7, 8], "8 was moved after the snapshot"
+    assert snapshot.owes(1, 8) == 5
+    assert snapshot.owes(5, 6) == 0
+
+
+def test_what_is_moved_away_during_a_spill_that_fails_does_not_come_back(store: MemoryStore) -> None:
+    cursor = cursor_on(store, 5)
+    snapshot = store.snapshot(cursor.log)
+    cursor.settle_ahead([2, 4])
+    cursor.log.abort_spill(snapshot.spilled_bytes)
+    assert sorted(cursor.log.hot) == [1, 3, 5]
+    assert store.hot_bytes == size_of(*cursor.log.hot.values())
+    assert hand_out_all(store, cursor) == [1, 3, 5]
+
+
+def test_a_purge_counts_what_was_there(store: MemoryStore) -> None:
+    cursor = cursor_on(store, 9)
+    cursor.settle_ahead([2, 3, 6])
+    assert cursor.skip_to(5) == 2
+    assert (cursor.unread, list(cursor.gaps or ())) == (4, [(6, 6)])
+    assert cursor.skip_to(10) == 4
+    assert cursor.gaps is None
+
+
+def test_what_was_moved_away_is_not_set_aside_when_its_block_is_damaged(store: MemoryStore) -> None:
+    cursor = cursor_on(store, 5)
+    spill(store, cursor.log)
+    cursor.settle_ahead([3])
+    store.damaged = {2, 3, 4}
+    assert hand_out_all(store, cursor) == [1, 5]
+    assert [(first, last) for first, last, _ in cursor.quarantined] == [(2, 2), (4, 4)]
+    cursor.recover_quarantined(1, 5)
+    assert sorted(cursor.returned) == [2, 4]
+
+
+operations = st.lists(
+    st.tuples(st.sampled_from(["read", "settle", "return", "move", "commit", "skip"]), st.integers(0, 99)), max_size=25
+)
+
+
+@given(operations=operations)
+def test_a_replay_owes_what_was_owed(operations: list[tuple[str, int]]) -> None:
+    store = MemoryStore()
+    cursor = cursor_on(store, 20)
+    for what, number in operations:
+        out = sorted(cursor.out[0]) if cursor.out else []
+        if what == "read":
+            hand_out(cursor, number % 5 + 1)
+        elif what == "settle":
+            settle(cursor, out[number % 4 :: 2])
+        elif what == "return":
+            cursor.give_back({seq: cursor.out[0].pop(seq) for seq in out[number % 3 :: 3]})
+        elif what == "move":
+            cursor.settle_ahead(unread(cursor)[number % 7 :: number // 20 + 1])
+        elif what == "skip" and number % 5 == 0:
+            cursor.skip_to(min(21, cursor.next + 3))
+        elif what == "commit":
+            store.commit()
+    fill(cursor.log, 1)
+    (replayed,) = MemoryStore.replayed(store.batches).cursors.values()
+    owed = {*cursor.holes(), *unread(cursor)}
+    assert {*replayed.returned, *unread(replayed)} == owed
+    assert owed <= set(replayed.log.hot), "what is owed is there"
+
+
+def unread(cursor: Cursor) -> list[int]:
+    return [seq for seq in range(cursor.next, cursor.log.durable) if cursor.gaps is None or seq not in cursor.gaps]

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from segue.broker.bound import Bound
 from segue.broker.consumer import Consumer, Sink
 from segue.broker.dead_letters import Burial, Reason, condemned
 from segue.broker.expiry import Expiry
@@ -53,7 +54,7 @@ class Dispatcher:
         dead_lettered, discarded: condemned messages since the start, moved or given up.
         expired: messages since the start that were past their deadline.
         selector: what is delivered at all; the rest is settled when it is reached. None for everything.
-        messages_max: most that may wait, when the oldest go for newer ones; None for no such limit.
+        bound: what may wait, when the oldest go for newer ones; None for no such limit.
         dropped: messages since the start that went so.
     """
 
@@ -75,7 +76,7 @@ class Dispatcher:
         self.discarded = 0
         self.expired = 0
         self.selector: Selector | None = None
-        self.messages_max: int | None = None
+        self.bound: Bound | None = None
         self.dropped = 0
         self._ready: deque[Consumer] = deque()
         self._cost_left = 0
@@ -114,7 +115,7 @@ class Dispatcher:
         self.open = False
         self.paused = True
         self.sweeping = False
-        self.messages_max = None
+        self.bound = None
 
     def settle(self, consumer: Consumer, seqs: list[int]) -> None:
         """Messages that this consumer held are done."""
@@ -165,8 +166,8 @@ class Dispatcher:
         if self.sweeping:
             self._sweep()
         self._hand_out()
-        if self.messages_max is not None:
-            self._drop_oldest(self.messages_max)
+        if self.bound is not None:
+            self._drop_oldest(self.bound)
 
     def _hand_out(self) -> None:
         """Give consumers what they can take."""
@@ -342,10 +343,10 @@ class Dispatcher:
         self._stretch = min(_STRETCH_MAX, max(_STRETCH_MIN, 2 * (first + len(records) - read)))
         return first, records
 
-    def _drop_oldest(self, messages_max: int) -> None:
+    def _drop_oldest(self, bound: Bound) -> None:
         """Let the queue be no longer than it may: at the end of a step, so that consumers come first."""
         cursor = self.cursor
-        while (excess := cursor.ready - messages_max) > 0:
+        while (excess := bound.excess()) > 0:
             if self._cost_left <= 0:
                 self._go_on_later()
                 return

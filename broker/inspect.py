@@ -99,6 +99,7 @@ def describe_queue(node: Node, queue: Queue, meter: RateMeter) -> dict[str, Any]
     row["auto_delete"] = queue.auto_delete
     row["exclusive_to"] = queue.owner
     row["options"] = asdict(queue.options)
+    row["waiting_bytes"] = None if queue.bound is None else queue.bound.bytes
     row["fault"] = queue.cursor.fault
     row["set_aside"] = [
         {"first": first, "last": last, "reason": reason} for first, last, reason in queue.cursor.quarantined

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from segue.broker.bound import Bound
 from segue.broker.dead_letters import Burial, Reason, dead_letter, goes_round, sentence_of
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import LimitReachedError
@@ -72,6 +73,7 @@ class Queue:
         exclusive: it is the owner's, and goes with it.
         auto_delete: deleted when the last consumer leaves.
         options: what it does beyond holding messages, see `apply`.
+        bound: what may wait in it; None for no limit.
     """
 
     kind = "queue"
@@ -87,7 +89,7 @@ class Queue:
         self.exclusive = False
         self.auto_delete = False
         self.append = log.append
-        self._messages_max: int | None = None
+        self.bound: Bound | None = None
         self.dispatcher.go_on_later = node.go_on_later
         self.dispatcher.paused = bool(log.definition.get("paused"))
         log.listener = self.dispatcher.dispatch
@@ -114,16 +116,14 @@ class Queue:
         dispatcher = self.dispatcher
         dispatcher.delivery_limit = options.delivery_limit
         dispatcher.bury = self._bury if options.dead_letter else None
-        refuses = options.overflow == REFUSE
-        self._messages_max = options.messages_max if refuses else None
-        dispatcher.messages_max = None if refuses else options.messages_max
+        self._set_bound(options)
         if options.message_ttl_ms is not None or self.definition.get("expiring"):
             self._set_expiry()
         elif dispatcher.expiry is not None:
             self._unset_expiry()
         if options.delivery_limit:
             dispatcher.judge_returned()
-        if self.cursor.condemned or dispatcher.messages_max is not None:
+        if self.cursor.condemned or dispatcher.bound is not None:
             self.node.touched(dispatcher)
 
     def publish(self, record: bytes) -> None:
@@ -132,14 +132,15 @@ class Queue:
         Raises:
             LimitReachedError: the queue is full.
         """
-        if self._messages_max is not None:
-            self.check_room(1, len(record))
+        self.check_room(1, len(record))
         self.append(record)
+        if self.bound is not None:
+            self.bound.accepted(len(record))
 
     @property
     def refuses(self) -> bool:
         """True when `publish` may raise; otherwise `append` does the same."""
-        return self._messages_max is not None
+        return self.bound is not None and self.options.overflow == REFUSE
 
     def pause(self) -> None:
         """Deliver nothing until `resume`, also after a restart. Durable with the open batch."""
@@ -175,12 +176,8 @@ class Queue:
 
     def check_room(self, messages: int, size: int) -> None:
         """Raises LimitReachedError when so many messages of so many bytes can't be accepted now."""
-        maximum = self._messages_max
-        if maximum is None:
-            return
-        # Condemned messages do not count, they are on their way out: two full queues may be waiting for each other.
-        if self.cursor.waiting + messages > maximum:
-            raise LimitReachedError(f"queue '{self.name}' is full: it may have {maximum} messages")
+        if self.bound is not None and self.refuses and (reason := self.bound.refusal(messages, size)):
+            raise LimitReachedError(f"queue '{self.name}' is full: {reason}")
 
     def publish_once(self, deduplication_id: str, record: bytes) -> bool:
         """Accept a message unless its id was accepted before. Returns False for a repeat."""
@@ -223,6 +220,14 @@ class Queue:
             oldest_ms=self._oldest_ms(),
             paused=dispatcher.paused,
         )
+
+    def _set_bound(self, options: QueueOptions) -> None:
+        limits = options.messages_max, options.bytes_max
+        if self.bound is None or self.bound.limits != limits:
+            if self.bound is not None:
+                self.bound.close()
+            self.bound = None if limits == (None, None) else Bound(self.log, self.cursor, *limits)
+        self.dispatcher.bound = None if options.overflow == REFUSE else self.bound
 
     def _set_expiry(self) -> None:
         self.dispatcher.expiry = Expiry(self.node.clock, self.options.message_ttl_ms)

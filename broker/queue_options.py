@@ -21,6 +21,7 @@ class QueueOptions:
         delivery_limit: after so many deliveries a message that comes back is a dead letter; 0 for no limit.
         message_ttl_ms: how long a message may be in the queue, None for as long as it says itself.
         messages_max: most messages that wait in the queue, what is with consumers not counted; None for no limit.
+        bytes_max: most bytes of them; likewise.
         overflow: what happens then, `DROP_OLDEST` or `REFUSE` the publisher; None is `DROP_OLDEST`, too.
     """
 
@@ -28,6 +29,7 @@ class QueueOptions:
     delivery_limit: int = 0
     message_ttl_ms: int | None = None
     messages_max: int | None = None
+    bytes_max: int | None = None
     overflow: str | None = None
 
     @classmethod

@@ -59,12 +59,13 @@ class Log:
         low: nothing below is owed by any cursor; for a log with one cursor it may lag behind.
         hot_bytes: memory that the records in `hot`, and all that are being spilled, take.
         listener: called when messages have become durable.
+        on_sealed: called with the first number and the records of each run that is handed to the journal.
         journaled: False for a log that dies with its connection and never touches the disk.
     """
 
     __slots__ = (
         "_run", "cursors", "definition", "dirty", "durable", "extents", "head", "hot", "hot_bytes", "hot_first", "id",
-        "journaled", "listener", "low", "sealed", "spill_first", "spilling", "store",
+        "journaled", "listener", "low", "on_sealed", "sealed", "spill_first", "spilling", "store",
     )  # fmt: skip
 
     def __init__(
@@ -81,6 +82,7 @@ class Log:
         self.extents: list[Extent] = []
         self.cursors: list[Cursor] = []
         self.listener: Callable[[], None] | None = None
+        self.on_sealed: Callable[[int, list[bytes]], None] | None = None
         self.dirty = False
         self._run: Run | None = None
 
@@ -132,6 +134,8 @@ class Log:
         self.hot_bytes += size
         self.store.hot_bytes += size
         self.sealed = first + len(records)
+        if self.on_sealed is not None:
+            self.on_sealed(first, records)
         if not self.dirty:
             self.touch()
 
@@ -202,6 +206,7 @@ class Log:
         """The log is deleted: let go of everything in memory, but for what is being spilled; that goes in its time."""
         self.cursors.clear()
         self.listener = None
+        self.on_sealed = None
         self._run = None
         self._replace_hot({})
 

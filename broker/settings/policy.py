@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from segue.broker.queue_options import DROP_OLDEST, REFUSE
 from segue.broker.settings.keys import count, optional, required
-from segue.broker.settings.kinds import Choice, Count
+from segue.broker.settings.kinds import Choice, Count, Size
 from segue.broker.settings.queue_kinds import Milliseconds, QueueName, QueuePattern
 
 __all__ = ["Policy"]
@@ -63,7 +63,15 @@ class Policy:
         minimum=0,
         maximum=1_000_000_000_000,
     )
+    bytes_max: int | None = optional(
+        Size(),
+        "The most bytes that the messages which wait in the queue have together, headers included; what is with "
+        "consumers is not counted.",
+        minimum=0,
+        maximum=1 << 60,
+    )
     overflow: str | None = optional(
         Choice(DROP_OLDEST, REFUSE),
-        "What happens when messages_max is reached: the oldest go for newer ones, or publishers are refused.",
+        "What happens when messages_max or bytes_max is reached: the oldest go for newer ones, or publishers are "
+        "refused.",
     )

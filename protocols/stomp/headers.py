@@ -97,6 +97,7 @@ class QueueFlags:
         delivery_limit: after so many deliveries a message that comes back is one.
         message_ttl_ms: how long a message may be in the queue.
         messages_max: most messages that may wait in it.
+        bytes_max: most bytes of them.
         refuses: what happens then: publishers are refused, or the oldest messages go.
     """
 
@@ -107,6 +108,7 @@ class QueueFlags:
     delivery_limit: int | None = None
     message_ttl_ms: int | None = None
     messages_max: int | None = None
+    bytes_max: int | None = None
     refuses: bool | None = None
 
 
@@ -413,6 +415,7 @@ def _queue_flags(headers: Mapping[str, str], dialect: Dialect) -> QueueFlags:
         _number(headers, "x-delivery-limit", 1),
         _number(headers, "x-message-ttl", 0),
         _number(headers, "x-max-length", 0),
+        _number(headers, "x-max-length-bytes", 0),
         _refuses(headers),
     )
 

@@ -42,6 +42,7 @@ class Targets:
             delivery_limit=flags.delivery_limit or 0,
             message_ttl_ms=flags.message_ttl_ms,
             messages_max=flags.messages_max,
+            bytes_max=flags.bytes_max,
             overflow=None if flags.refuses is None else REFUSE if flags.refuses else DROP_OLDEST,
         )
         if flags.exclusive:

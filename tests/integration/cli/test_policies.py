@@ -130,6 +130,7 @@ def test_the_reasons_are_a_table_with_those_that_were_overruled(governed: Broker
         ("delivery_limit", "9", "declared by a client"),
         ("message_ttl_ms", "-", "default"),
         ("messages_max", "2", "policy latest (10)"),
+        ("bytes_max", "-", "default"),
         ("overflow", "-", "default"),
         (),
         ("Overruled:",),

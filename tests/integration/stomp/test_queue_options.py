@@ -61,3 +61,32 @@ def test_a_flag_that_is_neither_true_nor_false_is_an_error(connect: Connect, que
         client = connect()
         client.send_frame("SUBSCRIBE", {"destination": queue, "id": "1", name: "perhaps"})
         client.expect_error()
+
+
+def test_a_queue_bounded_in_bytes_keeps_the_newest_through_a_restart(broker_factory: BrokerFactory) -> None:
+    broker = broker_factory()
+    client = broker.client()
+    for number in range(6):
+        bound = {"x-max-length-bytes": "3000"}
+        client.publish_confirmed("/queue/latest", b"%d" % number + 900 * b"x", headers=bound)
+    broker.kill()
+    broker.start()
+    client = broker.client()
+    client.publish_confirmed("/queue/latest", b"6" + 900 * b"x")
+    client.subscribe("/queue/latest", ack="auto")
+    first = client.expect("MESSAGE")
+    assert first.body[:1] == b"4"
+
+
+def test_a_queue_with_too_many_bytes_refuses_its_publisher(connect: Connect, queue: str) -> None:
+    client = connect()
+    bound = {"x-max-length-bytes": "2000", "x-overflow": "reject-publish", "receipt": "1"}
+    client.publish_confirmed(queue, 1000 * b"x", headers=bound)
+    client.send_frame("SEND", {"destination": queue, **bound}, 1000 * b"x")
+    assert "2000 bytes" in client.expect_error("limit reached").body.decode()
+
+
+def test_an_overflow_that_there_is_not_is_an_error(connect: Connect, queue: str) -> None:
+    client = connect()
+    client.send_frame("SUBSCRIBE", {"destination": queue, "id": "1", "x-overflow": "reject-publish-dlx"})
+    assert "drop-head or reject-publish" in client.expect_error("invalid header").body.decode()

@@ -68,6 +68,7 @@ def queue_options() -> st.SearchStrategy[dict[str, QueueOptions]]:
             st.sampled_from([0, 1, 2, 3]),
             st.sampled_from([None, None, 100, 1500]),
             st.sampled_from([None, None, 12]),
+            st.sampled_from([None, None, 6000]),
             st.just(REFUSE),
         )
 
@@ -468,4 +469,16 @@ class Life:
             assert found.published == found.settled + waiting
             assert found.in_flight == sum(len(peer.held) for peer in self._peers if peer.queue == queue.name)
             target = self._options[queue.options.dead_letter or "a"]
-            assert not queue.cursor.condemned or target.messages_max, "there is room for them"
+            bounded = target.messages_max or target.bytes_max
+            assert not queue.cursor.condemned or bounded, "there is room for them"
+            if queue.bound is not None and queue.bound.bytes is not None:
+                self._check_bytes(queue, queue.bound.bytes)
+
+    def _check_bytes(self, queue: Queue, counted: int) -> None:
+        """What waits in memory is counted exactly; where some of it is on disk, it is shared out."""
+        log, cursor = queue.log, queue.cursor
+        condemned = set(cursor.condemned)
+        waiting = [*range(cursor.next, log.head), *(seq for seq in cursor.returned if seq not in condemned)]
+        records = [log.find(seq) for seq in waiting]
+        if None not in records:
+            assert counted == sum(len(record) for record in records if record is not None)

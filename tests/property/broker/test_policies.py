@@ -23,6 +23,7 @@ values = st.fixed_dictionaries(
         "delivery_limit": st.integers(0, 2),
         "message_ttl_ms": st.integers(0, 2),
         "messages_max": st.integers(0, 2),
+        "bytes_max": st.integers(0, 2),
         "overflow": st.sampled_from(["drop-oldest", "refuse"]),
     },
 )

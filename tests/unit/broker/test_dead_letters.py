@@ -264,8 +264,8 @@ def test_two_bounded_queues_that_are_each_others_dead_letter_queue_give_up_what_
 
 
 def test_two_full_queues_that_are_each_others_dead_letter_queue_do_not_wait_for_each_other(world: World) -> None:
-    there = world.node.declare_queue("there", options=QueueOptions("back", 0, 100, 2, REFUSE))
-    back = world.node.declare_queue("back", options=QueueOptions("there", 0, 100, 2, REFUSE))
+    there = world.node.declare_queue("there", options=QueueOptions("back", 0, 100, 2, overflow=REFUSE))
+    back = world.node.declare_queue("back", options=QueueOptions("there", 0, 100, 2, overflow=REFUSE))
     for queue in (there, back):
         for body in (b"a", b"b"):
             queue.publish(encode(*prefix(world.clock.now_ms(), _HEADERS), body))

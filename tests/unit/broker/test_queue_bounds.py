@@ -120,3 +120,88 @@ def test_the_id_of_a_message_that_was_refused_is_not_remembered(world: World) ->
         queue.publish_once("1", record("b"))
     queue.purge()
     assert queue.publish_once("1", record("b"))
+
+
+def test_the_oldest_go_until_the_rest_has_room(world: World) -> None:
+    one = len(record("a"))
+    queue = world.node.declare_queue("q", options=QueueOptions(bytes_max=3 * one))
+    world.publish(queue, *"abcdefg")
+    assert queue.statistics().dropped == 4
+    world.publish(queue, "long" * one)
+    assert (queue.statistics().dropped, bodies(world, queue)) == (8, [])
+
+
+def test_bytes_and_messages_are_bounds_of_the_same_queue(world: World) -> None:
+    one = len(record("a"))
+    queue = world.node.declare_queue("q", options=QueueOptions(messages_max=2, bytes_max=3 * one))
+    world.publish(queue, "a", "b", "c")
+    world.publish(queue, "d" * (1 + 2 * one))
+    assert queue.statistics().dropped == 3
+    assert queue.statistics().ready == 1
+
+
+def test_returned_messages_are_the_oldest_by_bytes_too(world: World) -> None:
+    one = len(record("a"))
+    queue = world.node.declare_queue("q", options=QueueOptions(bytes_max=2 * one))
+    _, subscription = world.consume(queue, prefetch=2)
+    world.publish(queue, *"abcd")
+    world.node.sessions[subscription.consumer.session_id].close()
+    world.settle_down()
+    assert bodies(world, queue) == ["c", "d"]
+
+
+def test_what_is_too_large_goes_to_the_dead_letter_queue(world: World) -> None:
+    one = len(record("1000"))
+    queue = world.node.declare_queue("q", options=QueueOptions(bytes_max=1000 * one, dead_letter="dead"))
+    expected = [str(number) for number in range(1000, 4000)]
+    world.publish(queue, *expected)
+    for _ in range(10):
+        world.settle_down()
+    assert bodies(world, world.node.queue("dead")) == expected[:2000]
+    assert bodies(world, queue) == expected[2000:]
+
+
+def test_a_deep_queue_that_gets_a_bound_in_bytes_lets_go_without_reading(world: World) -> None:
+    queue = world.node.queue("q")
+    world.publish(queue, *(f"{number:04}" for number in range(1000)))
+    world.store.spill(queue.log)
+    queue.apply(QueueOptions(bytes_max=10 * len(record("0000"))))
+    world.node.end_step()
+    assert world.store.played_reader.jobs == []
+    assert queue.statistics().ready == 10
+    assert bodies(world, queue) == [f"{number:04}" for number in range(990, 1000)]
+
+
+def test_a_queue_with_too_many_bytes_refuses_and_takes_more_when_there_is_room(world: World) -> None:
+    one = len(record("a"))
+    queue = world.node.declare_queue("q", options=QueueOptions(bytes_max=2 * one + 1, overflow=REFUSE))
+    queue.publish(record("a"))
+    queue.publish(record("b"))  # neither is on disk yet
+    with pytest.raises(LimitReachedError, match=f"queue 'q' is full: it may have {2 * one + 1} bytes of messages"):
+        queue.publish(record("c"))
+    world.settle_down()
+    with pytest.raises(LimitReachedError):
+        queue.publish(record("c"))
+    sink, _ = world.consume(queue, prefetch=1)
+    world.publish(queue, "d")
+    assert sink.bodies() == ["a"]
+
+
+def test_a_transaction_with_too_many_bytes_is_refused_as_a_whole(world: World) -> None:
+    queue = world.node.declare_queue("q", options=QueueOptions(bytes_max=2 * len(record("a")), overflow=REFUSE))
+    session = world.session()
+    session.begin("t")
+    for body in "abc":
+        session.transaction("t").send(queue, queue.publish, record(body))
+    with pytest.raises(LimitReachedError):
+        session.commit("t")
+    assert queue.log.head == 1
+
+
+def test_other_options_leave_the_count_as_it_is(world: World) -> None:
+    queue = world.node.declare_queue("q", options=QueueOptions(bytes_max=1000))
+    bound = queue.bound
+    queue.apply(QueueOptions(bytes_max=1000, overflow=REFUSE))
+    assert queue.bound is bound
+    queue.apply(QueueOptions())
+    assert (queue.bound, queue.log.on_sealed) == (None, None)

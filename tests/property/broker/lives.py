@@ -383,12 +383,13 @@ class Life:
         transaction.refuse(consumer, refused)
         transaction.reject(consumer, rejected)
         body, queue = self._text(), self.node.queues[NAMES[operation.seed % 3]]
-        transaction.send(queue, queue.publish, self._record(body, None, operation))
+        record = self._record(body, None, operation)
+        transaction.send(queue, queue.publish, record)
         if operation.seed % 4 == 0:
             peer.session.abort("t")
             return
         try:
-            queue.check_room(1, 0)
+            queue.check_room(1, len(record))
         except LimitReachedError:
             with pytest.raises(LimitReachedError):
                 peer.session.commit("t")

@@ -23,6 +23,7 @@ class Browser:
         """`selector`: what is shown; None for everything."""
         self._queue = queue
         self._selector = selector
+        queue.node.idle_queues.used(queue)
         cursor = queue.cursor
         self._returned = deque(sorted(seq for seq, standing in cursor.returned.items() if standing < CONDEMNED))
         self._next = cursor.next

@@ -16,6 +16,7 @@ from segue.broker.clock import Clock
 from segue.broker.deduplication import DeduplicationWindow
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, ShuttingDownError
+from segue.broker.idle_queues import IdleQueues
 from segue.broker.log_lines import Log
 from segue.broker.policies import Policies
 from segue.broker.pressure import Pressure
@@ -40,6 +41,8 @@ _OUTPUTS_GATHERED_MAX: Final = 16
 """Connections whose deliveries of large messages wait in memory at the same time: they are copies, one for each."""
 _SWEPT_MAX: Final = 4096
 """Expired messages in one step, but for what one queue may take at most: there may be ten thousand of them."""
+_IDLE_MAX: Final = 256
+"""Idle queues that are deleted in one second: some 20 milliseconds."""
 _FAN_OUT_BYTES: Final = 16 << 20
 """What subscribers are given in one step from which on their outputs are written in between."""
 
@@ -84,6 +87,7 @@ class Node:
         self.sessions: dict[int, Session] = {}
         self.pressure = Pressure(store, settings, clock)
         self.receiving = Receiving(settings.memory.receiving_bytes_max, settings.limits.frame_seconds)
+        self.idle_queues = IdleQueues(clock)
         self.accepted_ids = DeduplicationWindow()
         self.policies = Policies(settings.policies)
         self.held = False
@@ -205,11 +209,18 @@ class Node:
             raise InUseError(f"queue '{name}' has {statistics.consumers} consumers")
         del self.queues[name]
         queue.close("queue deleted")
+        self.idle_queues.forget(queue)
         for pattern in queue.log.definition.get("bindings", ()):
             self.topics.unbind(pattern, queue.log)
         self.store.drop_log(queue.log)
         self.store.want()
         return owed
+
+    def delete_idle_queues(self) -> None:
+        """Delete queues that nobody has used for as long as their options say. To be called every second or so."""
+        for queue in self.idle_queues.expired(_IDLE_MAX):
+            messages = self.delete_queue(queue.name)
+            self.log.info("queue.expired", queue=queue.name, messages=messages)
 
     def dead_letters_stuck(self, dispatcher: Dispatcher, name: str, reason: str) -> None:
         """Dead letters can't go to the queue of a name now: they stay where they are, and that is tried again."""
@@ -403,6 +414,7 @@ class Node:
                 self.accepted_ids.forget(now)
                 self.receiving.check(now, held=self.held)
                 self._report_checkpoints()
+                self.delete_idle_queues()
                 self.sweep()
                 self.end_step()
                 await trio.sleep(1)

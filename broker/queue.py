@@ -121,6 +121,7 @@ class Queue:
             self._set_expiry()
         elif dispatcher.expiry is not None:
             self._unset_expiry()
+        self.node.idle_queues.watch(self)
         if options.delivery_limit:
             dispatcher.judge_returned()
         if self.cursor.condemned or dispatcher.bound is not None:

@@ -23,6 +23,7 @@ class QueueOptions:
         messages_max: most messages that wait in the queue, what is with consumers not counted; None for no limit.
         bytes_max: most bytes of them; likewise.
         overflow: what happens then, `DROP_OLDEST` or `REFUSE` the publisher; None is `DROP_OLDEST`, too.
+        expires_ms: how long it may go unused before it is deleted; None for ever.
     """
 
     dead_letter: str = ""
@@ -31,6 +32,7 @@ class QueueOptions:
     messages_max: int | None = None
     bytes_max: int | None = None
     overflow: str | None = None
+    expires_ms: int | None = None
 
     @classmethod
     def from_definition(cls, definition: Mapping[str, Any]) -> QueueOptions:

@@ -325,6 +325,7 @@ class Session:
         return subscription
 
     def _left_queue(self, queue: Queue) -> None:
+        self.node.idle_queues.used(queue)
         lasting = queue.exclusive or isinstance(queue, TemporaryQueue)
         if queue.owner == self.id and not lasting and not queue.dispatcher.consumers:
             queue.owner = 0

@@ -75,3 +75,10 @@ class Policy:
         "What happens when messages_max or bytes_max is reached: the oldest go for newer ones, or publishers are "
         "refused.",
     )
+    expires_ms: int | None = optional(
+        Milliseconds(),
+        "How long the queue may go without consumers, and without being browsed or declared, until it is deleted with "
+        "its messages. It counts from the start of the broker at the earliest.",
+        minimum=1,
+        maximum=_CENTURY_MS,
+    )

@@ -165,6 +165,7 @@ class ControlSession:
         arguments.finish()
         is_new = name not in self._node.queues
         queue = self._node.declare_queue(name, auto_delete=auto_delete)
+        self._node.idle_queues.used(queue)
         await self._durable()
         return {"queue": queue.name, "created": is_new, "auto_delete": queue.auto_delete}
 

@@ -99,6 +99,7 @@ class QueueFlags:
         messages_max: most messages that may wait in it.
         bytes_max: most bytes of them.
         refuses: what happens then: publishers are refused, or the oldest messages go.
+        expires_ms: how long it may go unused before it is deleted.
     """
 
     durable: bool | None = None
@@ -110,6 +111,7 @@ class QueueFlags:
     messages_max: int | None = None
     bytes_max: int | None = None
     refuses: bool | None = None
+    expires_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,6 +419,7 @@ def _queue_flags(headers: Mapping[str, str], dialect: Dialect) -> QueueFlags:
         _number(headers, "x-max-length", 0),
         _number(headers, "x-max-length-bytes", 0),
         _refuses(headers),
+        _number(headers, "x-expires", 1),
     )
 
 

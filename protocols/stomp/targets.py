@@ -43,6 +43,7 @@ class Targets:
             message_ttl_ms=flags.message_ttl_ms,
             messages_max=flags.messages_max,
             bytes_max=flags.bytes_max,
+            expires_ms=flags.expires_ms,
             overflow=None if flags.refuses is None else REFUSE if flags.refuses else DROP_OLDEST,
         )
         if flags.exclusive:

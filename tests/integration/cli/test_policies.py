@@ -132,6 +132,7 @@ def test_the_reasons_are_a_table_with_those_that_were_overruled(governed: Broker
         ("messages_max", "2", "policy latest (10)"),
         ("bytes_max", "-", "default"),
         ("overflow", "-", "default"),
+        ("expires_ms", "-", "default"),
         (),
         ("Overruled:",),
         ("option", "value", "from"),

@@ -109,7 +109,6 @@ def test_a_message_that_is_not_persistent_is_delivered_in_its_place(connect: Con
 
 
 _CHANGE_DELIVERY = {
-    "x-expires": ("SUBSCRIBE", "60000"),
     "x-dead-letter-exchange": ("SUBSCRIBE", "dlx"),
     "x-max-priority": ("SUBSCRIBE", "10"),
     "selector": ("SUBSCRIBE", "a = 1"),

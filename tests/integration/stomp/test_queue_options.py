@@ -90,3 +90,23 @@ def test_an_overflow_that_there_is_not_is_an_error(connect: Connect, queue: str)
     client = connect()
     client.send_frame("SUBSCRIBE", {"destination": queue, "id": "1", "x-overflow": "reject-publish-dlx"})
     assert "drop-head or reject-publish" in client.expect_error("invalid header").body.decode()
+
+
+def test_an_idle_queue_goes_and_its_time_survives_a_crash(broker_factory: BrokerFactory) -> None:
+    broker = broker_factory()
+    client = broker.client()
+    client.subscribe("/queue/idle", ack="client-individual", headers={"x-expires": "1"})
+    client.publish_confirmed("/queue/idle", b"1")
+    client.expect_message(b"1")
+    broker.kill()
+    broker.start()
+    broker.wait_for_log(r"queue\.expired.*idle.*messages=1")
+    other = broker.client()
+    other.send_frame("SUBSCRIBE", {"destination": "/amq/queue/idle", "id": "1"})
+    other.expect_error("not_found")
+
+
+def test_a_queue_can_not_be_idle_for_no_time(connect: Connect, queue: str) -> None:
+    client = connect()
+    client.send_frame("SUBSCRIBE", {"destination": queue, "id": "1", "x-expires": "0"})
+    client.expect_error("invalid header")

@@ -24,6 +24,7 @@ values = st.fixed_dictionaries(
         "message_ttl_ms": st.integers(0, 2),
         "messages_max": st.integers(0, 2),
         "bytes_max": st.integers(0, 2),
+        "expires_ms": st.integers(1, 3),
         "overflow": st.sampled_from(["drop-oldest", "refuse"]),
     },
 )

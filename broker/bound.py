@@ -45,9 +45,8 @@ class Bound:
 
     def refusal(self, messages: int, size: int) -> str:
         """Why so many messages of so many bytes can't be accepted now; empty when they can."""
-        if self._messages_max is not None:
-            if self._cursor.waiting + messages > self._messages_max:
-                return f"it may have {self._messages_max} messages"
+        if self._messages_max is not None and self._cursor.waiting + messages > self._messages_max:
+            return f"it may have {self._messages_max} messages"
         if self._waiting is not None and self._bytes_max is not None:
             together = self._waiting.total() + self._waiting.open_bytes + size
             if together > self._bytes_max:

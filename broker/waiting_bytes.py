@@ -10,7 +10,8 @@ evenly among its messages when it is on disk. So the sum is exact as long as a q
 by less than one piece: 64 messages, or a two-thousandth of the queue; after a start, or when an old queue gets its
 bound, one segment file. It is exact again when that is passed.
 
-Messages that a job has moved away from the middle are shared out likewise. What was returned is counted record by record as well, up to a number, and else with the mean size.
+Messages that a job has moved away from the middle are shared out likewise. What was returned is counted record by
+record as well, up to a number, and else with the mean size.
 
 In memory: all of it. Invariant: `_sum` is the sum of the pieces' bytes; they rise and don't overlap.
 """

@@ -121,3 +121,14 @@ def test_a_count_that_is_closed_is_told_nothing(world: World) -> None:
     waiting.close()
     publish(world, queue, 100)
     assert waiting.total() == 0
+
+
+def test_what_was_moved_away_from_the_middle_is_shared_out(world: World) -> None:
+    queue, waiting = counted(world)
+    publish(world, queue, *[100] * 10)
+    queue.cursor.settle_ahead([3, 4, 8])
+    assert waiting.total() == 700
+    queue.cursor.skip_to(6)
+    assert waiting.total() == 400
+    queue.cursor.skip_to(11)
+    assert waiting.total() == 0

@@ -169,6 +169,7 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "from": claim.source.value,
         "policy": claim.policy if is_policy else None,
         "priority": claim.priority if is_policy else None,
+        "was_set": claim.was_set if is_policy else None,
     }
 
 

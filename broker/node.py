@@ -19,6 +19,8 @@ from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, Sh
 from segue.broker.idle_queues import IdleQueues
 from segue.broker.log_lines import Log
 from segue.broker.policies import Policies
+from segue.broker.policy_book import KIND as POLICY
+from segue.broker.policy_book import PolicyBook
 from segue.broker.pressure import Pressure
 from segue.broker.queue import MemoryQueue, Queue, TemporaryQueue
 from segue.broker.queue_options import NO_OPTIONS, QueueOptions
@@ -68,11 +70,13 @@ class Node:
 
     Attributes:
         queues: durable queues by name.
-        policies: what gives them options that they were not declared with.
+        policy_book: what gives them options that they were not declared with.
         sessions: authenticated peers by id.
         held: True while publishers have to wait; acknowledgements are still taken.
         fan_out_bytes: what subscribers to topics are to be given in this step, at most; kept by the topics.
         stopping: True once a stop has begun.
+        routes_version: another number when a queue has begun to refuse, or no longer does: who keeps how to publish to
+            one has to look again.
     """
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, log: Log, users: Users) -> None:
@@ -89,7 +93,8 @@ class Node:
         self.receiving = Receiving(settings.memory.receiving_bytes_max, settings.limits.frame_seconds)
         self.idle_queues = IdleQueues(clock)
         self.accepted_ids = DeduplicationWindow()
-        self.policies = Policies(settings.policies)
+        self.policy_book = PolicyBook(store, settings.policies)
+        self.routes_version = 0
         self.held = False
         self.stopping = False
         self.started_ms = clock.now_ms()
@@ -175,16 +180,29 @@ class Node:
             definition["options"] = options.as_definition()
         log = self.store.create_log(definition)
         cursor = self.store.create_cursor(log, {"kind": "queue"})
-        queue = self.queues[name] = Queue(self, name, log, cursor, self.settings.limits.queue_in_flight_max)
+        queue = Queue(self, name, log, cursor, self.settings.limits.queue_in_flight_max)
         queue.auto_delete = auto_delete
         queue.owner = exclusive_to
         queue.exclusive = exclusive_to != 0
-        self._apply_policies(queue)
+        self.apply_policies(queue)
+        self.queues[name] = queue
         return queue
 
-    def _apply_policies(self, queue: Queue) -> None:
-        """Give a durable queue the options that are in force for it."""
-        queue.apply(self.policies.options(queue.name, queue.declared))
+    def apply_policies(self, queue: Queue) -> bool:
+        """Give a durable queue the options that are in force for it. Returns whether that changes something."""
+        options = self.policies.options(queue.name, queue.declared)
+        if options == queue.options:
+            return False
+        refused = queue.refuses
+        queue.apply(options)
+        if queue.refuses is not refused and self.queues.get(queue.name) is queue:
+            self.routes_version += 1
+        return True
+
+    @property
+    def policies(self) -> Policies:
+        """What is in force now."""
+        return self.policy_book.policies
 
     def check_queues(self) -> None:
         """Raises LimitReachedError when there may be no further queue or durable subscription."""
@@ -475,14 +493,16 @@ class Node:
     def _take_up(self) -> None:
         """Make queues and topics of what the store has recovered."""
         in_flight_max = self.settings.limits.queue_in_flight_max
-        for log in list(self.store.logs.values()):
+        logs = list(self.store.logs.values())
+        self.policy_book.recover([log for log in logs if log.definition.get("kind") == POLICY])
+        for log in logs:
             definition = log.definition
             if definition.get("durable") is False:
                 self.store.drop_log(log)
             elif definition.get("kind") == "queue":
                 queue = Queue(self, str(definition["name"]), log, log.cursors[0], in_flight_max)
                 queue.auto_delete = bool(definition.get("auto_delete"))
-                self._apply_policies(queue)
+                self.apply_policies(queue)
                 self.queues[queue.name] = queue
                 for pattern in definition.get("bindings", ()):
                     self.topics.bind(str(pattern), log)

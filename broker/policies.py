@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from segue.broker.queue_options import NO_OPTIONS, QueueOptions
 from segue.broker.settings import Policy
@@ -37,12 +37,14 @@ class Claim:
         source: who.
         policy: the name of the policy, empty where it is none.
         priority: of the policy.
+        was_set: the policy was set while the broker ran, and is not one of the settings.
     """
 
     value: Any
     source: Source
     policy: str = ""
     priority: int = 0
+    was_set: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,11 @@ class Verdict:
 class Policies:
     """The policies of a broker, by name. Nothing in it changes: other policies are another object."""
 
-    def __init__(self, policies: Mapping[str, Policy]) -> None:
-        by_rank = sorted(policies.items(), key=lambda item: (-item[1].priority, item[0]))
-        self._ranked = tuple((name, policy) for name, policy in by_rank)
+    def __init__(self, of_settings: Mapping[str, Policy], were_set: Mapping[str, Policy] | None = None) -> None:
+        """`were_set`: while the broker ran; each takes the place of one of the settings with its name."""
+        were_set = were_set or {}
+        by_rank = sorted({**of_settings, **were_set}.items(), key=lambda item: (-item[1].priority, item[0]))
+        self._ranked = tuple(_Ranked(name, policy, name in were_set) for name, policy in by_rank)
 
     def options(self, queue: str, declared: Mapping[str, Any]) -> QueueOptions:
         """What a queue does.
@@ -85,8 +89,8 @@ class Policies:
         matching = self._matching(queue)
         return tuple(_verdict(option, queue, declared, matching) for option in _OPTIONS)
 
-    def _matching(self, queue: str) -> list[tuple[str, Policy]]:
-        return [(name, policy) for name, policy in self._ranked if matches(policy.queues, queue)]
+    def _matching(self, queue: str) -> list[_Ranked]:
+        return [ranked for ranked in self._ranked if matches(ranked.policy.queues, queue)]
 
 
 def matches(pattern: str, name: str) -> bool:
@@ -110,7 +114,13 @@ def matches(pattern: str, name: str) -> bool:
     return len(name) - len(last) >= at and name.endswith(last)
 
 
-def _verdict(option: str, queue: str, declared: Mapping[str, Any], matching: list[tuple[str, Policy]]) -> Verdict:
+class _Ranked(NamedTuple):
+    name: str
+    policy: Policy
+    was_set: bool
+
+
+def _verdict(option: str, queue: str, declared: Mapping[str, Any], matching: list[_Ranked]) -> Verdict:
     claims = list(_claims(option, queue, matching))
     if option in declared:
         return Verdict(option, Claim(declared[option], Source.CLIENT), tuple(claims))
@@ -119,11 +129,11 @@ def _verdict(option: str, queue: str, declared: Mapping[str, Any], matching: lis
     return Verdict(option, Claim(getattr(NO_OPTIONS, option), Source.DEFAULT), ())
 
 
-def _claims(option: str, queue: str, matching: list[tuple[str, Policy]]) -> Iterator[Claim]:
+def _claims(option: str, queue: str, matching: list[_Ranked]) -> Iterator[Claim]:
     """What policies say about an option, by rank."""
-    for name, policy in matching:
+    for name, policy, was_set in matching:
         value = getattr(policy, option)
         # A queue that is its own dead-letter queue would bury the same messages for ever; and a policy for all queues
         # matches the one that it sends their dead letters to.
         if value is not None and not (option == "dead_letter" and value == queue):
-            yield Claim(value, Source.POLICY, name, policy.priority)
+            yield Claim(value, Source.POLICY, name, policy.priority, was_set)

@@ -36,6 +36,7 @@ COMMANDS: Final = (
     Command("status", "how the running broker is", "segue.broker.cli.status"),
     Command("queue", "look at queues, and work on them", "segue.broker.cli.queue"),
     Command("topic", "look at subscriptions to topics", "segue.broker.cli.topic"),
+    Command("policy", "options for many queues at once, while the broker runs", "segue.broker.cli.policy"),
     Command("connection", "who is connected, and closing connections", "segue.broker.cli.connection"),
     Command("storage", "look into a data directory, and bring a damaged one to safety", "segue.broker.cli.storage"),
     Command("config", "check the settings, and show those in force", "segue.broker.cli.config"),

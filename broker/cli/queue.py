@@ -238,7 +238,7 @@ def _option_row(option: str, claim: dict[str, Any]) -> list[str]:
     value = claim["value"]
     source = {
         "client": "declared by a client",
-        "policy": f"policy {claim['policy']} ({claim['priority']})",
+        "policy": f"policy {claim['policy']} ({claim['priority']})" + (", set" if claim["was_set"] else ""),
         "default": "default",
     }
     return [option, "-" if value in (None, "") else str(value), source[claim["from"]]]

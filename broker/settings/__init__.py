@@ -17,6 +17,7 @@ from segue.broker.settings.memory import Memory
 from segue.broker.settings.password_hash import PasswordHash
 from segue.broker.settings.plug_ins import extra_sections
 from segue.broker.settings.policy import Policy
+from segue.broker.settings.policy_reading import InvalidPolicyError, check_policy_name, read_policy, show_policy
 from segue.broker.settings.render import render_json, render_toml
 from segue.broker.settings.stomp import Stomp
 from segue.broker.settings.storage import Storage
@@ -26,6 +27,7 @@ __all__ = [
     "Account",
     "Control",
     "Fault",
+    "InvalidPolicyError",
     "Limits",
     "ListenAddress",
     "Log",
@@ -37,8 +39,11 @@ __all__ = [
     "SettingsError",
     "Stomp",
     "Storage",
+    "check_policy_name",
     "extra_sections",
     "load_settings",
+    "read_policy",
     "render_json",
     "render_toml",
+    "show_policy",
 ]

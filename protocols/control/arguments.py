@@ -48,6 +48,11 @@ class Arguments:
             raise _bad(f"'{name}' is a list of pairs of texts")
         return [(pair[0], pair[1]) for pair in pairs]
 
+    def values(self, name: str) -> dict[str, Any]:
+        """An object; empty when it is left out."""
+        value: dict[str, Any] = self._take(name, dict, "an object", {})
+        return value
+
     def octets(self, name: str) -> bytes:
         """Octets in base64."""
         try:

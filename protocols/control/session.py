@@ -28,6 +28,7 @@ from segue.broker.queue import Queue
 from segue.protocols.control.arguments import Arguments
 from segue.protocols.control.frames import ControlError, ErrorCode, Request
 from segue.protocols.control.message import header_block, read_headers, show_body
+from segue.protocols.control.policies import PolicyRequests
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
@@ -71,6 +72,7 @@ class ControlSession:
     def __init__(self, node: Node, meter: RateMeter) -> None:
         self._node = node
         self._meter = meter
+        self._policies = PolicyRequests(node, self._durable)
         self._commands: Final[dict[str, Callable[[Arguments, Answer], Awaitable[Result]]]] = {
             "status": self._status,
             "queue.list": self._list_queues,
@@ -86,6 +88,9 @@ class ControlSession:
             "topic.list": self._list_topics,
             "connection.list": self._list_connections,
             "connection.close": self._close_connection,
+            "policy.list": self._list_policies,
+            "policy.set": self._set_policy,
+            "policy.delete": self._delete_policy,
         }
 
     @property
@@ -156,6 +161,18 @@ class ControlSession:
             raise ControlError(ErrorCode.BAD_REQUEST, "'reason' is a line of text without control characters")
         session.output.close(reason)
         return {"closed": number}
+
+    # -- policies
+
+    async def _list_policies(self, arguments: Arguments, answer: Answer) -> Result:
+        arguments.finish()
+        return await self._send_all(self._policies.list(), answer)
+
+    async def _set_policy(self, arguments: Arguments, answer: Answer) -> Result:
+        return await self._policies.set(arguments)
+
+    async def _delete_policy(self, arguments: Arguments, answer: Answer) -> Result:
+        return await self._policies.delete(arguments)
 
     # -- what changes queues
 

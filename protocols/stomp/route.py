@@ -34,6 +34,7 @@ class Route:
 
     Attributes:
         step: the read that it was last looked at in: a target may be deleted between two reads, not within one.
+        version: of the node's routes, when it was found: a target may have begun to refuse since.
         publish: takes a record.
         special: it is not enough to publish: a transaction, or a deduplication id.
         commons: for each length of body, what `segue.broker.message.encode` wants; valid for one `now_ms`.
@@ -52,6 +53,7 @@ class Route:
         "special",
         "step",
         "target",
+        "version",
     )
 
     def __init__(
@@ -71,6 +73,7 @@ class Route:
         self.persistent = persistent
         self.deduplication_id: str | None = None
         self.step = 0
+        self.version = 0
         self.commons: dict[int, tuple[bytes, int]] = {}
         self._block = block
         self._flags = PERSISTENT if persistent else 0

@@ -406,8 +406,10 @@ class StompSession:
 
     def _route(self, head: SendHead, now_ms: int) -> Route:
         route = cast("Route | None", head.route)
-        if route is None or not route.target.open:
+        version = self.node.routes_version
+        if route is None or not route.target.open or route.version != version:
             route = head.route = self._commands.publishing.find_route(head)
+            route.version = version
         route.refresh(self._step, now_ms)
         if route.persistent or route.has_consumers():
             self.node.store.want()  # once a read: a message that nobody waits for goes with the next batch

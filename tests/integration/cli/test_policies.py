@@ -163,3 +163,60 @@ def test_a_fault_in_a_policy_keeps_the_daemon_from_starting(settings_file: Path)
         "2: [policies.everything] queue: is no setting",
         '10: [policies.latest] delivery_limit: is "many", not a whole number',
     ]
+
+
+# -- set while the broker runs
+
+
+def set_policy(broker: BrokerProcess, name: str, *words: str) -> None:
+    done = run_segue("policy", "set", name, *words, "--data", str(broker.data))
+    assert done.exit_code == 0, done
+
+
+def test_a_publisher_that_is_connected_is_refused_as_soon_as_a_policy_says_so(broker_factory: BrokerFactory) -> None:
+    broker = broker_factory()
+    client = broker.client()
+    for body in (b"1", b"2"):
+        client.publish_confirmed("/queue/orders", body)
+    set_policy(broker, "bound", "--queues", "ord*", "--messages-max", "2", "--overflow", "refuse")
+    client.send_frame("SEND", {"destination": "/queue/orders", "receipt": "r"}, b"3")
+    client.expect_error("limit reached")
+    client = broker.client()
+    done = run_segue("policy", "delete", "bound", "--data", str(broker.data), "--json")
+    assert done.json == {"policy": "bound", "queues_changed": 1}
+    client.publish_confirmed("/queue/orders", b"3")
+
+
+def test_a_policy_that_was_set_survives_a_crash_and_hides_the_one_of_the_settings(
+    governed: BrokerProcess, settings_file: Path
+) -> None:
+    governed.client().publish_confirmed("/queue/orders", b"1")
+    set_policy(governed, "everything", "--queues", "*", "--delivery-limit", "9", "--message-ttl-ms", "7 d")
+    expected = {"delivery_limit": (9, "everything"), "message_ttl_ms": (7 * 86_400_000, "everything")}
+    assert reasons(governed, "orders") == expected
+    governed.kill()
+    governed.start()
+    assert reasons(governed, "orders") == expected
+    rows = run_segue("policy", "list", "--json", "--data", str(governed.data)).json
+    assert [(row["policy"], row["from"], row["hidden"]) for row in rows] == [
+        ("everything", "command", False),
+        ("everything", "settings", True),
+        ("latest", "settings", False),
+    ]
+    out = run_segue("policy", "list", "--data", str(governed.data)).out
+    assert out.splitlines()[1].split(None, 3) == [
+        "everything", "*", "0", "delivery_limit=9, message_ttl_ms=604800000  segue policy set"
+    ]  # fmt: skip
+    why = run_segue("queue", "why", "orders", "--data", str(governed.data)).out
+    assert "policy everything (0), set" in why
+
+
+def test_what_can_not_be_set_or_deleted_is_said(governed: BrokerProcess) -> None:
+    data = ["--data", str(governed.data)]
+    bad = run_segue("policy", "set", "p", "--queues", "*", "--messages-max", "many", *data)
+    assert bad.exit_code == ExitCode.USAGE
+    assert 'messages_max is "many", not a whole number' in bad.err
+    assert run_segue("policy", "set", "p", *data).exit_code == ExitCode.USAGE
+    missing = run_segue("policy", "delete", "nothing", *data)
+    assert (missing.exit_code, "segue policy list" in missing.err) == (ExitCode.REFUSED, True)
+    assert "settings" in run_segue("policy", "delete", "latest", *data).err

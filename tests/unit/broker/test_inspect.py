@@ -74,10 +74,10 @@ def test_every_member_of_the_reasons_for_options_is_documented_and_no_other() ->
     assert set(members(shown)) - {"options.overruled"} == documented("Reasons")
     by_name = {option["option"]: option for option in shown["options"]}
     assert list(by_name) == [option.name for option in fields(QueueOptions)]
-    high = {"value": 2, "from": "policy", "policy": "high", "priority": 5}
-    low = {"value": 9, "from": "policy", "policy": "low", "priority": -1}
+    high = {"value": 2, "from": "policy", "policy": "high", "priority": 5, "was_set": False}
+    low = {"value": 9, "from": "policy", "policy": "low", "priority": -1, "was_set": False}
     assert by_name["delivery_limit"] == {"option": "delivery_limit", **high, "overruled": [low]}
-    none: dict[str, Any] = {"policy": None, "priority": None, "overruled": []}
+    none: dict[str, Any] = {"policy": None, "priority": None, "was_set": None, "overruled": []}
     assert by_name["dead_letter"] == {"option": "dead_letter", "value": "dead", "from": "client", **none}
     assert by_name["messages_max"] == {"option": "messages_max", "value": None, "from": "default", **none}
 

@@ -48,6 +48,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "topic.list": {},
     "connection.list": {},
     "connection.close": {"connection": 1},
+    "policy.list": {},
+    "policy.set": {"policy": "p", "keys": {"queues": "*"}},
+    "policy.delete": {"policy": "p"},
 }
 """Of the commands that read their arguments before they look for anything."""
 

@@ -1,0 +1,91 @@
+"""`segue policy`: options for many queues at once, while the broker runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from segue.broker.cli.arguments import CONTROL_EXIT_CODES, add_action
+from segue.broker.cli.control_client import ControlClient, add_control_arguments, connect
+from segue.broker.cli.failure import CommandFailure
+from segue.broker.cli.text import count, printable, table
+from segue.broker.exit_codes import ExitCode
+
+__all__ = ["add_arguments"]
+
+_COLUMNS: Final = ("policy", "queues", "priority", "options", "from")
+_FLAGS: Final = {
+    "queues": ("PATTERN", "which queues it is for; * stands for any run of characters"),
+    "priority": ("N", "of several that say something, the one with the highest is heard (0)"),
+    "dead_letter": ("QUEUE", "the queue that takes what can't be consumed"),
+    "delivery_limit": ("N", "after so many deliveries a message that comes back is a dead letter"),
+    "message_ttl_ms": ("TIME", "how long a message may be in the queue: 5000, '7 d'"),
+    "messages_max": ("N", "most messages that wait in the queue"),
+    "bytes_max": ("SIZE", "most bytes of them: 1000000, '64 MiB'"),
+    "overflow": ("WHAT", "what happens then: drop-oldest or refuse"),
+    "expires_ms": ("TIME", "how long the queue may go unused before it is deleted"),
+}
+_BESIDES: Final = frozenset({"policy", "from", "hidden", "queues", "priority"})
+
+Action = Callable[[argparse.Namespace, ControlClient], None]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the sub-commands."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _add(actions, "list", "every policy: those of the settings, and those that were set", _list)
+    text = "set a policy as a whole; the queues that are there follow it at once, and it survives a restart"
+    to_set = _add(actions, "set", text, _set, "POLICY")
+    for name, (metavar, help_text) in _FLAGS.items():
+        to_set.add_argument(
+            f"--{name.replace('_', '-')}", metavar=metavar, dest=name, required=name == "queues", help=help_text
+        )
+    _add(actions, "delete", "delete a policy that was set; queues follow the others", _delete, "POLICY")
+
+
+def _add(actions: Any, name: str, text: str, action: Action, *positional: str) -> argparse.ArgumentParser:
+    def run(arguments: argparse.Namespace) -> int:
+        try:
+            with connect(arguments) as client:
+                action(arguments, client)
+        except CommandFailure as failure:
+            if failure.code in ("not-found", "in-use"):
+                failure.next_step = "`segue policy list` names those that there are, and where they come from"
+            raise
+        return ExitCode.OK
+
+    parser = add_action(actions, name, text, run, CONTROL_EXIT_CODES, *positional)
+    add_control_arguments(parser)
+    return parser
+
+
+def _list(arguments: argparse.Namespace, client: ControlClient) -> None:
+    rows = client.list("policy.list")
+    if arguments.json:
+        print(json.dumps(rows, indent=2))
+    else:
+        print(table(_COLUMNS, map(_row, rows), right=(2,)))
+
+
+def _set(arguments: argparse.Namespace, client: ControlClient) -> None:
+    keys = {name: getattr(arguments, name) for name in _FLAGS if getattr(arguments, name) is not None}
+    done = client.ask("policy.set", {"policy": arguments.policy, "keys": keys})
+    _say(arguments, done, "is set")
+
+
+def _delete(arguments: argparse.Namespace, client: ControlClient) -> None:
+    _say(arguments, client.ask("policy.delete", {"policy": arguments.policy}), "is deleted")
+
+
+def _say(arguments: argparse.Namespace, done: dict[str, Any], what: str) -> None:
+    text = f"policy '{done['policy']}' {what}; queues that do something else now: {count(done['queues_changed'])}"
+    print(json.dumps(done, indent=2) if arguments.json else printable(text))
+
+
+def _row(row: dict[str, Any]) -> list[str]:
+    options = ", ".join(f"{name}={value}" for name, value in row.items() if name not in _BESIDES)
+    source = {"settings": "settings", "command": "segue policy set"}[row["from"]]
+    hidden = ", hidden" if row["hidden"] else ""
+    return [row["policy"], row["queues"], str(row["priority"]), options or "-", source + hidden]

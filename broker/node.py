@@ -25,6 +25,7 @@ from segue.broker.pressure import Pressure
 from segue.broker.queue import MemoryQueue, Queue, TemporaryQueue
 from segue.broker.queue_options import NO_OPTIONS, QueueOptions
 from segue.broker.receiving import Receiving
+from segue.broker.schedule.schedule import SCHEDULE_KINDS, Schedule
 from segue.broker.session import Session
 from segue.broker.settings import Settings
 from segue.broker.topic import Topic, TopicRoutes, TopicSubscription
@@ -71,6 +72,7 @@ class Node:
     Attributes:
         queues: durable queues by name.
         policy_book: what gives them options that they were not declared with.
+        schedule: what is to be delivered later.
         sessions: authenticated peers by id.
         held: True while publishers have to wait; acknowledgements are still taken.
         fan_out_bytes: what subscribers to topics are to be given in this step, at most; kept by the topics.
@@ -95,6 +97,7 @@ class Node:
         self.accepted_ids = DeduplicationWindow()
         self.policy_book = PolicyBook(store, settings.policies)
         self.routes_version = 0
+        self.schedule = Schedule(self)
         self.held = False
         self.stopping = False
         self.started_ms = clock.now_ms()
@@ -426,6 +429,7 @@ class Node:
         """Look at disk and memory every second, and do what steps have left over, for as long as the broker runs."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._go_on)
+            nursery.start_soon(self.schedule.run)
             while True:
                 await self.pressure.look_at_disk()
                 now = self.clock.monotonic()
@@ -508,3 +512,5 @@ class Node:
                     self.topics.bind(str(pattern), log)
             elif definition.get("kind") == "topic":
                 self.topics.recovered(log, definition, in_flight_max)
+            elif definition.get("kind") in SCHEDULE_KINDS:
+                self.schedule.take_up(log)

@@ -14,7 +14,7 @@ that has an escape sequence in it; one without reads the same in every version.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
@@ -31,6 +31,7 @@ __all__ = [
     "connected",
     "encode_block",
     "error",
+    "leave_out",
     "negotiate",
     "payload_prefix",
     "read_block",
@@ -246,6 +247,11 @@ def replace_header(block: bytes, name: str, value: str) -> bytes:
     headers = dict(read_block(block))
     headers[name] = value
     return _lines(list(headers.items()), Version.V1_2)
+
+
+def leave_out(block: bytes, names: Collection[str]) -> bytes:
+    """Return the block without some headers."""
+    return _lines([header for header in read_block(block) if header[0] not in names], Version.V1_2)
 
 
 def recode_block(block: bytes, version: Version) -> bytes:

@@ -17,6 +17,7 @@ from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
 from segue.protocols.stomp.frames import Version, negotiate
 from segue.protocols.stomp.header_rules import MEANINGFUL_ON_SEND, REPLACED_ON_SEND, refuse_unsupported
 from segue.protocols.stomp.heart_beat import read_heart_beat
+from segue.protocols.stomp.schedule_headers import SendSchedule, read_schedule
 
 __all__ = [
     "PREFETCH_DEFAULT",
@@ -126,6 +127,7 @@ class SendOptions:
         expires_ms: when the message expires, milliseconds since 1970, 0 for never.
         lives_ms: likewise, how long after its acceptance; None for no such limit.
         queue: flags for the queue, if this message makes it.
+        schedule: when it is to be delivered; None for now.
     """
 
     persistent: bool = True
@@ -135,6 +137,7 @@ class SendOptions:
     expires_ms: int = 0
     lives_ms: int | None = None
     queue: QueueFlags = QueueFlags()
+    schedule: SendSchedule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +260,7 @@ def read_send(headers: Mapping[str, str], dialect: Dialect = Dialect.SEGUE) -> S
         expires_ms=_number(headers, "expires", 0) or 0,
         lives_ms=_number(headers, "expiration", 0),
         queue=_queue_flags(headers, dialect),
+        schedule=read_schedule(headers),
     )
 
 

@@ -25,7 +25,7 @@ class Target(TransactionTarget, Protocol):
     def note_expiring(self) -> None:
         """A message with a deadline is about to be published."""
 
-    def publish(self, record: bytes) -> None:
+    def publish(self, record: bytes) -> object:
         """Accept a message."""
 
 
@@ -38,6 +38,7 @@ class Route:
         publish: takes a record.
         special: it is not enough to publish: a transaction, or a deduplication id.
         commons: for each length of body, what `segue.broker.message.encode` wants; valid for one `now_ms`.
+        visible_ms: when a message that is accepted at a time can be delivered; None for at once.
     """
 
     __slots__ = (
@@ -54,6 +55,7 @@ class Route:
         "step",
         "target",
         "version",
+        "visible_ms",
     )
 
     def __init__(
@@ -66,12 +68,13 @@ class Route:
         expires_ms: int = 0,
         lives_ms: int | None = None,
     ) -> None:
-        """`expires_ms`: when these messages expire, 0 for never; `lives_ms`: likewise, from their acceptance on."""
+        """`expires_ms`: when these messages expire, 0 for never; `lives_ms`: how long they live when visible."""
         self.target = target
         self.publish = publish
         self.special = False
         self.persistent = persistent
         self.deduplication_id: str | None = None
+        self.visible_ms: Callable[[int], int] | None = None
         self.step = 0
         self.version = 0
         self.commons: dict[int, tuple[bytes, int]] = {}
@@ -98,8 +101,9 @@ class Route:
         if len(self.commons) >= _COMMONS_MAX:
             self.commons.clear()
         headers = payload_prefix(self._block, body_length)
+        visible_ms = self._now_ms if self.visible_ms is None else self.visible_ms(self._now_ms)
         expires_ms = self._expires_ms
         if self._lives_ms is not None:
-            expires_ms = min(expires_ms or NEVER, self._now_ms + self._lives_ms)
-        common = self.commons[body_length] = prefix(self._now_ms, headers, self._flags, expires_ms)
+            expires_ms = min(expires_ms or NEVER, visible_ms + self._lives_ms)
+        common = self.commons[body_length] = prefix(visible_ms, headers, self._flags, expires_ms)
         return common

@@ -1,0 +1,1 @@
+"""Messages that are delivered later: after a delay, at a time, again and again."""

@@ -1,0 +1,111 @@
+"""A bucket: the messages that are due within one span of time, in a log of their own with one cursor.
+
+Spans have six widths, each 64 times the one before: a second, a minute, an hour, three days, half a year, 34 years. A
+message goes into the narrowest bucket that is not too far ahead, and is moved to a narrower one when its time comes
+near: four moves for a year. So there are never more than some hundred buckets, however many messages wait.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from segue.storage.api import Cursor, Log
+
+__all__ = ["LEVELS", "Bucket", "place", "span_of"]
+
+LEVELS: Final = 6
+_WIDTHS_MS: Final = tuple(1000 << 6 * level for level in range(LEVELS))
+_NEAR: Final = 96
+"""So many buckets of one width are ahead of now, at most: a bucket is moved down half its width before its time, and
+what comes for it later than that goes where its messages go."""
+_READ_AHEAD_MS: Final = 500
+"""The narrowest buckets are read so long before their time: a read from disk takes some milliseconds."""
+_READ_BYTES_MAX: Final = 1 << 20
+
+
+def place(due_ms: int, now_ms: int) -> tuple[int, int]:
+    """The level and the beginning of the bucket for a message that is due then."""
+    level = 0
+    while level < LEVELS - 1 and due_ms // _WIDTHS_MS[level] - now_ms // _WIDTHS_MS[level] >= _NEAR:
+        level += 1
+    return level, span_of(level, due_ms)
+
+
+def span_of(level: int, due_ms: int) -> int:
+    """The beginning of the bucket of a level."""
+    return due_ms - due_ms % _WIDTHS_MS[level]
+
+
+class Bucket:
+    """See the module.
+
+    Attributes:
+        level: 0 for the narrowest.
+        start_ms: nothing in it is due before.
+        opens_ms: from then on it is read.
+        out: numbers of what was read and is not settled.
+    """
+
+    __slots__ = ("_taken_over", "cursor", "level", "log", "opens_ms", "out", "start_ms")
+
+    def __init__(self, log: Log, cursor: Cursor, level: int, start_ms: int) -> None:
+        self.log = log
+        self.cursor = cursor
+        self.level = level
+        self.start_ms = start_ms
+        self.opens_ms = start_ms - (_WIDTHS_MS[level] // 2 if level else _READ_AHEAD_MS)
+        self.out: dict[int, int] = {}
+        self._taken_over = 0
+        cursor.out.append(self.out)
+
+    @property
+    def has_more(self) -> bool:
+        """True when there is something to be read that is on disk."""
+        return self.cursor.ready > 0
+
+    def is_awaited(self) -> bool:
+        """True when what is due later than its beginning has to wait for what is in it.
+
+        That is what is on disk, and what other buckets have left here, but not what publishers bring in all the time.
+        """
+        return self.cursor.ready > 0 or self.log.durable < self._taken_over
+
+    def take_over(self, frame: bytes) -> None:
+        """Take a message from another bucket. Durable with the open batch."""
+        self._taken_over = self.log.append(frame) + 1
+
+    @property
+    def empty(self) -> bool:
+        """True when nothing is in it, and nothing on its way; what is damaged stays."""
+        cursor = self.cursor
+        return not (self.log.head > cursor.next or cursor.returned or self.out or cursor.quarantined)
+
+    def read(self, limit: int) -> list[tuple[int, bytes]]:
+        """The next messages with their numbers, at most `limit`; they are out then.
+
+        Returns:
+            An empty list when nothing is at hand; a listener of the cursor is called when that changes.
+        """
+        found: list[tuple[int, bytes]] = []
+        cursor, size = self.cursor, 0
+        while cursor.has_returned:
+            if len(found) >= limit or size >= _READ_BYTES_MAX or (again := cursor.take_returned()) is None:
+                break
+            found.append((again[0], again[2]))
+            size += len(again[2])
+        else:
+            if len(found) < limit:
+                first, records = cursor.read(limit - len(found))
+                found += enumerate(records, first)
+        self.out.update((seq, 1) for seq, _ in found)
+        return found
+
+    def settle(self, seqs: list[int]) -> None:
+        """These are done, or somewhere else, with the batch that is open now."""
+        for seq in seqs:
+            del self.out[seq]
+        self.cursor.settle(seqs)
+
+    def put_back(self, seqs: list[int]) -> None:
+        """These were read too early."""
+        self.cursor.give_back({seq: self.out.pop(seq) for seq in seqs})

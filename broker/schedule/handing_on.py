@@ -1,0 +1,48 @@
+"""Handing a message on when its time has come: to the queues and topics that it was sent to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from segue.broker.errors import BrokerError
+from segue.broker.queue import Queue
+from segue.broker.schedule.scheduled_message import ScheduledMessage
+from segue.broker.topic import Topic
+from segue.storage.api import times
+
+if TYPE_CHECKING:
+    from segue.broker.node import Node
+
+__all__ = ["hand_on", "targets_text"]
+
+
+def targets_text(targets: Sequence[Queue | Topic]) -> str:
+    """How the targets of a message are written down."""
+    return "\n".join(("q" if isinstance(target, Queue) else "t") + target.name for target in targets)
+
+
+def hand_on(node: Node, message: ScheduledMessage) -> str:
+    """Publish a message to all of its targets, or to none. A queue that was deleted meanwhile is made again.
+
+    Returns:
+        Why that is not possible now; empty when it is done.
+    """
+    record = message.record
+    try:
+        targets = [_target(node, text) for text in message.targets.split("\n")]
+        for target in targets:
+            target.check_room(1, len(record))
+    except BrokerError as error:
+        return str(error)
+    expires = times(record)[1] > 0
+    for target in targets:
+        if expires:
+            target.note_expiring()
+        target.publish(record)
+    return ""
+
+
+def _target(node: Node, text: str) -> Queue | Topic:
+    kind, name = text[0], text[1:]
+    return node.queue(name) if kind == "q" else node.topic(name)

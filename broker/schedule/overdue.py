@@ -1,0 +1,70 @@
+"""Messages whose time has come, and whose queue is full: they wait in a line of their own, and hold up nobody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from segue.broker.schedule.bucket import Bucket
+from segue.broker.schedule.handing_on import hand_on
+from segue.broker.schedule.scheduled_message import decode_scheduled
+from segue.storage.api import Log
+
+if TYPE_CHECKING:
+    from segue.broker.node import Node
+
+__all__ = ["Overdue"]
+
+_AGAIN_SECONDS: Final = 1.0
+_AT_A_TIME: Final = 64
+
+
+class Overdue:
+    """The line of one target, or of one list of targets, as long as there is anything in it.
+
+    Attributes:
+        targets: as in `ScheduledMessage`.
+        log: what else is due for these targets goes to its end.
+    """
+
+    def __init__(self, node: Node, log: Log) -> None:
+        self._node = node
+        self._bucket = Bucket(log, log.cursors[0], 0, 0)
+        self._again_at = 0.0
+        self._at_hand: list[tuple[int, bytes]] = []
+        self.log = log
+        self.targets = str(log.definition["targets"])
+
+    @classmethod
+    def create(cls, node: Node, targets: str) -> Overdue:
+        """A new line. Durable with the open batch."""
+        definition: dict[str, Any] = {"kind": "overdue", "targets": targets}
+        log = node.store.create_log(definition)
+        node.store.create_cursor(log, {"kind": "overdue"})
+        overdue = cls(node, log)
+        overdue._again_at = node.clock.monotonic() + _AGAIN_SECONDS
+        return overdue
+
+    @property
+    def empty(self) -> bool:
+        """True when it can go."""
+        return self._bucket.empty
+
+    def step(self) -> float:
+        """Hand on what there is room for now, some of it. Returns seconds until that is to be done again."""
+        wait = self._again_at - self._node.clock.monotonic()
+        if wait > 0:
+            return wait
+        self._at_hand = self._at_hand or self._bucket.read(_AT_A_TIME)
+        done: list[int] = []
+        for seq, frame in self._at_hand:
+            if hand_on(self._node, decode_scheduled(frame)):
+                break
+            done.append(seq)
+        if done:
+            self._at_hand = self._at_hand[len(done) :]
+            self._bucket.settle(done)
+            self._node.store.want()
+        if done and not self._at_hand:
+            return 0
+        self._again_at = self._node.clock.monotonic() + _AGAIN_SECONDS
+        return _AGAIN_SECONDS

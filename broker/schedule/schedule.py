@@ -1,0 +1,163 @@
+"""The schedule: what a node has to deliver later. It takes messages, and hands them on when it is time.
+
+Two wheels, because clocks are set: delays are counted by a clock that nobody sets while the broker runs, times of day
+by the one on the wall. How far the two are apart is written down, so that a delay survives a restart after the wall
+clock was set. Nothing is done, and nothing is in memory, in a broker that never had a delayed message.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from segue.broker.schedule.elapsed_time import ElapsedTime
+from segue.broker.schedule.handing_on import hand_on
+from segue.broker.schedule.overdue import Overdue
+from segue.broker.schedule.scheduled_message import (
+    ScheduledMessage,
+    ScheduleId,
+    decode_scheduled,
+    encode_scheduled,
+)
+from segue.broker.schedule.wheel import Entry, Wheel
+from segue.storage.api import Log
+
+if TYPE_CHECKING:
+    from segue.broker.node import Node
+
+__all__ = ["SCHEDULE_KINDS", "Schedule"]
+
+SCHEDULE_KINDS: Final = ("schedule", "delayed", "overdue")
+"""Of logs that are ours, in their definitions."""
+_LOOK_AGAIN_SECONDS: Final = 1.0
+"""The wall clock may be set at any time; nobody tells us."""
+_HELD_SECONDS: Final = 0.05
+_PAUSE_SECONDS: Final = 0.002
+"""Messages that are due in the same moment go together: one commit for each of ten thousand a second is too much."""
+_SET_MS: Final = 1000
+"""By less than this nobody sets a clock; they are pulled."""
+
+
+class Schedule:
+    """See the module.
+
+    Attributes:
+        delays: messages that wait for some time to pass.
+        times: messages that wait for a time of day.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._woken = trio.Event()
+        self._elapsed = ElapsedTime(node.clock)
+        self._log: Log | None = None
+        self.delays = Wheel(node.store, "elapsed", self._now_ms, self._wake, self._hand_on)
+        self.times = Wheel(node.store, "wall", node.clock.now_ms, self._wake, self._hand_on)
+        self._wheels = {wheel.name: wheel for wheel in (self.delays, self.times)}
+        self._wall_ms = node.clock.now_ms()
+        self._overdue: dict[str, Overdue] = {}
+
+    # -- taking
+
+    def after(self, delay_ms: int, targets: str, record: bytes) -> ScheduleId:
+        """Deliver a message so much later. Durable with the open batch."""
+        return self._accept(self.delays, self._now_ms() + delay_ms, targets, record)
+
+    def at(self, time_ms: int, targets: str, record: bytes) -> ScheduleId:
+        """Deliver a message when the wall clock shows a time, milliseconds since 1970. Durable with the open batch."""
+        return self._accept(self.times, time_ms, targets, record)
+
+    def _accept(self, wheel: Wheel, due_ms: int, targets: str, record: bytes) -> ScheduleId:
+        if self._log is None:
+            self._log = self._create_log()
+        log = wheel.bucket_for(due_ms).log
+        identity = ScheduleId(due_ms, log.id, log.head)
+        log.append(encode_scheduled(ScheduledMessage(due_ms, identity, targets, record, self._node.clock.now_ms())))
+        return identity
+
+    # -- handing on
+
+    async def run(self) -> None:
+        """Hand on what is due, for as long as the broker runs."""
+        while True:
+            seconds = self.step()
+            self._node.end_step()
+            if seconds == 0:
+                await trio.lowlevel.checkpoint()
+                continue
+            with trio.move_on_after(min(seconds, _LOOK_AGAIN_SECONDS) if self._is_used else math.inf):
+                await self._woken.wait()
+            self._woken = trio.Event()
+
+    def step(self) -> float:
+        """Do a bounded part of what there is to do. Returns seconds until there is more, `math.inf` for nothing."""
+        if self._node.held:
+            return _HELD_SECONDS
+        if self._is_used:
+            self._look_at_clocks()
+        waits = [wait for wheel in self._wheels.values() if (wait := wheel.step()) is not None]
+        waits += [self._try_again(overdue) for overdue in list(self._overdue.values())]
+        wait = min(waits, default=math.inf)
+        return max(wait, _PAUSE_SECONDS) if wait else 0
+
+    def _hand_on(self, entry: Entry) -> None:
+        message = decode_scheduled(entry.frame)
+        overdue = self._overdue.get(message.targets)
+        if overdue is None and (refusal := hand_on(self._node, message)):
+            self._node.log.warning("schedule.refused", targets=message.targets.replace("\n", " "), reason=refusal)
+            overdue = self._overdue[message.targets] = Overdue.create(self._node, message.targets)
+        if overdue is not None:
+            overdue.log.append(entry.frame)
+
+    def _try_again(self, overdue: Overdue) -> float:
+        wait = overdue.step()
+        if overdue.empty:
+            del self._overdue[overdue.targets]
+            self._node.store.drop_log(overdue.log)
+        return wait
+
+    # -- time
+
+    @property
+    def _is_used(self) -> bool:
+        return self._log is not None
+
+    def _now_ms(self) -> int:
+        return self._elapsed.now_ms()
+
+    def _wake(self) -> None:
+        self._woken.set()
+
+    def _look_at_clocks(self) -> None:
+        """Notice when the wall clock was set."""
+        offset_ms = self._elapsed.offset_ms
+        assert self._log is not None
+        definition = self._log.definition
+        set_by = definition["offset_ms"] - offset_ms
+        if abs(set_by) >= _SET_MS:
+            self._node.store.redefine(self._log, {**definition, "offset_ms": offset_ms})
+            self._node.log.warning("clock.set", by_ms=set_by)
+            if set_by < 0:
+                self.times.rewind()
+
+    # -- starts
+
+    def _create_log(self) -> Log:
+        definition: dict[str, Any] = {"kind": "schedule", "offset_ms": self._elapsed.offset_ms}
+        log = self._node.store.create_log(definition)
+        self._node.store.create_cursor(log, {"kind": "schedule"})
+        return log
+
+    def take_up(self, log: Log) -> None:
+        """A log of ours that was recovered; the one of kind `schedule` comes first, as it is the oldest."""
+        kind = log.definition["kind"]
+        if kind == "schedule":
+            self._log = log
+            self._elapsed = ElapsedTime(self._node.clock, int(log.definition["offset_ms"]))
+        elif kind == "overdue":
+            overdue = Overdue(self._node, log)
+            self._overdue[overdue.targets] = overdue
+        else:
+            self._wheels[log.definition["clock"]].take_up(log)

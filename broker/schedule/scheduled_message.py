@@ -1,0 +1,112 @@
+"""A message that waits for its time: how it stands in a log, and what it is called.
+
+The message's own record is not changed: it is the body of another record, whose headers say when it is due and where it
+goes. So it moves from log to log, and in the end to its queue, as the bytes that it came in. Layout of these headers,
+little-endian (docs/formats/record.md):
+
+    offset size
+         0    8  due, milliseconds
+         8   24  identity: when it was first due, and the log and the number that it had first
+        32    4  deliveries so far, of a message that came back from a consumer
+        36    4  size of the targets in bytes
+        40    …  targets: `q` and the name of a queue, or `t` and that of a topic, each ended by LF but for the last one
+         …    …  how it is repeated, JSON; empty for a message that is not
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final, NamedTuple
+
+from segue.broker.message import HEADERS_AT, PERSISTENT, Encoding, encode, prefix
+from segue.storage.api import times
+
+__all__ = ["ScheduleId", "ScheduledMessage", "decode_scheduled", "due_of", "encode_scheduled", "identity_of"]
+
+_FIXED: Final = struct.Struct("<QQQQII")
+_DUE: Final = struct.Struct("<Q")
+_IDENTITY_AT: Final = HEADERS_AT + 8
+_IDENTITY: Final = struct.Struct("<QQQ")
+
+
+class ScheduleId(NamedTuple):
+    """What a scheduled message is called; never used again. Messages that are due at the same time are in its order.
+
+    Attributes:
+        due_ms: when it was to be delivered first: tells where it may be now.
+        log, seq: where it was first.
+    """
+
+    due_ms: int
+    log: int
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.due_ms}-{self.log}-{self.seq}"
+
+    @classmethod
+    def from_text(cls, text: str) -> ScheduleId | None:
+        """What `str` made; None for anything else."""
+        parts = text.split("-")
+        if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts):
+            return None
+        return cls(*map(int, parts))
+
+
+class ScheduledMessage(NamedTuple):
+    """One message and its fate.
+
+    Attributes:
+        due_ms: when it is to be delivered, by the clock of its wheel.
+        identity: see `ScheduleId`.
+        targets: see the module.
+        record: what is to be delivered.
+        accepted_ms: when the broker took it.
+        deliveries: how often it was delivered before it was put off.
+        repeat: how it is repeated; empty for once.
+    """
+
+    due_ms: int
+    identity: ScheduleId
+    targets: str
+    record: bytes
+    accepted_ms: int
+    deliveries: int = 0
+    repeat: str = ""
+
+
+def encode_scheduled(message: ScheduledMessage) -> bytes:
+    """The record that holds a scheduled message."""
+    targets = message.targets.encode()
+    fixed = _FIXED.pack(message.due_ms, *message.identity, message.deliveries, len(targets))
+    headers = b"".join((fixed, targets, message.repeat.encode()))
+    common = prefix(message.accepted_ms, headers, PERSISTENT, 0, Encoding.SCHEDULED)
+    return encode(*common, message.record)
+
+
+def decode_scheduled(frame: bytes) -> ScheduledMessage:
+    """What `encode_scheduled` was given."""
+    due_ms, first_due_ms, log, seq, deliveries, targets_bytes = _FIXED.unpack_from(frame, HEADERS_AT)
+    end = HEADERS_AT + int.from_bytes(frame[HEADERS_AT - 4 : HEADERS_AT], "little")
+    targets_at = HEADERS_AT + _FIXED.size
+    repeat_at = targets_at + targets_bytes
+    return ScheduledMessage(
+        due_ms,
+        ScheduleId(first_due_ms, log, seq),
+        frame[targets_at:repeat_at].decode(),
+        frame[end:],
+        times(frame)[0],
+        deliveries,
+        frame[repeat_at:end].decode(),
+    )
+
+
+def due_of(frame: bytes) -> int:
+    """When it is due, without the rest of it."""
+    due_ms: int = _DUE.unpack_from(frame, HEADERS_AT)[0]
+    return due_ms
+
+
+def identity_of(frame: bytes) -> ScheduleId:
+    """What it is called, without the rest of it."""
+    return ScheduleId(*_IDENTITY.unpack_from(frame, _IDENTITY_AT))

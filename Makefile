@@ -8,6 +8,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
+# Tests of the daemon wait for a third of their time: one process more than there are cores.
+WORKERS ?= $(shell expr $$(nproc) + 1)
+
+# Containers often forbid it: then each of the hundreds of daemons that tests start compiles all of Segue first.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-long check format coverage clean
@@ -19,7 +24,7 @@ run: $(VENV)/.installed ## start the broker on loopback, with its data in ./data
 	$(BIN)/segue serve --data $(DATA) --stomp $(STOMP)
 
 test: check ## every check and every test but the long ones
-	$(PYTEST) -m "not long"
+	$(PYTEST) -m "not long" --numprocesses=$(WORKERS)
 
 # Two at a time, under an hour on two cores: the model's tests keep one core busy, the daemon's mostly wait. A group's
 # output comes when it ends. Load figures are taken last, by a machine that does nothing else; but not the ten minutes of

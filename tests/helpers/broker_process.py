@@ -10,7 +10,9 @@ import itertools
 import os
 import re
 import resource
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -132,9 +134,25 @@ class BrokerProcess:
         self.ready_seconds = time.monotonic() - self._launched
 
     def stop(self, timeout_seconds: float = 20.0) -> int:
-        """Ask the daemon to end (SIGTERM) and return its exit code."""
+        """Ask the daemon to end (SIGTERM) and return its exit code; its clients leave when it says good-bye."""
         self.signal(signal.SIGTERM)
+        self._leave(time.monotonic() + timeout_seconds)
         return self.wait(timeout_seconds)
+
+    def _leave(self, deadline: float) -> None:
+        """Answer the end of each connection with ours; the daemon waits `limits.drain_seconds` for who does not.
+
+        Nothing is read: what the daemon said last is for the test.
+        """
+        sockets = {client.socket.fileno(): client.socket for client in self._clients if client.socket.fileno() >= 0}
+        ends = select.poll()
+        for descriptor in sockets:
+            ends.register(descriptor, select.POLLRDHUP)
+        while sockets and (ended := ends.poll(max(deadline - time.monotonic(), 0.0) * 1000)):
+            for descriptor, _ in ended:
+                ends.unregister(descriptor)
+                with suppress(OSError):
+                    sockets.pop(descriptor).shutdown(socket.SHUT_WR)
 
     def wait(self, timeout_seconds: float = 20.0) -> int:
         """Return the exit code of a daemon that ends by itself."""

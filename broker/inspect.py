@@ -12,7 +12,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from segue import broker
-from segue.broker.policies import Source
+from segue.broker.policies import SUBSCRIPTION_OPTIONS, Source
 from segue.broker.queue import Queue, QueueStatistics
 
 if TYPE_CHECKING:
@@ -159,6 +159,11 @@ def _durable(subscription: DurableSubscription) -> dict[str, Any]:
         "delivered": dispatcher.delivered,
         "acknowledged": dispatcher.acknowledged,
         "quarantined": len(cursor.quarantined),
+        "dead_lettered": dispatcher.dead_lettered,
+        "discarded": dispatcher.discarded,
+        "expired": dispatcher.expired,
+        "dropped": dispatcher.dropped,
+        "options": {name: getattr(subscription.options, name) for name in SUBSCRIPTION_OPTIONS},
     }
 
 

@@ -28,7 +28,7 @@ from segue.broker.receiving import Receiving
 from segue.broker.schedule.schedule import SCHEDULE_KINDS, Schedule
 from segue.broker.session import Session
 from segue.broker.settings import Settings
-from segue.broker.topic import Topic, TopicRoutes, TopicSubscription
+from segue.broker.topic import DurableSubscription, Topic, TopicRoutes, TopicSubscription
 from segue.broker.users import Users
 from segue.storage.api import Log as StorageLog
 from segue.storage.api import Store
@@ -200,6 +200,14 @@ class Node:
         queue.apply(options)
         if queue.refuses is not refused and self.queues.get(queue.name) is queue:
             self.routes_version += 1
+        return True
+
+    def apply_policies_to_subscription(self, subscription: DurableSubscription) -> bool:
+        """As `apply_policies`, for a durable subscription."""
+        options = self.policies.subscription_options(subscription.name)
+        if options == subscription.options:
+            return False
+        subscription.apply(options)
         return True
 
     @property

@@ -15,8 +15,10 @@ from typing import Any, Final, NamedTuple
 from segue.broker.queue_options import NO_OPTIONS, QueueOptions
 from segue.broker.settings import Policy
 
-__all__ = ["Claim", "Policies", "Source", "Verdict", "matches"]
+__all__ = ["SUBSCRIPTION_OPTIONS", "Claim", "Policies", "Source", "Verdict", "matches"]
 
+SUBSCRIPTION_OPTIONS: Final = ("dead_letter", "delivery_limit", "message_ttl_ms", "messages_max")
+"""What of the options a durable subscription can do."""
 _OPTIONS: Final = tuple(option.name for option in fields(QueueOptions))
 
 
@@ -82,6 +84,14 @@ class Policies:
         if not matching:  # so it is with most of a hundred thousand queues, at every start
             return QueueOptions(**declared) if declared else NO_OPTIONS
         verdicts = (_verdict(option, queue, declared, matching) for option in _OPTIONS)
+        return QueueOptions(**{verdict.option: verdict.claim.value for verdict in verdicts})
+
+    def subscription_options(self, subscription: str) -> QueueOptions:
+        """What a durable subscription does: likewise, but by its name, and no client can declare it."""
+        said = [one for one in self._ranked if matches(one.policy.subscriptions or "", subscription)]
+        if not said:
+            return NO_OPTIONS
+        verdicts = (_verdict(option, "", {}, said) for option in SUBSCRIPTION_OPTIONS)
         return QueueOptions(**{verdict.option: verdict.claim.value for verdict in verdicts})
 
     def verdicts(self, queue: str, declared: Mapping[str, Any]) -> tuple[Verdict, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from segue.broker.bound import Bound
-from segue.broker.dead_letters import Burial, Reason, dead_letter, goes_round, sentence_of
+from segue.broker.dead_letter_office import DeadLetterOffice
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import LimitReachedError
 from segue.broker.expiry import Expiry
@@ -115,7 +115,8 @@ class Queue:
         self.options = options
         dispatcher = self.dispatcher
         dispatcher.delivery_limit = options.delivery_limit
-        dispatcher.bury = self._bury if options.dead_letter else None
+        office = DeadLetterOffice(self.node, dispatcher, self.name, options.dead_letter)
+        dispatcher.bury = office.bury if options.dead_letter else None
         self._set_bound(options)
         if options.message_ttl_ms is not None or self.definition.get("expiring"):
             self._set_expiry()
@@ -241,21 +242,6 @@ class Queue:
 
     def _make_dispatcher(self, cursor: Cursor, in_flight_max: int) -> Dispatcher:
         return Dispatcher(cursor, in_flight_max)
-
-    def _bury(self, seq: int, standing: int, record: bytes) -> Burial:
-        """Move a condemned message, which the caller settles in the same step."""
-        deliveries, reason = sentence_of(standing)
-        if reason in (Reason.EXPIRED, Reason.OVERFLOW) and goes_round(record, self.name):
-            return Burial.GIVEN_UP
-        name, now_ms = self.options.dead_letter, self.node.clock.now_ms()
-        letter = dead_letter(record, queue=self.name, reason=reason, deliveries=deliveries, now_ms=now_ms)
-        try:
-            self.node.queue(name).publish(letter)
-        except LimitReachedError as error:
-            self.node.dead_letters_stuck(self.dispatcher, name, str(error))
-            return Burial.STUCK
-        self.node.store.want()
-        return Burial.MOVED
 
     def _oldest_ms(self) -> int:
         low = self.cursor.low()

@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from segue.broker.bound import Bound
+from segue.broker.dead_letter_office import DeadLetterOffice
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.expiry import Expiry
 from segue.broker.headers import Headers
 from segue.broker.queue import MemoryQueue
+from segue.broker.queue_options import NO_OPTIONS, QueueOptions
 from segue.broker.selector import Selector, compile_selector
 from segue.storage.api import Cursor, Log
 
@@ -113,7 +116,11 @@ class TopicSubscription(MemoryQueue):
 
 
 class DurableSubscription:
-    """A named place in the log of a pattern."""
+    """A named place in the log of a pattern.
+
+    Attributes:
+        options: what it does beyond holding messages, see `apply`.
+    """
 
     def __init__(self, topic_log: TopicLog, name: str, cursor: Cursor, in_flight_max: int) -> None:
         self.topic_log = topic_log
@@ -121,8 +128,24 @@ class DurableSubscription:
         self.cursor = cursor
         self.dispatcher = Dispatcher(cursor, in_flight_max)
         self.dispatcher.go_on_later = topic_log.node.go_on_later
+        self.options = NO_OPTIONS
         if selector := cursor.definition.get("selector"):
             self.dispatcher.selector = compile_selector(selector)
+
+    def apply(self, options: QueueOptions) -> None:
+        """As `Queue.apply`; what a subscription can't do, such as to refuse its publishers, is passed over."""
+        self.options = options
+        node, dispatcher, cursor = self.topic_log.node, self.dispatcher, self.cursor
+        office = DeadLetterOffice(node, dispatcher, self.name, options.dead_letter)
+        dispatcher.bury = office.bury if options.dead_letter else None
+        dispatcher.delivery_limit = options.delivery_limit
+        maximum = options.messages_max
+        dispatcher.bound = None if maximum is None else Bound(cursor.log, cursor, maximum, None)
+        self.topic_log.set_expiry(self)
+        if options.delivery_limit:
+            dispatcher.judge_returned()
+        if cursor.condemned or dispatcher.bound is not None:
+            node.touched(dispatcher)
 
     @property
     def pattern(self) -> str:
@@ -152,13 +175,19 @@ class TopicLog:
                 self.set_expiry(subscription)
 
     def set_expiry(self, subscription: DurableSubscription) -> None:
-        """This subscription's messages have deadlines."""
-        subscription.dispatcher.expiry = Expiry(self.node.clock, None)
-        self.node.sweep_regularly(subscription.dispatcher)
+        """This subscription's messages have deadlines, or none."""
+        dispatcher, ttl_ms = subscription.dispatcher, subscription.options.message_ttl_ms
+        if ttl_ms is not None or self.log.definition.get("expiring"):
+            dispatcher.expiry = Expiry(self.node.clock, ttl_ms)
+            self.node.sweep_regularly(dispatcher)
+        elif dispatcher.expiry is not None:
+            self.node.sweep_no_more(dispatcher)
+            dispatcher.expiry = None
+            dispatcher.sweeping = False
 
     def _dispatch(self) -> None:
         for subscription in list(self.subscriptions.values()):
-            if subscription.dispatcher.consumers:
+            if subscription.dispatcher.consumers or subscription.dispatcher.bound is not None:
                 subscription.dispatcher.dispatch()
                 self.node.relieve()
 
@@ -339,6 +368,7 @@ class TopicRoutes:
         """It is gone, with what it still owed; the log goes with the last one."""
         store = self.node.store
         topic_log = subscription.topic_log
+        subscription.dispatcher.bury_at_hand()
         subscription.dispatcher.close()
         del self._durable[subscription.name]
         del topic_log.subscriptions[subscription.name]
@@ -364,5 +394,6 @@ class TopicRoutes:
             topic_log.set_expiry(subscription)
         elif self.expiring:
             topic_log.note_expiring()
+        self.node.apply_policies_to_subscription(subscription)
         self._changed(topic_log.pattern)
         return subscription

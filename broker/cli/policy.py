@@ -15,9 +15,10 @@ from segue.broker.exit_codes import ExitCode
 
 __all__ = ["add_arguments"]
 
-_COLUMNS: Final = ("policy", "queues", "priority", "options", "from")
+_COLUMNS: Final = ("policy", "queues", "subscriptions", "priority", "options", "from")
 _FLAGS: Final = {
     "queues": ("PATTERN", "which queues it is for; * stands for any run of characters"),
+    "subscriptions": ("PATTERN", "which durable subscriptions it is for, likewise"),
     "priority": ("N", "of several that say something, the one with the highest is heard (0)"),
     "dead_letter": ("QUEUE", "the queue that takes what can't be consumed"),
     "delivery_limit": ("N", "after so many deliveries a message that comes back is a dead letter"),
@@ -27,7 +28,7 @@ _FLAGS: Final = {
     "overflow": ("WHAT", "what happens then: drop-oldest or refuse"),
     "expires_ms": ("TIME", "how long the queue may go unused before it is deleted"),
 }
-_BESIDES: Final = frozenset({"policy", "from", "hidden", "queues", "priority"})
+_BESIDES: Final = frozenset({"policy", "from", "hidden", "queues", "subscriptions", "priority"})
 
 Action = Callable[[argparse.Namespace, ControlClient], None]
 
@@ -39,9 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "set a policy as a whole; the queues that are there follow it at once, and it survives a restart"
     to_set = _add(actions, "set", text, _set, "POLICY")
     for name, (metavar, help_text) in _FLAGS.items():
-        to_set.add_argument(
-            f"--{name.replace('_', '-')}", metavar=metavar, dest=name, required=name == "queues", help=help_text
-        )
+        to_set.add_argument(f"--{name.replace('_', '-')}", metavar=metavar, dest=name, help=help_text)
     _add(actions, "delete", "delete a policy that was set; queues follow the others", _delete, "POLICY")
 
 
@@ -66,11 +65,15 @@ def _list(arguments: argparse.Namespace, client: ControlClient) -> None:
     if arguments.json:
         print(json.dumps(rows, indent=2))
     else:
-        print(table(_COLUMNS, map(_row, rows), right=(2,)))
+        print(table(_COLUMNS, map(_row, rows), right=(3,)))
 
 
 def _set(arguments: argparse.Namespace, client: ControlClient) -> None:
+    if arguments.queues is None and arguments.subscriptions is None:
+        problem = "a policy is for queues, for durable subscriptions, or for both"
+        raise CommandFailure(ExitCode.USAGE, "usage", problem, "give --queues, --subscriptions or both")
     keys = {name: getattr(arguments, name) for name in _FLAGS if getattr(arguments, name) is not None}
+    keys.setdefault("queues", "")
     done = client.ask("policy.set", {"policy": arguments.policy, "keys": keys})
     _say(arguments, done, "is set")
 
@@ -80,7 +83,7 @@ def _delete(arguments: argparse.Namespace, client: ControlClient) -> None:
 
 
 def _say(arguments: argparse.Namespace, done: dict[str, Any], what: str) -> None:
-    text = f"policy '{done['policy']}' {what}; queues that do something else now: {count(done['queues_changed'])}"
+    text = f"policy '{done['policy']}' {what}; queues and subscriptions changed: {count(done['changed'])}"
     print(json.dumps(done, indent=2) if arguments.json else printable(text))
 
 
@@ -88,4 +91,11 @@ def _row(row: dict[str, Any]) -> list[str]:
     options = ", ".join(f"{name}={value}" for name, value in row.items() if name not in _BESIDES)
     source = {"settings": "settings", "command": "segue policy set"}[row["from"]]
     hidden = ", hidden" if row["hidden"] else ""
-    return [row["policy"], row["queues"], str(row["priority"]), options or "-", source + hidden]
+    return [
+        row["policy"],
+        row["queues"] or "-",
+        row.get("subscriptions", "-"),
+        str(row["priority"]),
+        options or "-",
+        source + hidden,
+    ]

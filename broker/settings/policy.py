@@ -18,15 +18,17 @@ _CENTURY_MS = 100 * 365 * 86_400_000
 class Policy:
     """A policy for queues, named by the table: `[policies.orders]`.
 
-    It gives options to every durable queue whose name it matches, to those that are there already too. For each option,
+    It gives options to every durable queue whose name it matches, to those that are there already too, and to durable
+    subscriptions. For each option,
     what a client declared the queue with wins; else the policy that has the highest priority among those that say
     something about the option; else the default. A key that is left out says nothing. `segue queue why` shows the
-    outcome. Temporary queues and subscriptions to topics have no policies.
+    outcome. Temporary queues, and subscriptions that are not durable, have no policies.
     """
 
     queues: str = required(
         QueuePattern(),
-        "Which queues it is for. `*` stands for any run of characters, also for none; nothing else is special.",
+        "Which queues it is for; empty: none. `*` stands for any run of characters, also for none; nothing else is "
+        "special.",
     )
     priority: int = count(
         0,
@@ -35,6 +37,12 @@ class Policy:
         "of equal ones, the one whose name comes first.",
         minimum=-1_000_000,
         maximum=1_000_000,
+    )
+
+    subscriptions: str | None = optional(
+        QueuePattern(),
+        "Which durable subscriptions to topics it is for, by their names as `segue topic list` has them. They follow "
+        "dead_letter, delivery_limit, message_ttl_ms and messages_max; where these are too many, the oldest go.",
     )
 
     # From here on: the fields of QueueOptions, by their names. tests/tidy sees to it that each is here.

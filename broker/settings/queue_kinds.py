@@ -13,12 +13,12 @@ __all__ = ["Milliseconds", "QueueName", "QueuePattern"]
 
 
 class QueuePattern(Kind[str]):
-    """A pattern on names of queues: `*` stands for any run of characters, nothing else is special."""
+    """A pattern on names of queues: `*` stands for any run of characters, nothing else is special. Empty for none."""
 
     example = '"orders.*"'
 
     def read(self, raw: object) -> str:
-        return _checked(raw, check_visible, "a pattern on names of queues")
+        return "" if raw == "" else _checked(raw, check_visible, "a pattern on names of queues")
 
     def toml(self, value: str) -> str:
         return quote(value)

@@ -102,7 +102,7 @@ def test_the_policy_that_is_shown_can_be_used(tmp_path: Path) -> None:
 
 
 def test_a_policy_has_a_key_for_every_option_of_a_queue_and_no_other() -> None:
-    of_its_own = {"queues", "priority"}
+    of_its_own = {"queues", "priority", "subscriptions"}
     options = {declared.name for declared in fields(QueueOptions)}
     assert {declared.name for declared in fields(Policy)} == options | of_its_own
     assert all(declared.default is None for declared in fields(Policy) if declared.name in options)

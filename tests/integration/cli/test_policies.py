@@ -183,7 +183,7 @@ def test_a_publisher_that_is_connected_is_refused_as_soon_as_a_policy_says_so(br
     client.expect_error("limit reached")
     client = broker.client()
     done = run_segue("policy", "delete", "bound", "--data", str(broker.data), "--json")
-    assert done.json == {"policy": "bound", "queues_changed": 1}
+    assert done.json == {"policy": "bound", "changed": 1}
     client.publish_confirmed("/queue/orders", b"3")
 
 
@@ -204,8 +204,8 @@ def test_a_policy_that_was_set_survives_a_crash_and_hides_the_one_of_the_setting
         ("latest", "settings", False),
     ]
     out = run_segue("policy", "list", "--data", str(governed.data)).out
-    assert out.splitlines()[1].split(None, 3) == [
-        "everything", "*", "0", "delivery_limit=9, message_ttl_ms=604800000  segue policy set"
+    assert out.splitlines()[1].split(None, 4) == [
+        "everything", "*", "-", "0", "delivery_limit=9, message_ttl_ms=604800000  segue policy set"
     ]  # fmt: skip
     why = run_segue("queue", "why", "orders", "--data", str(governed.data)).out
     assert "policy everything (0), set" in why
@@ -220,3 +220,24 @@ def test_what_can_not_be_set_or_deleted_is_said(governed: BrokerProcess) -> None
     missing = run_segue("policy", "delete", "nothing", *data)
     assert (missing.exit_code, "segue policy list" in missing.err) == (ExitCode.REFUSED, True)
     assert "settings" in run_segue("policy", "delete", "latest", *data).err
+
+
+def test_a_durable_subscription_follows_a_policy_that_is_set_and_goes_on_so_after_a_crash(
+    broker_factory: BrokerFactory,
+) -> None:
+    broker = broker_factory()
+    reader = broker.client()
+    durable = {"durable": "true"}
+    reader.subscribe("/topic/news", id="mine", ack="client-individual", headers=durable)
+    reader.disconnect()
+    set_policy(broker, "news", "--subscriptions", "news/*", "--messages-max", "1", "--dead-letter", "missed")
+    client = broker.client()
+    for body in (b"1", b"2", b"3"):
+        client.publish_confirmed("/topic/news", body)
+    broker.kill()
+    broker.start()
+    client = broker.client()
+    client.subscribe("/queue/missed", ack="client-individual")
+    client.expect_messages(b"1", b"2")
+    client.subscribe("/topic/news", id="mine", ack="client-individual", headers=durable)
+    client.expect_message(b"3")

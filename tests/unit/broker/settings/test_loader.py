@@ -161,7 +161,7 @@ def test_all_faults_of_policies_are_reported_together(faults: Faults) -> None:
 loose = "*"
 [policies.empty]
 [policies.bad]
-queues = ""
+queues = " "
 priority = "high"
 dead_letter = "a.*"
 delivery_limit = -1
@@ -176,7 +176,7 @@ overflow = "burst"
     assert [fault.split("[policies.", 1)[1] for fault in found] == [
         'loose]: is not a table; write [policies.loose] on a line of its own, and queues = "..." below it',
         f"empty]: has no queues; {pattern_example}",
-        f'bad] queues: is "", {pattern} has 1 to 255 bytes; {pattern_example}',
+        f'bad] queues: is " ", {pattern} may not begin or end with a space; {pattern_example}',
         'bad] priority: is "high", not a whole number; write for example 0',
         (
             'bad] dead_letter: is "a.*", not the name of a queue: wildcards are for topics; '

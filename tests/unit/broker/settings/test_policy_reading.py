@@ -41,7 +41,7 @@ def test_values_of_no_kind_are_refused(raw: object) -> None:
 
 
 def test_what_is_shown_can_be_read_again() -> None:
-    policy = Policy("*", 1, "dead", 2, 3, 4, 5, "refuse", 6)
+    policy = Policy("*", 1, "s", "dead", 2, 3, 4, 5, "refuse", 6)
     assert None not in show_policy(policy).values()
     assert read_policy(show_policy(policy)) == policy
     assert show_policy(Policy("*")) == {"queues": "*", "priority": 0}

@@ -17,6 +17,7 @@ from segue.broker.deduplication import DeduplicationWindow
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, ShuttingDownError
 from segue.broker.idle_queues import IdleQueues
+from segue.broker.jobs import Jobs
 from segue.broker.log_lines import Log
 from segue.broker.policies import Policies
 from segue.broker.policy_book import KIND as POLICY
@@ -71,6 +72,7 @@ class Node:
 
     Attributes:
         queues: durable queues by name.
+        jobs: work on queues that goes on from step to step.
         policy_book: what gives them options that they were not declared with.
         schedule: what is to be delivered later.
         sessions: authenticated peers by id.
@@ -115,6 +117,7 @@ class Node:
         self._waiting: dict[Output, None] = {}
         self._more = trio.Event()
         self._topics_by_name: dict[str, Topic] = {}
+        self.jobs = Jobs(self)
         self._take_up()
         store.after_step = self.end_step
         store.on_fault = self._report_fault
@@ -438,6 +441,7 @@ class Node:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._go_on)
             nursery.start_soon(self.schedule.run)
+            nursery.start_soon(self.jobs.serve)
             while True:
                 await self.pressure.look_at_disk()
                 now = self.clock.monotonic()
@@ -516,6 +520,7 @@ class Node:
                 queue.auto_delete = bool(definition.get("auto_delete"))
                 self.apply_policies(queue)
                 self.queues[queue.name] = queue
+                self.jobs.recovered(queue)
                 for pattern in definition.get("bindings", ()):
                     self.topics.bind(str(pattern), log)
             elif definition.get("kind") == "topic":

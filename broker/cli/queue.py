@@ -13,6 +13,7 @@ from segue.broker.cli.arguments import CONTROL_EXIT_CODES, add_action, whole
 from segue.broker.cli.control_client import ControlClient, add_control_arguments, connect
 from segue.broker.cli.failure import CommandFailure
 from segue.broker.cli.messages import message_text
+from segue.broker.cli.queue_jobs import add_job_actions
 from segue.broker.cli.text import age, count, message_range, printable, rate, size, table, time_text
 from segue.broker.exit_codes import ExitCode
 
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     delete.add_argument("--if-unused", action="store_true", help="only if it has no consumers")
     _add(actions, "pause", "deliver nothing from a queue until it is resumed; it still takes messages", _pause, "QUEUE")
     _add(actions, "resume", "deliver from a queue again", _resume, "QUEUE")
+    add_job_actions(actions)
 
 
 def _add_publish(actions: Any) -> None:

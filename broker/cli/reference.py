@@ -33,11 +33,11 @@ _HEAD = """\
 - An error says what it is about, the cause and the next step. With `--json` it is also an object on standard output:
   `{"error": {"code": ..., "message": ..., "next_step": ...}}`. The codes are those of [the control
   socket](control-socket.md), and `usage`, `settings`, `unreachable`, `bad-password`, `unknown-file`,
-  `directory-unusable`, `damaged-store`, `newer-format`.
+  `directory-unusable`, `damaged-store`, `newer-format`, `job-failed`.
 - Ages, sizes and rates in tables are rounded; JSON has bytes, seconds and milliseconds since 1970.
-- The commands that ask a daemon (`status`, `queue`, `topic`, `connection`) find its socket by way of its settings:
-  `--config`, the environment, `--data`, as [`segue serve`](settings.md) does. They have to run under the daemon's
-  account, or as root.
+- The commands that ask a daemon (`status`, `queue`, `job`, `topic`, `connection`) find its socket by way of its
+  settings: `--config`, the environment, `--data`, as [`segue serve`](settings.md) does. They have to run under the
+  daemon's account, or as root.
 - Every exit code has one meaning for all commands: see [exit codes](exit-codes.md).
 """
 

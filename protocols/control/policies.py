@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +10,7 @@ import trio
 
 from segue.broker.policy_book import PolicyRow
 from segue.broker.queue import Queue
+from segue.broker.room import on_disk
 from segue.broker.settings import InvalidPolicyError, check_policy_name, read_policy, show_policy
 from segue.protocols.control.arguments import Arguments
 from segue.protocols.control.frames import ControlError, ErrorCode
@@ -28,10 +29,8 @@ thousand."""
 class PolicyRequests:
     """See the module. One for each connection."""
 
-    def __init__(self, node: Node, durable: Callable[[], Awaitable[None]]) -> None:
-        """`durable` ends the step and waits until it is on disk."""
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self._durable = durable
 
     def list(self) -> list[Mapping[str, Any]]:
         """Every policy, by name."""
@@ -59,7 +58,7 @@ class PolicyRequests:
 
     async def _apply(self) -> int:
         """The policy is on disk first: who sees what it does sees it after a crash, too."""
-        await self._durable()
+        await on_disk(self._node)
         changed = 0
         node = self._node
         rest: Iterator[Queue | DurableSubscription] = chain(list(node.queues.values()), node.topics.durables())

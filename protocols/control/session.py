@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
@@ -25,8 +25,11 @@ from segue.broker.errors import (
 from segue.broker.message import PERSISTENT, decode, encode, prefix
 from segue.broker.names import normal
 from segue.broker.queue import Queue
+from segue.broker.room import on_disk, until_let_go
+from segue.protocols.control.answer import Answer, Result
 from segue.protocols.control.arguments import Arguments
 from segue.protocols.control.frames import ControlError, ErrorCode, Request
+from segue.protocols.control.job_commands import JobCommands
 from segue.protocols.control.message import header_block, read_headers, show_body
 from segue.protocols.control.policies import PolicyRequests
 
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from segue.broker.node import Node
     from segue.broker.rates import RateMeter
 
-__all__ = ["Answer", "ControlSession"]
+__all__ = ["ControlSession"]
 
 _ROWS_A_LINE: Final = 200
 """Rows of a list that are made in one step: a few milliseconds."""
@@ -53,18 +56,6 @@ _CODES: Final[dict[type[BrokerError], ErrorCode]] = {
     ShuttingDownError: ErrorCode.SHUTTING_DOWN,
 }
 
-Result = Mapping[str, Any]
-
-
-class Answer(Protocol):
-    """Where the parts of an answer go before its result. Both wait until the client takes them."""
-
-    async def items(self, items: list[Mapping[str, Any]]) -> None:
-        """A part of a list."""
-
-    async def progress(self, done: int, total: int) -> None:
-        """How far it has come."""
-
 
 class ControlSession:
     """The commands, for one connection. They are carried out one after the other."""
@@ -72,7 +63,8 @@ class ControlSession:
     def __init__(self, node: Node, meter: RateMeter) -> None:
         self._node = node
         self._meter = meter
-        self._policies = PolicyRequests(node, self._durable)
+        jobs = JobCommands(node)
+        self._policies = PolicyRequests(node)
         self._commands: Final[dict[str, Callable[[Arguments, Answer], Awaitable[Result]]]] = {
             "status": self._status,
             "queue.list": self._list_queues,
@@ -85,6 +77,8 @@ class ControlSession:
             "queue.pause": self._pause,
             "queue.resume": self._resume,
             "queue.delete": self._delete,
+            **jobs.on_queues,
+            **jobs.on_jobs,
             "topic.list": self._list_topics,
             "connection.list": self._list_connections,
             "connection.close": self._close_connection,
@@ -183,7 +177,7 @@ class ControlSession:
         is_new = name not in self._node.queues
         queue = self._node.declare_queue(name, auto_delete=auto_delete)
         self._node.idle_queues.used(queue)
-        await self._durable()
+        await on_disk(self._node)
         return {"queue": queue.name, "created": is_new, "auto_delete": queue.auto_delete}
 
     async def _publish(self, arguments: Arguments, answer: Answer) -> Result:
@@ -202,7 +196,7 @@ class ControlSession:
         queue = self._node.queue(name)
         seq = queue.log.head
         queue.publish(encode(common, crc, body))
-        await self._durable()
+        await on_disk(self._node)
         return {"queue": name, "seq": seq, "log": queue.log.id}
 
     async def _purge(self, arguments: Arguments, answer: Answer) -> Result:
@@ -212,7 +206,7 @@ class ControlSession:
         total = len(queue.cursor.quarantined) if set_aside else queue.cursor.ready
         await answer.progress(0, total)
         purged = queue.cursor.settle_quarantined() if set_aside else queue.purge()
-        await self._durable()
+        await on_disk(self._node)
         await answer.progress(total, total)
         return {"queue": queue.name, "purged": purged}
 
@@ -221,21 +215,21 @@ class ControlSession:
         if_empty, if_unused = arguments.flag("if_empty"), arguments.flag("if_unused")
         arguments.finish()
         messages = self._node.delete_queue(queue.name, if_empty=if_empty, if_unused=if_unused)
-        await self._durable()
+        await on_disk(self._node)
         return {"queue": queue.name, "messages": messages}
 
     async def _pause(self, arguments: Arguments, answer: Answer) -> Result:
         queue = self._queue(arguments)
         arguments.finish()
         queue.pause()
-        await self._durable()
+        await on_disk(self._node)
         return {"queue": queue.name, "paused": True}
 
     async def _resume(self, arguments: Arguments, answer: Answer) -> Result:
         queue = self._queue(arguments)
         arguments.finish()
         queue.resume()
-        await self._durable()
+        await on_disk(self._node)
         return {"queue": queue.name, "paused": False}
 
     async def _browse(self, arguments: Arguments, answer: Answer) -> Result:
@@ -284,44 +278,14 @@ class ControlSession:
 
     async def _room(self) -> None:
         """Wait while publishers are held, but not for ever."""
-        if not self._node.held:
-            return
-        room = _Room()
-        self._node.wait_for_room(room)
         with trio.move_on_after(_HELD_SECONDS_MAX):
-            await room.event.wait()
+            await until_let_go(self._node)
         if self._node.held:
             reasons = "; ".join(self._node.pressure.reasons)
             raise ControlError(ErrorCode.HELD, f"publishers are held: {reasons}; the message was not accepted")
 
-    async def _durable(self) -> None:
-        """End the step, and wait until all of it is on disk."""
-        on_disk = trio.Event()
-        self._node.on_durable(on_disk.set)
-        self._node.end_step()
-        await on_disk.wait()
-
     def _queue(self, arguments: Arguments) -> Queue:
         return self._node.existing_queue(normal(arguments.text("queue")))
-
-
-class _Room:
-    """A `segue.broker.node.Output` that has nothing to write, and only waits to be let go."""
-
-    def __init__(self) -> None:
-        self.event = trio.Event()
-
-    def flush_output(self) -> None:
-        """See `Output`."""
-
-    def let_go(self) -> None:
-        self.event.set()
-
-    def close(self, reason: str) -> None:
-        """See `Output`."""
-
-    def abandon(self, reason: str) -> None:
-        """See `Output`."""
 
 
 def _message(seq: int, record: bytes, deliveries: int, body_bytes_max: int) -> Result:

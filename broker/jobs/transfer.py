@@ -1,0 +1,176 @@
+"""Carrying out a job: from window to window, from step to step, as long as there is room.
+
+Theory of operation. A browser gives windows of what is ready. A step looks at some messages of the window: is it still
+ready, does the filter want it? If so it is appended to where it goes, and settled, with nothing awaited in between:
+that is one batch, all there after a crash or not at all. Then the job waits for the disk, so that it has never more
+than one step under way, and everybody else has his turn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from segue.broker.browse import Browser
+from segue.broker.errors import LimitReachedError, NotFoundError
+from segue.broker.headers import Headers
+from segue.broker.jobs.allowance import Allowance
+from segue.broker.jobs.job import Job
+from segue.broker.jobs.order import JobKind
+from segue.broker.jobs.redrive import origin_of, redriven
+from segue.broker.names import InvalidNameError, check_queue_name
+from segue.broker.room import on_disk, until_let_go
+from segue.broker.selector import compile_selector
+from segue.storage.api import CONDEMNED, times
+
+if TYPE_CHECKING:
+    from segue.broker.node import Node
+    from segue.broker.queue import Queue
+
+__all__ = ["GAPS_MAX", "Transfer"]
+
+_WINDOW_BYTES: Final = 1 << 20
+_STEP_COST_MAX: Final = 1 << 20
+_LOOKED_AT_COST: Final = 512
+_PASSED_ON_COST: Final = 1024
+_REDRIVEN_COST: Final = 4096
+"""What one step may do, two or three milliseconds: look at 2,000 small messages, move 600, or make 200 anew; of large
+ones as many as have that size in octets."""
+_AGAIN_SECONDS: Final = 1.0
+"""As dead letters that are stuck: a full queue is looked at again."""
+GAPS_MAX: Final = 1 << 18
+"""Ranges that were taken out of the middle of a queue: 4 MiB of memory, and as much to write at each checkpoint."""
+
+
+class Transfer:
+    """One job at work."""
+
+    def __init__(self, node: Node, job: Job) -> None:
+        """Takes note of what is ready now: what comes later is none of its business, so it ends.
+
+        Raises:
+            NotFoundError: there is no such queue.
+            SelectorError: the filter is none.
+        """
+        order = job.order
+        self._node = node
+        self._job = job
+        self._source: Queue = node.existing_queue(order.queue)
+        self._matches = compile_selector(order.filter).matches if order.filter else None
+        self._browser = Browser(self._source)
+        job.total = self._source.cursor.ready
+
+    async def run(self) -> None:
+        """Work until it is done.
+
+        Raises:
+            BrokerError: it can't be done.
+
+        Cancellation: between two steps; each is all done or not at all.
+        """
+        allowance = Allowance(self._job.order.rate)
+        while not self._job.is_full and (window := await self._browser.chunk(_WINDOW_BYTES)):
+            at = 0
+            while at < len(window) and not self._job.is_full:
+                await trio.lowlevel.checkpoint_if_cancelled()
+                await self._until_there_is_room()
+                allowed = await allowance.wait()
+                before = self._job.passed_on
+                at = self._step(window, at, allowed)
+                passed_on = self._job.passed_on - before
+                allowance.use(passed_on)
+                if passed_on and not self._job.order.dry_run:
+                    await on_disk(self._node)
+                else:
+                    await trio.lowlevel.checkpoint()
+
+    async def _until_there_is_room(self) -> None:
+        """Wait for what is in the way."""
+        job = self._job
+        while True:
+            if not self._source.open:
+                raise NotFoundError(f"queue '{job.order.queue}' was deleted")
+            if job.waits_for:  # the step before said so
+                await trio.sleep(_AGAIN_SECONDS)
+                job.waits_for = ""
+            elif job.order.dry_run:
+                return
+            elif self._node.held:
+                job.waits_for = "publishers are held: " + "; ".join(self._node.pressure.reasons)
+                await until_let_go(self._node)
+                job.waits_for = ""
+            elif job.order.settles and self._gaps >= GAPS_MAX:
+                job.waits_for = (
+                    f"messages were taken out of {self._gaps} places of queue '{job.order.queue}': more when consumers "
+                    "have come past some of them"
+                )
+            else:
+                return
+
+    @property
+    def _gaps(self) -> int:
+        gaps = self._source.cursor.gaps
+        return 0 if gaps is None else len(gaps)
+
+    def _step(self, window: list[tuple[int, bytes]], at: int, allowed: int) -> int:
+        """Look at some messages and pass on those that are wanted; returns where to go on."""
+        job, matches = self._job, self._matches
+        cost = _STEP_COST_MAX
+        passed_on: list[int] = []
+        while at < len(window) and cost > 0 and len(passed_on) < allowed and not job.is_full:
+            seq, record = window[at]
+            cost -= _LOOKED_AT_COST
+            if self._is_ready(seq) and (matches is None or matches(Headers(record))):
+                to = job.order.to or self._origin(record)
+                if to:
+                    cost -= len(record) + (_REDRIVEN_COST if job.order.kind is JobKind.REDRIVE else _PASSED_ON_COST)
+                    if not job.order.dry_run and not self._pass_on(record, to):
+                        break
+                    passed_on.append(seq)
+                    job.passed_on += 1
+                job.skipped += not to
+                job.matched += 1
+            job.looked_at += 1
+            at += 1
+        if job.order.settles and not job.order.dry_run:
+            self._settle(passed_on)
+        return at
+
+    def _is_ready(self, seq: int) -> bool:
+        """False for what went to a consumer since the window was read, or is about to become a dead letter."""
+        cursor = self._source.cursor
+        if seq < cursor.next:
+            return cursor.returned.get(seq, CONDEMNED) < CONDEMNED
+        return cursor.gaps is None or seq not in cursor.gaps
+
+    def _origin(self, record: bytes) -> str:
+        """Where a dead letter came from, if a queue may be called so: a sender can write what he likes."""
+        name = origin_of(record)
+        if name in self._node.queues:
+            return name
+        try:
+            return check_queue_name(name)
+        except InvalidNameError:
+            return ""
+
+    def _pass_on(self, record: bytes, to: str) -> bool:
+        """Append a message to where it goes. False when there is no room for it now."""
+        node = self._node
+        if self._job.order.kind is JobKind.REDRIVE and origin_of(record):
+            record = redriven(record, queue=self._job.order.queue, now_ms=node.clock.now_ms())
+        try:
+            queue = node.queue(to)
+            if times(record)[1]:
+                queue.note_expiring()
+            queue.publish(record)
+        except LimitReachedError as error:
+            self._job.waits_for = str(error)
+            return False
+        return True
+
+    def _settle(self, seqs: list[int]) -> None:
+        cursor = self._source.cursor
+        returned = [seq for seq in seqs if seq in cursor.returned]
+        cursor.settle_ahead([seq for seq in seqs if seq not in cursor.returned])
+        cursor.drop_returned(returned)

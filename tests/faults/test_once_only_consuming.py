@@ -6,6 +6,7 @@ Fault 9, 35 to 37, 43: a real daemon, and a worker with stomp.py in a process of
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -18,6 +19,7 @@ __all__: list[str] = []
 
 _ROUNDS = 40
 _JOBS_A_ROUND = 30
+_PATIENCE_SECONDS = 60.0
 
 
 class Workshop:
@@ -62,8 +64,9 @@ class Workshop:
 
     def wait_for_result(self, job: str) -> None:
         """Return when the result of a job is in its queue, and so on disk: whoever looks sees what is durable."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         while job not in self.results():
-            continue
+            assert time.monotonic() < deadline, f"no result of job {job}"
 
     def results(self) -> list[str]:
         """What is in the queue of results, which stays there."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import queue
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 import stomp
@@ -28,6 +29,8 @@ _PREFETCH = "3"
 _RETRY_SECONDS = 0.05
 # So long a broker that was killed may take to be there again.
 _PATIENCE_SECONDS = 60.0
+# stomp.py itself waits for CONNECTED without end: `wait=True` has twice hung when the broker died meanwhile.
+_LOGIN_SECONDS = 10.0
 
 
 class _Lost(Exception):
@@ -56,10 +59,22 @@ class _Link(stomp.ConnectionListener):  # type: ignore[misc]
     def __init__(self, host: str, port: int) -> None:
         self.messages: queue.Queue[Any] = queue.Queue()
         self.receipts: queue.Queue[str | None] = queue.Queue()
+        self._logged_in: queue.Queue[bool] = queue.Queue()
         self.connection = stomp.Connection12([(host, port)], reconnect_attempts_max=1)
         self.connection.set_listener("", self)
-        self.connection.connect("guest", "guest", wait=True)
+        self.connection.connect("guest", "guest")
+        self._await_login()
         self.connection.subscribe(JOBS, id="1", ack="client-individual", headers={"prefetch-count": _PREFETCH})
+
+    def _await_login(self) -> None:
+        with suppress(queue.Empty):
+            if self._logged_in.get(timeout=_LOGIN_SECONDS):
+                return
+        self.connection.transport.disconnect_socket()
+        raise _Lost
+
+    def on_connected(self, frame: Any) -> None:
+        self._logged_in.put(True)
 
     def on_message(self, frame: Any) -> None:
         self.messages.put(frame)
@@ -71,6 +86,7 @@ class _Link(stomp.ConnectionListener):  # type: ignore[misc]
         print(frame, file=sys.stderr, flush=True)
 
     def on_disconnected(self) -> None:
+        self._logged_in.put(False)
         self.messages.put(None)
         self.receipts.put(None)
 

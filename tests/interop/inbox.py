@@ -21,7 +21,7 @@ class Inbox(stomp.ConnectionListener):  # type: ignore[misc]
         self.errors: queue.Queue[Any] = queue.Queue()
         self.ends: queue.Queue[None] = queue.Queue()
         self.connected: Any = None
-        self.heart_beats = 0
+        self.heart_beats: queue.Queue[None] = queue.Queue()
         self.heart_beat_timeouts = 0
 
     def on_connected(self, frame: Any) -> None:
@@ -40,7 +40,7 @@ class Inbox(stomp.ConnectionListener):  # type: ignore[misc]
         self.ends.put(None)
 
     def on_heartbeat(self) -> None:
-        self.heart_beats += 1
+        self.heart_beats.put(None)
 
     def on_heartbeat_timeout(self) -> None:
         self.heart_beat_timeouts += 1
@@ -59,6 +59,9 @@ class Inbox(stomp.ConnectionListener):  # type: ignore[misc]
         frame = self.errors.get(timeout=_PATIENCE_SECONDS)
         assert message.lower() in frame.headers["message"].lower()
         return frame
+
+    def expect_heart_beat(self) -> None:
+        self.heart_beats.get(timeout=_PATIENCE_SECONDS)
 
     def expect_end(self) -> None:
         self.ends.get(timeout=_PATIENCE_SECONDS)

@@ -174,10 +174,13 @@ const scenarios = {
 
   async beats_its_heart() {
     let beats = 0;
-    const client = await open({ heartbeat: 1000, debug: (line) => (beats += /<<< PONG/.test(line)) });
-    await new Promise((resolve) => setTimeout(resolve, 4500));
+    let heard;
+    const fourth = new Promise((resolve) => (heard = resolve));
+    const debug = (line) => /<<< PONG/.test(line) && ++beats === 4 && heard();
+    const client = await open({ heartbeat: 1000, debug });
+    // Behind two silent intervals the broker would have closed. There are no beats in 1.0.
+    if (version !== "1.0") await within(fourth, "four beats");
     assert.ok(client.connected);
-    assert.ok(beats >= (version === "1.0" ? 0 : 3), `${beats} beats`);
     await send(client, "alive");
     await leave(client);
   },

@@ -89,7 +89,7 @@ async def test_a_browser_ends_with_its_connection(autojump_clock: trio.abc.Clock
     client = world.client()
     browse(client)
     client.hang_up()
-    with trio.fail_after(5):
+    with trio.fail_after(30):
         await client.connection.tasks[0]()
 
 

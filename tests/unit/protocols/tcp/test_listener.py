@@ -170,7 +170,7 @@ class Room:
 
 @contextmanager
 def patience() -> Iterator[None]:
-    with trio.fail_after(5):
+    with trio.fail_after(30):
         yield
 
 

@@ -6,8 +6,10 @@ may be waiting for each other to take theirs.
 
 from __future__ import annotations
 
+from segue.broker.level_bytes import LevelBytes
+from segue.broker.levels import Levels
 from segue.broker.waiting_bytes import WaitingBytes
-from segue.storage.api import Cursor, Log
+from segue.storage.api import Cursor
 
 __all__ = ["Bound"]
 
@@ -17,12 +19,14 @@ class Bound:
 
     __slots__ = ("_bytes_max", "_cursor", "_messages_max", "_waiting")
 
-    def __init__(self, log: Log, cursor: Cursor, messages_max: int | None, bytes_max: int | None) -> None:
+    def __init__(self, cursor: Cursor | Levels, messages_max: int | None, bytes_max: int | None) -> None:
         """`messages_max`, `bytes_max`: None for no such limit."""
         self._cursor = cursor
         self._messages_max = messages_max
         self._bytes_max = bytes_max
-        self._waiting = None if bytes_max is None else WaitingBytes(log, cursor)
+        self._waiting: WaitingBytes | LevelBytes | None = None
+        if bytes_max is not None:
+            self._waiting = WaitingBytes(cursor.log, cursor) if isinstance(cursor, Cursor) else LevelBytes(cursor)
 
     @property
     def limits(self) -> tuple[int | None, int | None]:

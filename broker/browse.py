@@ -8,35 +8,51 @@ from segue.broker.errors import UnreadableError
 from segue.broker.headers import Headers
 from segue.broker.queue import Queue
 from segue.broker.selector import Selector
-from segue.storage.api import CONDEMNED, READ_ERRORS
+from segue.storage.api import CONDEMNED, READ_ERRORS, Cursor
 
 __all__ = ["Browser"]
 
 
 class Browser:
-    """A walk over what was ready when it began: returned and unread messages, in order.
+    """A walk over what was ready when it began, in the order in which it would be delivered.
 
     What leaves the queue meanwhile may or may not be seen; what comes is not.
     """
 
     def __init__(self, queue: Queue, selector: Selector | None = None) -> None:
         """`selector`: what is shown; None for everything."""
-        self._queue = queue
-        self._selector = selector
         queue.node.idle_queues.used(queue)
-        cursor = queue.cursor
-        self._returned = deque(sorted(seq for seq, standing in cursor.returned.items() if standing < CONDEMNED))
-        self._next = cursor.next
-        self._end = queue.log.durable
+        cursors = [(0, queue.cursor)] if isinstance(queue.cursor, Cursor) else queue.cursor.cursors()
+        self._walks = deque((tag, _Walk(queue, cursor, selector)) for tag, cursor in cursors)
 
     async def chunk(self, bytes_max: int) -> list[tuple[int, bytes]]:
-        """The next messages (sequence number, record), about `bytes_max` bytes of them; none at the end.
+        """The next messages (number, record), about `bytes_max` bytes of them; none at the end.
 
         Raises:
             UnreadableError: what lies on disk can't be read.
         """
+        while self._walks:
+            tag, walk = self._walks[0]
+            if found := await walk.chunk(bytes_max):
+                return [(tag + seq, record) for seq, record in found] if tag else found
+            self._walks.popleft()
+        return []
+
+
+class _Walk:
+    """Over one cursor: returned and unread messages."""
+
+    def __init__(self, queue: Queue, cursor: Cursor, selector: Selector | None) -> None:
+        self._queue = queue
+        self._cursor = cursor
+        self._selector = selector
+        self._returned = deque(sorted(seq for seq, standing in cursor.returned.items() if standing < CONDEMNED))
+        self._next = cursor.next
+        self._end = cursor.log.durable
+
+    async def chunk(self, bytes_max: int) -> list[tuple[int, bytes]]:
         found: list[tuple[int, bytes]] = []
-        cursor = self._queue.cursor
+        cursor = self._cursor
         while self._returned and not found:
             seq = self._returned.popleft()
             if cursor.returned.get(seq, CONDEMNED) < CONDEMNED:
@@ -51,7 +67,7 @@ class Browser:
 
     async def _read(self, seq: int, end: int, bytes_max: int) -> tuple[list[tuple[int, bytes]], int]:
         """Messages of [seq, end) from memory or disk, and the number below which that is complete."""
-        log = self._queue.log
+        log = self._cursor.log
         found: list[tuple[int, bytes]] = []
         size = 0
         while seq < end and size < bytes_max and (record := log.find(seq)) is not None:
@@ -71,7 +87,7 @@ class Browser:
 
     def _shown(self, messages: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
         expiry, selector = self._queue.dispatcher.expiry, self._selector
-        gaps = self._queue.cursor.gaps
+        gaps = self._cursor.gaps
         if gaps is not None:
             messages = [message for message in messages if message[0] not in gaps]
         if expiry is not None:

@@ -25,12 +25,12 @@ class Composite:
         name: as the publisher wrote it.
     """
 
-    def __init__(self, node: Node, name: str, parts: Sequence[Part]) -> None:
-        """`parts`: in any order; a target that is named twice gets one copy."""
+    def __init__(self, node: Node, name: str, parts: Sequence[Part], priority: int | None = None) -> None:
+        """`parts`: in any order; a target that is named twice gets one copy. `priority`: of all messages."""
         self.name = name
         unique = {id(target): (target, publish) for target, publish in parts}.values()
         self._targets = tuple(target for target, _ in unique)
-        logs = tuple(target.log for target in self._targets if type(target) is Queue)
+        logs = tuple(target.log_of(priority) for target in self._targets if type(target) is Queue)
         self._publishes = [publish for target, publish in unique if type(target) is not Queue]
         if len(logs) > 1:
             self._publishes.append(partial(node.store.append_to, logs))

@@ -10,13 +10,14 @@ back. Nothing here is awaited, and nothing but the delivery itself is done per m
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from segue.broker.bound import Bound
 from segue.broker.consumer import Consumer, Sink
 from segue.broker.dead_letters import Burial, Reason, condemned
 from segue.broker.expiry import Expiry
 from segue.broker.headers import Headers
+from segue.broker.levels import LevelOrder, Levels
 from segue.broker.selector import Selector
 from segue.storage.api import CONDEMNED, Cursor
 
@@ -42,6 +43,8 @@ class Dispatcher:
     """One cursor and its consumers.
 
     Attributes:
+        heads: what is drawn from, each part that is in order by itself: where the oldest messages stand.
+        drops_from: what is drawn from, in the order in which messages go for newer ones.
         delivered, acknowledged, returned: counts since the start.
         open: False once the cursor is deleted: what is still out then is nobody's business any more.
         paused: nothing is delivered while True.
@@ -59,7 +62,9 @@ class Dispatcher:
     """
 
     def __init__(self, cursor: Cursor, in_flight_max: int) -> None:
-        self.cursor = cursor
+        self.cursor: Cursor | Levels = cursor
+        self.heads: Sequence[Cursor | LevelOrder] = (cursor,)
+        self.drops_from: Cursor | LevelOrder = cursor
         self.consumers: list[Consumer] = []
         self.in_flight_max = in_flight_max
         self.open = True
@@ -87,6 +92,11 @@ class Dispatcher:
     def in_flight(self) -> int:
         """Messages that are out, in transactions included."""
         return self.delivered - self.acknowledged - self.returned
+
+    def draw_from(self, levels: Levels) -> None:
+        """The queue has levels from now on, of which `cursor` is one; consumers, and what they hold, stay."""
+        levels.listener = self.dispatch
+        self.cursor, self.heads, self.drops_from = levels, levels.each, levels.lowest_first
 
     def add(self, sink: Sink, *, prefetch: int, settles: bool, session_id: int, window_bytes: int = 0) -> Consumer:
         """A new consumer. Its first deliveries come with the next `dispatch`."""
@@ -221,7 +231,7 @@ class Dispatcher:
         """How many more messages may be holes of the cursor."""
         return max(0, self.in_flight_max - self.in_flight - len(self.cursor.condemned))
 
-    def _judge(self, messages: dict[int, int]) -> dict[int, int]:
+    def _judge(self, messages: Mapping[int, int]) -> dict[int, int]:
         """Condemn what was delivered too often."""
         limit = self.delivery_limit
         return {
@@ -280,12 +290,20 @@ class Dispatcher:
         return self._sweep()
 
     def _sweep(self) -> float:
-        self.sweeping = False
-        expiry, cursor = self.expiry, self.cursor
+        seconds, waits = _LOOK_AGAIN_SECONDS_MAX, False
+        for cursor in self.heads:
+            self.sweeping = False
+            seconds = min(seconds, self._sweep_head(cursor))
+            waits |= self.sweeping
+        self.sweeping = waits
+        return seconds
+
+    def _sweep_head(self, cursor: Cursor | LevelOrder) -> float:
+        expiry = self.expiry
         assert expiry is not None
         while self._cost_left > 0:
             returned = bool(cursor.returned) and cursor.has_returned
-            living = self._sweep_returned(expiry) if returned else self._sweep_unread(expiry)
+            living = self._sweep_returned(cursor, expiry) if returned else self._sweep_unread(cursor, expiry)
             if self.sweeping:
                 break  # it is on its way from disk, or behind a promise: then `dispatch` is called when it is there
             if living is not None:
@@ -298,22 +316,21 @@ class Dispatcher:
             self._go_on_later()
         return _LOOK_AGAIN_SECONDS
 
-    def _sweep_returned(self, expiry: Expiry) -> bytes | None:
+    def _sweep_returned(self, cursor: Cursor | LevelOrder, expiry: Expiry) -> bytes | None:
         """Remove the first returned message if it is past its deadline; otherwise it is what is returned here."""
-        again = self.cursor.take_returned()
+        again = cursor.take_returned()
         if again is None:
             self.sweeping = self.open
             return None
         seq, deliveries, record = again
         if expiry.deadline(record) > expiry.now_ms():
-            self.cursor.spare(seq, deliveries)
+            cursor.spare(seq, deliveries)
             return record
         self._remove(Reason.EXPIRED, seq, [record], deliveries)
         return None
 
-    def _sweep_unread(self, expiry: Expiry) -> bytes | None:
+    def _sweep_unread(self, cursor: Cursor | LevelOrder, expiry: Expiry) -> bytes | None:
         """As `_sweep_returned`, of the messages that were never handed out, some at a time."""
-        cursor = self.cursor
         first, records = cursor.read(min(_STRETCH_MAX, self._room))
         if not records:
             self.sweeping = cursor.unread > 0 and self._room > 0 and self.open
@@ -345,7 +362,7 @@ class Dispatcher:
 
     def _drop_oldest(self, bound: Bound) -> None:
         """Let the queue be no longer than it may: at the end of a step, so that consumers come first."""
-        cursor = self.cursor
+        cursor = self.drops_from
         while (excess := bound.excess()) > 0:
             if self._cost_left <= 0:
                 self._go_on_later()
@@ -356,7 +373,10 @@ class Dispatcher:
                     return  # its bytes are on their way from disk
                 self._remove(Reason.OVERFLOW, again[0], [again[2]], again[1])
             elif self.bury is None:
-                self.dropped += cursor.skip_to(min(cursor.next + excess, cursor.log.durable))
+                skipped = cursor.skip(excess)
+                if not skipped:
+                    return  # what is left was returned, and the disk does not give it now
+                self.dropped += skipped
             else:
                 first, records = cursor.read(min(excess, _STRETCH_MAX, self._room))
                 if not records:

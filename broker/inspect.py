@@ -104,8 +104,17 @@ def describe_queue(node: Node, queue: Queue, meter: RateMeter) -> dict[str, Any]
     row["set_aside"] = [
         {"first": first, "last": last, "reason": reason} for first, last, reason in queue.cursor.quarantined
     ]
+    row["levels"] = _levels(queue)
     row["consumed_by"] = [_consumer(node, consumer) for consumer in queue.dispatcher.consumers]
     return row
+
+
+def _levels(queue: Queue) -> list[dict[str, Any]]:
+    """What waits in each level of a queue with priorities, the highest first; none where it never had any."""
+    return [
+        {"level": level.rank if level.rank >= 0 else None, "log": level.cursor.log.id, "ready": level.cursor.ready}
+        for level in queue.levels or ()
+    ]
 
 
 def explain_queue(node: Node, queue: Queue) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, ShuttingDownError
 from segue.broker.idle_queues import IdleQueues
 from segue.broker.jobs import Jobs
+from segue.broker.levels import levels_of
 from segue.broker.log_lines import Log
 from segue.broker.policies import Policies
 from segue.broker.policy_book import KIND as POLICY
@@ -174,19 +175,12 @@ class Node:
         if (queue := self.queues.get(name)) is not None:
             return queue
         self.check_queues()
-        definition: dict[str, Any] = {
-            "kind": "queue",
-            "name": name,
-            "auto_delete": auto_delete,
-            "created_ms": self.clock.now_ms(),
-        }
+        definition: dict[str, Any] = {"auto_delete": auto_delete, "created_ms": self.clock.now_ms()}
         if exclusive_to or not durable:
             definition["durable"] = False
         if options is not NO_OPTIONS:
             definition["options"] = options.as_definition()
-        log = self.store.create_log(definition)
-        cursor = self.store.create_cursor(log, {"kind": "queue"})
-        queue = Queue(self, name, log, cursor, self.settings.limits.queue_in_flight_max)
+        queue = self._make_queue(name, definition)
         queue.auto_delete = auto_delete
         queue.owner = exclusive_to
         queue.exclusive = exclusive_to != 0
@@ -194,14 +188,19 @@ class Node:
         self.queues[name] = queue
         return queue
 
+    def _make_queue(self, name: str, definition: dict[str, Any]) -> Queue:
+        log = self.store.create_log({"kind": "queue", "name": name, **definition})
+        cursor = self.store.create_cursor(log, {"kind": "queue"})
+        return Queue(self, name, log, cursor, self.settings.limits.queue_in_flight_max)
+
     def apply_policies(self, queue: Queue) -> bool:
         """Give a durable queue the options that are in force for it. Returns whether that changes something."""
         options = self.policies.options(queue.name, queue.declared)
         if options == queue.options:
             return False
-        refused = queue.refuses
+        before = queue.refuses, queue.options.priority_max
         queue.apply(options)
-        if queue.refuses is not refused and self.queues.get(queue.name) is queue:
+        if before != (queue.refuses, options.priority_max) and self.queues.get(queue.name) is queue:
             self.routes_version += 1
         return True
 
@@ -243,8 +242,9 @@ class Node:
         queue.close("queue deleted")
         self.idle_queues.forget(queue)
         for pattern in queue.log.definition.get("bindings", ()):
-            self.topics.unbind(pattern, queue.log)
-        self.store.drop_log(queue.log)
+            self.topics.unbind(pattern, queue)
+        for log in queue.logs:
+            self.store.drop_log(log)
         self.store.want()
         return owed
 
@@ -268,7 +268,7 @@ class Node:
         if pattern not in bindings:
             bindings.append(pattern)
             self.store.redefine(queue.log, {**definition, "bindings": bindings})
-            self.topics.bind(pattern, queue.log)
+            self.topics.bind(pattern, queue)
             if self.topics.expiring:
                 queue.note_expiring()
 
@@ -509,21 +509,27 @@ class Node:
     def _take_up(self) -> None:
         """Make queues and topics of what the store has recovered."""
         in_flight_max = self.settings.limits.queue_in_flight_max
+        for log in [log for log in self.store.logs.values() if log.definition.get("durable") is False]:
+            self.store.drop_log(log)
         logs = list(self.store.logs.values())
         self.policy_book.recover([log for log in logs if log.definition.get("kind") == POLICY])
+        levels = levels_of(logs)
         for log in logs:
             definition = log.definition
-            if definition.get("durable") is False:
-                self.store.drop_log(log)
-            elif definition.get("kind") == "queue":
+            if definition.get("kind") == "queue":
                 queue = Queue(self, str(definition["name"]), log, log.cursors[0], in_flight_max)
                 queue.auto_delete = bool(definition.get("auto_delete"))
+                queue.take_up(levels.pop(queue.name, ()))
                 self.apply_policies(queue)
                 self.queues[queue.name] = queue
                 self.jobs.recovered(queue)
                 for pattern in definition.get("bindings", ()):
-                    self.topics.bind(str(pattern), log)
+                    self.topics.bind(str(pattern), queue)
             elif definition.get("kind") == "topic":
                 self.topics.recovered(log, definition, in_flight_max)
             elif definition.get("kind") in SCHEDULE_KINDS:
                 self.schedule.take_up(log)
+        for name, of_queue in levels.items():  # a salvage has lost the rest of these queues
+            queue = self.queues[name] = self._make_queue(name, {})
+            queue.take_up(of_queue)
+            self.apply_policies(queue)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from segue.broker.bound import Bound
@@ -10,6 +12,8 @@ from segue.broker.dead_letter_office import DeadLetterOffice
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import LimitReachedError
 from segue.broker.expiry import Expiry
+from segue.broker.levels import Levels
+from segue.broker.priority import Scale
 from segue.broker.queue_options import REFUSE, QueueOptions, declared_options
 from segue.storage.api import CONDEMNED, Cursor, Log, times
 
@@ -74,6 +78,10 @@ class Queue:
         auto_delete: deleted when the last consumer leaves.
         options: what it does beyond holding messages, see `apply`.
         bound: what may wait in it; None for no limit.
+        log: where its messages are; those of the middle priority, where it has `levels`.
+        cursor: what it owes, of all its logs.
+        levels: what its messages are sorted into by priority; None for a queue that never had priorities.
+        append: puts a message at the end of the queue, or behind others of its priority.
     """
 
     kind = "queue"
@@ -82,7 +90,8 @@ class Queue:
         self.node = node
         self.name = name
         self.log = log
-        self.cursor = cursor
+        self.cursor: Cursor | Levels = cursor
+        self.levels: Levels | None = None
         self.dispatcher = self._make_dispatcher(cursor, in_flight_max)
         self.open = True
         self.owner = 0
@@ -117,6 +126,8 @@ class Queue:
         dispatcher.delivery_limit = options.delivery_limit
         office = DeadLetterOffice(self.node, dispatcher, self.name, options.dead_letter)
         dispatcher.bury = office.bury if options.dead_letter else None
+        if options.priority_max or self.levels is not None:
+            self._set_priorities(options.priority_max)
         self._set_bound(options)
         if options.message_ttl_ms is not None or self.definition.get("expiring"):
             self._set_expiry()
@@ -128,21 +139,47 @@ class Queue:
         if self.cursor.condemned or dispatcher.bound is not None:
             self.node.touched(dispatcher)
 
-    def publish(self, record: bytes) -> None:
-        """Accept a message; it is visible when its batch is durable.
+    @property
+    def accepted(self) -> int:
+        """Messages that are on disk, or were, since the queue exists."""
+        return sum(log.durable - 1 for log in self.logs)
+
+    def publish(self, record: bytes) -> int:
+        """Accept a message; it is visible when its batch is durable. Returns its number.
 
         Raises:
             LimitReachedError: the queue is full.
         """
         self.check_room(1, len(record))
-        self.append(record)
+        number = self.append(record)
         if self.bound is not None:
             self.bound.accepted(len(record))
+        return number
 
     @property
     def refuses(self) -> bool:
         """True when `publish` may raise; otherwise `append` does the same."""
         return self.bound is not None and self.options.overflow == REFUSE
+
+    @property
+    def logs(self) -> tuple[Log, ...]:
+        """Where its messages are."""
+        return (self.log,) if self.levels is None else self.levels.logs
+
+    def log_of(self, priority: int | None) -> Log:
+        """Where messages of a priority go, None for those that say none."""
+        return self.log if self.levels is None else self.levels.log_of(priority)
+
+    def append_of(self, priority: int | None) -> Callable[[bytes], int]:
+        """`append` for messages that all have one priority: it does not look at each."""
+        return self.append if self.levels is None else self.levels.log_of(priority).append
+
+    def take_up(self, levels: Iterable[Log]) -> None:
+        """These were its levels before the broker's start. They stay for ever: their numbers may not come again."""
+        for log in levels:
+            (self.levels or self._make_levels()).add(log)
+        if self.levels is not None:
+            self.apply(self.options)
 
     def pause(self) -> None:
         """Deliver nothing until `resume`, also after a restart. Durable with the open batch."""
@@ -194,11 +231,14 @@ class Queue:
         cursor = self.cursor
         waiting = [seq for seq, standing in cursor.returned.items() if standing < CONDEMNED]
         cursor.drop_returned(waiting)
-        return len(waiting) + cursor.skip_to(self.log.durable)
+        purged = len(waiting)
+        while skipped := cursor.skip(cursor.unread):
+            purged += skipped
+        return purged
 
     def statistics(self) -> QueueStatistics:
         """See `QueueStatistics`."""
-        log, cursor, dispatcher = self.log, self.cursor, self.dispatcher
+        logs, cursor, dispatcher = self.logs, self.cursor, self.dispatcher
         in_flight = dispatcher.in_flight
         ready = cursor.ready
         return QueueStatistics(
@@ -208,18 +248,18 @@ class Queue:
             returned=len(cursor.returned) - len(cursor.condemned),
             in_flight=in_flight,
             consumers=len(dispatcher.consumers),
-            published=log.head - 1,
-            settled=max(0, log.durable - 1 - ready - in_flight - len(cursor.condemned) - len(cursor.quarantined)),
+            published=sum(log.head - 1 for log in logs),
+            settled=max(0, self.accepted - ready - in_flight - len(cursor.condemned) - len(cursor.quarantined)),
             delivered=dispatcher.delivered,
             acknowledged=dispatcher.acknowledged,
             dead_lettered=dispatcher.dead_lettered,
             discarded=dispatcher.discarded,
             expired=dispatcher.expired,
             dropped=dispatcher.dropped,
-            bytes=sum(extent.bytes for extent in log.extents) + log.hot_bytes,
-            segments=sum(1 for extent in log.extents if extent.path),
+            bytes=sum(sum(extent.bytes for extent in log.extents) + log.hot_bytes for log in logs),
+            segments=sum(1 for log in logs for extent in log.extents if extent.path),
             quarantined=len(cursor.quarantined),
-            oldest_ms=self._oldest_ms(),
+            oldest_ms=min(filter(None, map(_oldest_ms, logs)), default=0),
             paused=dispatcher.paused,
         )
 
@@ -228,8 +268,25 @@ class Queue:
         if self.bound is None or self.bound.limits != limits:
             if self.bound is not None:
                 self.bound.close()
-            self.bound = None if limits == (None, None) else Bound(self.log, self.cursor, *limits)
+            self.bound = None if limits == (None, None) else Bound(self.cursor, *limits)
         self.dispatcher.bound = None if options.overflow == REFUSE else self.bound
+
+    def _set_priorities(self, priority_max: int) -> None:
+        levels = self.levels or self._make_levels()
+        levels.set_scale(Scale(priority_max) if priority_max else None)
+        self.append = levels.append
+
+    def _make_levels(self) -> Levels:
+        store, dispatcher = self.node.store, self.dispatcher
+        levels = Levels(store, self.name, self.log.cursors[0], partial(self.node.touched, dispatcher))
+        dispatcher.draw_from(levels)
+        if self.bound is not None:
+            self.bound.close()
+            self.bound = None  # it counts one log
+            self._set_bound(self.options)
+        self.cursor = self.levels = levels
+        self.node.topics.forget_routes()  # some lead straight to the log
+        return levels
 
     def _set_expiry(self) -> None:
         self.dispatcher.expiry = Expiry(self.node.clock, self.options.message_ttl_ms)
@@ -243,16 +300,6 @@ class Queue:
     def _make_dispatcher(self, cursor: Cursor, in_flight_max: int) -> Dispatcher:
         return Dispatcher(cursor, in_flight_max)
 
-    def _oldest_ms(self) -> int:
-        low = self.cursor.low()
-        if low >= self.log.durable:
-            return 0
-        record = self.log.find(low)
-        if record is not None:
-            return times(record)[0]
-        index = self.log.extent_at(low)
-        return self.log.extents[index].written_ms if index < len(self.log.extents) else 0
-
 
 class MemoryQueue(Queue):
     """A queue of which nothing is on disk. Bounded, and bounded with all others of its kind (`Pressure.buffer_bytes`).
@@ -260,6 +307,8 @@ class MemoryQueue(Queue):
     Attributes:
         messages_max, bytes_max: the most that may be in it.
     """
+
+    cursor: Cursor
 
     def __init__(
         self, node: Node, name: str, log: Log, cursor: Cursor, in_flight_max: int, messages_max: int, bytes_max: int
@@ -333,12 +382,24 @@ class TemporaryQueue(MemoryQueue):
         if not fits or len(log.hot) + messages > self.messages_max:
             raise LimitReachedError(f"temporary queue {self.name} is full: its consumer does not keep up")
 
-    def publish(self, record: bytes) -> None:
-        """Accept a message; consumers get it at the end of this step.
+    def publish(self, record: bytes) -> int:
+        """Accept a message; consumers get it at the end of this step. Returns its number.
 
         Raises:
             LimitReachedError: its consumer has fallen too far behind.
         """
         self.check_room(1, len(record))
-        self.append(record)
+        number = self.append(record)
         self.node.touched(self.dispatcher)
+        return number
+
+
+def _oldest_ms(log: Log) -> int:
+    low = log.cursors[0].low()
+    if low >= log.durable:
+        return 0
+    record = log.find(low)
+    if record is not None:
+        return times(record)[0]
+    index = log.extent_at(low)
+    return log.extents[index].written_ms if index < len(log.extents) else 0

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-__all__ = ["DROP_OLDEST", "NO_OPTIONS", "REFUSE", "QueueOptions", "declared_options"]
+__all__ = ["DROP_OLDEST", "NO_OPTIONS", "PRIORITY_MAX", "REFUSE", "QueueOptions", "declared_options"]
 
 DROP_OLDEST: Final = "drop-oldest"
 REFUSE: Final = "refuse"
+PRIORITY_MAX: Final = 255
+"""The highest `priority_max`: a priority is an octet in AMQP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class QueueOptions:
         bytes_max: most bytes of them; likewise.
         overflow: what happens then, `DROP_OLDEST` or `REFUSE` the publisher; None is `DROP_OLDEST`, too.
         expires_ms: how long it may go unused before it is deleted; None for ever.
+        priority_max: the highest priority; messages are delivered by it. 0: in the order in which they came.
     """
 
     dead_letter: str = ""
@@ -33,6 +36,7 @@ class QueueOptions:
     bytes_max: int | None = None
     overflow: str | None = None
     expires_ms: int | None = None
+    priority_max: int = 0
 
     @classmethod
     def from_definition(cls, definition: Mapping[str, Any]) -> QueueOptions:

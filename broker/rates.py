@@ -75,4 +75,4 @@ class RateMeter:
 
 def _counts_of(queue: Queue) -> _Counts:
     dispatcher = queue.dispatcher
-    return queue.log.durable - 1, dispatcher.delivered, dispatcher.acknowledged
+    return queue.accepted, dispatcher.delivered, dispatcher.acknowledged

@@ -9,14 +9,15 @@ of them is stored once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from segue.broker.bound import Bound
 from segue.broker.dead_letter_office import DeadLetterOffice
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.expiry import Expiry
 from segue.broker.headers import Headers
-from segue.broker.queue import MemoryQueue
+from segue.broker.levels import Levels
+from segue.broker.queue import MemoryQueue, Queue
 from segue.broker.queue_options import NO_OPTIONS, QueueOptions
 from segue.broker.selector import Selector, compile_selector
 from segue.storage.api import Cursor, Log
@@ -30,6 +31,7 @@ _ROUTES_KEPT_MAX = 500_000
 """Subscriptions in all routes that are remembered: 8 bytes each, and a name with none counts as one."""
 _TELL_SECONDS: Final = 60.0
 """Between two lines in the log about one subscriber that does not keep up."""
+_Found: TypeAlias = "tuple[tuple[TopicSubscription, ...], tuple[Log, ...], tuple[Levels, ...]]"
 _WILDCARDS = frozenset({"*", "#", ">"})
 
 
@@ -73,13 +75,14 @@ class TopicSubscription(MemoryQueue):
         self._tell_at = 0.0
         self._bytes_always = bytes_max // 16
 
-    def publish(self, record: bytes) -> None:
-        """Accept a message; the subscriber gets it at the end of this step."""
+    def publish(self, record: bytes) -> int:
+        """Accept a message; the subscriber gets it at the end of this step. Returns its number."""
         log = self.log
-        self.append(record)
+        number = self.append(record)
         if log.hot_bytes > self._bytes_always or log.head - self.cursor.next > self.messages_max:
             self._make_room()
         self.node.touched(self.dispatcher)
+        return number
 
     def may_have_out(self) -> bool:
         """What is out can't be dropped: so there is an end to it, whatever the prefetch."""
@@ -140,7 +143,7 @@ class DurableSubscription:
         dispatcher.bury = office.bury if options.dead_letter else None
         dispatcher.delivery_limit = options.delivery_limit
         maximum = options.messages_max
-        dispatcher.bound = None if maximum is None else Bound(cursor.log, cursor, maximum, None)
+        dispatcher.bound = None if maximum is None else Bound(cursor, maximum, None)
         self.topic_log.set_expiry(self)
         if options.delivery_limit:
             dispatcher.judge_returned()
@@ -213,7 +216,9 @@ class Topic:
 
     def publish_from(self, record: bytes, session_id: int) -> None:
         """As `publish`, but not to subscriptions that don't want messages of this session."""
-        buffers, logs = self._routes.find(self.name)
+        buffers, logs, leveled = self._routes.find(self.name)
+        if leveled:
+            logs = (*logs, *(levels.log_for(record) for levels in leveled))
         if logs:
             if len(logs) == 1:
                 logs[0].append(record)
@@ -246,24 +251,28 @@ class TopicRoutes:
         self._buffers: dict[str, list[TopicSubscription]] = {}
         self._logs: dict[str, TopicLog] = {}
         self._durable: dict[str, DurableSubscription] = {}
-        self._bound: dict[str, list[Log]] = {}
+        self._bound: dict[str, list[Queue]] = {}
         self._wild: dict[str, list[str]] = {}  # the words of patterns with wildcards; the others are names
-        self._found: dict[str, tuple[tuple[TopicSubscription, ...], tuple[Log, ...]]] = {}
+        self._found: dict[str, _Found] = {}
         self._found_size = 0
 
-    def find(self, name: str) -> tuple[tuple[TopicSubscription, ...], tuple[Log, ...]]:
-        """The subscriptions that a message to `name` goes to."""
+    def find(self, name: str) -> _Found:
+        """What a message to `name` goes to: subscriptions in memory, logs, and queues that have one for each priority.
+
+        Each once, however many of its patterns match.
+        """
         found = self._found.get(name)
         if found is None:
             patterns = self._patterns_of(name)
             buffers = tuple(one for pattern in patterns for one in self._buffers.get(pattern, ()))
             logs = [self._logs[pattern].log for pattern in patterns if pattern in self._logs]
-            logs += [log for pattern in patterns for log in self._bound.get(pattern, ())]
-            self._found_size += 1 + len(buffers) + len(logs)
+            bound = dict.fromkeys(queue for pattern in patterns for queue in self._bound.get(pattern, ()))
+            logs += [queue.log for queue in bound if queue.levels is None]
+            self._found_size += 1 + len(buffers) + len(logs) + len(bound)
             if self._found_size > _ROUTES_KEPT_MAX:
-                self._forget_routes()
-            # Once each, however many of its patterns match.
-            found = self._found[name] = buffers, tuple(dict.fromkeys(logs))
+                self.forget_routes()
+            leveled = tuple(queue.levels for queue in bound if queue.levels is not None)
+            found = self._found[name] = buffers, tuple(logs), leveled
         return found
 
     def _patterns_of(self, name: str) -> list[str]:
@@ -281,9 +290,10 @@ class TopicRoutes:
             self._wild[pattern] = parts
         else:
             self._wild.pop(pattern, None)
-        self._forget_routes()
+        self.forget_routes()
 
-    def _forget_routes(self) -> None:
+    def forget_routes(self) -> None:
+        """They are found anew, as something is somewhere else now."""
         self._found.clear()
         self._found_size = 0
 
@@ -323,14 +333,14 @@ class TopicRoutes:
             if queue.definition.get("bindings"):
                 queue.note_expiring()
 
-    def bind(self, pattern: str, log: Log) -> None:
-        """Messages under a pattern go to the log of a queue too."""
-        self._bound.setdefault(pattern, []).append(log)
+    def bind(self, pattern: str, queue: Queue) -> None:
+        """Messages under a pattern go to a queue too."""
+        self._bound.setdefault(pattern, []).append(queue)
         self._changed(pattern)
 
-    def unbind(self, pattern: str, log: Log) -> None:
+    def unbind(self, pattern: str, queue: Queue) -> None:
         """No longer."""
-        self._bound[pattern].remove(log)
+        self._bound[pattern].remove(queue)
         if not self._bound[pattern]:
             del self._bound[pattern]
         self._changed(pattern)

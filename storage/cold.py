@@ -152,6 +152,7 @@ class ColdReader:
             self._store.on_fault(cursor.log, f"can't be read: {error}")
             assert self._retries is not None
             self._retries.start_soon(self._retry, cursor)
+            self._tell(cursor)  # who waits for it may go on with something else
 
     async def _retry(self, cursor: Cursor) -> None:
         await trio.sleep(_RETRY_SECONDS)

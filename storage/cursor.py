@@ -104,6 +104,17 @@ class Cursor:
         waiting = self.log.head - self.next + len(self.returned) - len(self.condemned)
         return waiting if self.gaps is None else waiting - self.gaps.messages
 
+    def is_ready(self, seq: int) -> bool:
+        """True when this one, which is durable, could go out now: it is neither out, condemned, nor settled."""
+        if seq < self.next:
+            return self.returned.get(seq, CONDEMNED) < CONDEMNED
+        return self.gaps is None or seq not in self.gaps
+
+    @property
+    def gap_ranges(self) -> int:
+        """How many ranges `gaps` has."""
+        return 0 if self.gaps is None else len(self.gaps)
+
     @property
     def has_returned(self) -> bool:
         """True when a returned message is to be delivered again, before any other."""
@@ -259,6 +270,11 @@ class Cursor:
             self.window.clear()
             self.log.forget_range(first, seq - 1)
         return count
+
+    def skip(self, count: int) -> int:
+        """Settle what is durable and unread, from its first message on, so many at most. Returns how many that were."""
+        self._pass_gaps()
+        return self.skip_to(min(self.next + count, self.log.durable))
 
     def quarantine(self, damage: Damage) -> None:
         """Set returned messages aside whose bytes are damaged: holes that are not delivered."""

@@ -22,7 +22,7 @@ from segue.broker.jobs.redrive import origin_of, redriven
 from segue.broker.names import InvalidNameError, check_queue_name
 from segue.broker.room import on_disk, until_let_go
 from segue.broker.selector import compile_selector
-from segue.storage.api import CONDEMNED, times
+from segue.storage.api import times
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
@@ -100,18 +100,14 @@ class Transfer:
                 job.waits_for = "publishers are held: " + "; ".join(self._node.pressure.reasons)
                 await until_let_go(self._node)
                 job.waits_for = ""
-            elif job.order.settles and self._gaps >= GAPS_MAX:
+            elif job.order.settles and self._source.cursor.gap_ranges >= GAPS_MAX:
+                places = self._source.cursor.gap_ranges
                 job.waits_for = (
-                    f"messages were taken out of {self._gaps} places of queue '{job.order.queue}': more when consumers "
+                    f"messages were taken out of {places} places of queue '{job.order.queue}': more when consumers "
                     "have come past some of them"
                 )
             else:
                 return
-
-    @property
-    def _gaps(self) -> int:
-        gaps = self._source.cursor.gaps
-        return 0 if gaps is None else len(gaps)
 
     def _step(self, window: list[tuple[int, bytes]], at: int, allowed: int) -> int:
         """Look at some messages and pass on those that are wanted; returns where to go on."""
@@ -121,7 +117,7 @@ class Transfer:
         while at < len(window) and cost > 0 and len(passed_on) < allowed and not job.is_full:
             seq, record = window[at]
             cost -= _LOOKED_AT_COST
-            if self._is_ready(seq) and (matches is None or matches(Headers(record))):
+            if self._source.cursor.is_ready(seq) and (matches is None or matches(Headers(record))):
                 to = job.order.to or self._origin(record)
                 if to:
                     cost -= len(record) + (_REDRIVEN_COST if job.order.kind is JobKind.REDRIVE else _PASSED_ON_COST)
@@ -136,13 +132,6 @@ class Transfer:
         if job.order.settles and not job.order.dry_run:
             self._settle(passed_on)
         return at
-
-    def _is_ready(self, seq: int) -> bool:
-        """False for what went to a consumer since the window was read, or is about to become a dead letter."""
-        cursor = self._source.cursor
-        if seq < cursor.next:
-            return cursor.returned.get(seq, CONDEMNED) < CONDEMNED
-        return cursor.gaps is None or seq not in cursor.gaps
 
     def _origin(self, record: bytes) -> str:
         """Where a dead letter came from, if a queue may be called so: a sender can write what he likes."""

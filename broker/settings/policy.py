@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from segue.broker.queue_options import DROP_OLDEST, REFUSE
+from segue.broker.queue_options import DROP_OLDEST, PRIORITY_MAX, REFUSE
 from segue.broker.settings.keys import count, optional, required
 from segue.broker.settings.kinds import Choice, Count, Size
 from segue.broker.settings.queue_kinds import Milliseconds, QueueName, QueuePattern
@@ -89,4 +89,11 @@ class Policy:
         "its messages. It counts from the start of the broker at the earliest.",
         minimum=1,
         maximum=_CENTURY_MS,
+    )
+    priority_max: int | None = optional(
+        Count("priorities"),
+        "The highest priority that messages of the queue may have, at most 255; higher ones are delivered first. 0: "
+        "messages are delivered in the order in which they came, whatever priority they say.",
+        minimum=0,
+        maximum=PRIORITY_MAX,
     )

@@ -194,8 +194,7 @@ class ControlSession:
         await self._room()
         common, crc = prefix(self._node.clock.now_ms(), block, flags)
         queue = self._node.queue(name)
-        seq = queue.log.head
-        queue.publish(encode(common, crc, body))
+        seq = queue.publish(encode(common, crc, body))
         await on_disk(self._node)
         return {"queue": name, "seq": seq, "log": queue.log.id}
 

@@ -44,6 +44,8 @@ PREFETCH_DEFAULT: Final = 100
 # What AMQP 0-9-1 can say.
 PREFETCH_MAX: Final = 65_535
 
+# A priority is an octet in AMQP.
+_PRIORITY_MAX: Final = 255
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _BOOLEANS: Final = {"true": True, "false": False}
 _DEAD_LETTER_QUEUES: Final = ("x-dead-letter-queue", "x-dead-letter-routing-key")
@@ -101,6 +103,7 @@ class QueueFlags:
         bytes_max: most bytes of them.
         refuses: what happens then: publishers are refused, or the oldest messages go.
         expires_ms: how long it may go unused before it is deleted.
+        priority_max: the highest priority of its messages, 0 for no priorities.
     """
 
     durable: bool | None = None
@@ -113,6 +116,7 @@ class QueueFlags:
     bytes_max: int | None = None
     refuses: bool | None = None
     expires_ms: int | None = None
+    priority_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +130,7 @@ class SendOptions:
         deduplication_id: of messages with the same id only the first is stored.
         expires_ms: when the message expires, milliseconds since 1970, 0 for never.
         lives_ms: likewise, how long after its acceptance; None for no such limit.
+        priority: what the message says; None for nothing.
         queue: flags for the queue, if this message makes it.
         schedule: when it is to be delivered; None for now.
     """
@@ -136,6 +141,7 @@ class SendOptions:
     deduplication_id: str | None = None
     expires_ms: int = 0
     lives_ms: int | None = None
+    priority: int | None = None
     queue: QueueFlags = QueueFlags()
     schedule: SendSchedule | None = None
 
@@ -259,6 +265,7 @@ def read_send(headers: Mapping[str, str], dialect: Dialect = Dialect.SEGUE) -> S
         deduplication_id=_first(headers, ("dedup-id", "_AMQ_DUPL_ID")),
         expires_ms=_number(headers, "expires", 0) or 0,
         lives_ms=_number(headers, "expiration", 0),
+        priority=_number(headers, "priority", 0),
         queue=_queue_flags(headers, dialect),
         schedule=read_schedule(headers),
     )
@@ -403,12 +410,13 @@ def _boolean(headers: Mapping[str, str], name: str) -> bool | None:
     return value
 
 
-def _number(headers: Mapping[str, str], name: str, minimum: int) -> int | None:
+def _number(headers: Mapping[str, str], name: str, minimum: int, maximum: int | None = None) -> int | None:
     text = headers.get(name)
     if text is None:
         return None
-    if not _NUMBER.fullmatch(text) or int(text) < minimum:
-        raise _invalid(name, text, f"it is a number from {minimum}")
+    if not _NUMBER.fullmatch(text) or int(text) < minimum or (maximum is not None and int(text) > maximum):
+        up_to = "" if maximum is None else f" to {maximum}"
+        raise _invalid(name, text, f"it is a number from {minimum}{up_to}")
     return int(text)
 
 
@@ -424,6 +432,7 @@ def _queue_flags(headers: Mapping[str, str], dialect: Dialect) -> QueueFlags:
         _number(headers, "x-max-length-bytes", 0),
         _refuses(headers),
         _number(headers, "x-expires", 1),
+        _number(headers, "x-max-priority", 0, _PRIORITY_MAX),
     )
 
 

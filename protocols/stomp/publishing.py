@@ -64,7 +64,7 @@ class Publishing:
         elif len(parts) > 1:
             if options.deduplication_id is not None:
                 raise not_supported("a deduplication id for several destinations")
-            target = Composite(self._node, head.destination, parts)
+            target = Composite(self._node, head.destination, parts, options.priority)
             publish = target.publish
         block = head.block if options.schedule is None else leave_out(head.block, SCHEDULE_HEADERS)
         if options.reply_to is not None and options.reply_to.startswith("/temp-queue/"):
@@ -95,7 +95,9 @@ class Publishing:
         target = self._targets.find(destination, text)
         if isinstance(target, Topic):
             return target, partial(self._publish_to_topic, target)
-        return target, target.append if type(target) is Queue and not target.refuses else target.publish
+        if type(target) is Queue and not target.refuses:
+            return target, target.append_of(options.priority)
+        return target, target.publish
 
     def send_specially(self, route: Route, head: SendHead, record: bytes, receipt: bytes | None) -> bytes | None:
         """A message in a transaction, with a deduplication id, or for later. Returns the receipt that is due now."""

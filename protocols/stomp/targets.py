@@ -45,6 +45,7 @@ class Targets:
             bytes_max=flags.bytes_max,
             expires_ms=flags.expires_ms,
             overflow=None if flags.refuses is None else REFUSE if flags.refuses else DROP_OLDEST,
+            priority_max=flags.priority_max or 0,
         )
         if flags.exclusive:
             return self._session.exclusive_queue(name, auto_delete=auto_delete, options=options)

@@ -133,6 +133,7 @@ def test_the_reasons_are_a_table_with_those_that_were_overruled(governed: Broker
         ("bytes_max", "-", "default"),
         ("overflow", "-", "default"),
         ("expires_ms", "-", "default"),
+        ("priority_max", "0", "default"),
         (),
         ("Overruled:",),
         ("option", "value", "from"),

@@ -110,7 +110,6 @@ def test_a_message_that_is_not_persistent_is_delivered_in_its_place(connect: Con
 
 _CHANGE_DELIVERY = {
     "x-dead-letter-exchange": ("SUBSCRIBE", "dlx"),
-    "x-max-priority": ("SUBSCRIBE", "10"),
     "selector": ("SUBSCRIBE", "a = 1"),
     "x-stream-offset": ("SUBSCRIBE", "first"),
     "x-stream-filter": ("SUBSCRIBE", "a"),

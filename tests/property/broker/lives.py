@@ -21,7 +21,7 @@ from segue.broker.queue_options import REFUSE, QueueOptions
 from segue.broker.session import Session, Subscription
 from segue.broker.settings import Settings
 from segue.broker.users import Users
-from segue.storage.api import Store
+from segue.storage.api import Cursor, Store
 from tests.faults.storage.driver import OPTIONS, run_store, until
 from tests.faults.storage.simulated_disk import SimulatedDisk
 from tests.helpers.recorded_log import RecordedLog
@@ -258,6 +258,10 @@ class Life:
     # -- verbs
 
     @property
+    def _cursors(self) -> list[Cursor]:
+        return [log.cursors[0] for queue in self._queues for log in queue.logs]
+
+    @property
     def _queues(self) -> list[Queue]:
         return [self.node.queues[name] for name in NAMES]
 
@@ -454,7 +458,7 @@ class Life:
         quiet = 0
         while quiet < 2:
             await self._store.next_commit()
-            await until(lambda: not any(q.cursor.window.reading or q.cursor.fetching for q in self._queues))
+            await until(lambda: not any(cursor.window.reading or cursor.fetching for cursor in self._cursors))
             more = self.node._more.is_set()
             if more:
                 self.node._more = trio.Event()

@@ -122,7 +122,21 @@ class World:
         self.store = MemoryStore()
         self.clock = FakeClock()
         self.log = RecordedLog()
+        self._begin()
+
+    def _begin(self) -> None:
         self.node = Node(self.store, self.settings, self.clock, self.log, Users(self.settings.users))
+
+    def restart(self) -> None:
+        """A new node takes up what the store has; what was out has come back."""
+        self.settle_down()
+        for log in self.store.logs.values():
+            log.listener = None
+            for cursor in log.cursors:
+                cursor.returned, cursor.out, cursor.listener = cursor.holes(), [], None
+                cursor.recovered()
+        self._begin()
+        self.settle_down()
 
     def session(self) -> Session:
         return self.node.open_session("guest", "127.0.0.1:1", "test", FakeOutput())

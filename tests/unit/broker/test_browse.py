@@ -95,14 +95,15 @@ async def test_a_long_gap_of_settled_messages_is_stepped_over_at_once(world: Wor
     sink.blocked = True
     world.acknowledge(subscription.consumer, *[one.seq for one in sink.take()])
     reads = 0
-    real_read = browser._read
+    ((_, walk),) = browser._walks
+    real_read = walk._read
 
     async def count(seq: int, end: int, bytes_max: int) -> tuple[list[tuple[int, bytes]], int]:
         nonlocal reads
         reads += 1
         return await real_read(seq, end, bytes_max)
 
-    browser._read = count  # type: ignore[method-assign]
+    walk._read = count  # type: ignore[method-assign]
     assert await read(browser) == ["19999"]
     assert reads < 10
 

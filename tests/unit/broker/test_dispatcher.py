@@ -68,7 +68,7 @@ def test_what_comes_from_disk_comes_in_its_order_too(world: World, queue: Queue)
 
 def test_what_may_have_been_out_before_a_crash_says_so(world: World, queue: Queue) -> None:
     world.publish(queue, *"abcd")
-    queue.cursor.maybe = 3
+    queue.log.cursors[0].maybe = 3
     sink, subscription = world.consume(queue)
     assert [(one.redelivered, one.deliveries) for one in sink.take()] == [(True, 1), (True, 1), (False, 1), (False, 1)]
     assert subscription.consumer.credit == 96

@@ -27,7 +27,8 @@ PAGE = "docs/reference/statistics.md"
 def busy(world: World, queue: Queue) -> World:
     """A node with one of everything."""
     world.publish(queue, *"abc")
-    queue.cursor.quarantined.add(3, 3, "a checksum")
+    queue.log.cursors[0].quarantined.add(3, 3, "a checksum")
+    queue.apply(QueueOptions(priority_max=9))
     session = world.session()
     world.consume(queue, session=session, prefetch=1)
     session.subscribe_topic("news.#", FakeSink(), prefetch=1, settles=False)
@@ -106,3 +107,20 @@ def test_the_state_of_a_queue_says_who_holds_what(busy: World, queue: Queue) -> 
     assert shown["set_aside"] == [{"first": 3, "last": 3, "reason": "a checksum"}]
     (consumer,) = shown["consumed_by"]
     assert (consumer["user"], consumer["prefetch"], consumer["in_flight"]) == ("guest", 1, 1)
+
+
+def test_a_queue_with_priorities_shows_what_waits_at_each_level(world: World, queue: Queue) -> None:
+    meter = RateMeter(world.node)
+    assert inspect.describe_queue(world.node, queue, meter)["levels"] == []
+    queue.apply(QueueOptions(priority_max=9))
+    for priority in (9, 0, 0):
+        queue.publish(record("x", b"priority:%d\n\n" % priority))
+    world.node.store.want()
+    world.settle_down()
+    assert [(row["level"], row["ready"]) for row in inspect.describe_queue(world.node, queue, meter)["levels"]] == [
+        (9, 1),
+        (4, 0),
+        (0, 2),
+    ]
+    queue.apply(QueueOptions())
+    assert [row["level"] for row in inspect.describe_queue(world.node, queue, meter)["levels"]] == [9, 0, None]

@@ -21,7 +21,7 @@ class Queues:
 
     def declare(self, name: str) -> Any:
         counts = SimpleNamespace(delivered=0, acknowledged=0)
-        self.queues[name] = SimpleNamespace(name=name, log=SimpleNamespace(durable=1), dispatcher=counts)
+        self.queues[name] = SimpleNamespace(name=name, accepted=0, dispatcher=counts)
         return self.queues[name]
 
 
@@ -35,7 +35,7 @@ async def test_rates_are_counts_divided_by_the_time_that_has_passed() -> None:
     orders = queues.declare("orders")
     meter = meter_of(queues)
     await meter.look()
-    orders.log.durable += 50
+    orders.accepted += 50
     orders.dispatcher.delivered += 20
     orders.dispatcher.acknowledged += 10
     queues.now += 5
@@ -59,8 +59,8 @@ async def test_totals_are_those_of_all_queues() -> None:
     first, second = queues.declare("a"), queues.declare("b")
     meter = meter_of(queues)
     await meter.look()
-    first.log.durable += 10
-    second.log.durable += 30
+    first.accepted += 10
+    second.accepted += 30
     queues.now += 10
     await meter.look()
     assert meter.totals["publish"] == 4.0
@@ -68,7 +68,7 @@ async def test_totals_are_those_of_all_queues() -> None:
 
 async def test_a_queue_that_was_declared_again_begins_anew() -> None:
     queues = Queues()
-    queues.declare("orders").log.durable = 1000
+    queues.declare("orders").accepted = 1000
     meter = meter_of(queues)
     await meter.look()
     again = queues.declare("orders")
@@ -82,7 +82,7 @@ async def test_a_queue_that_is_deleted_is_forgotten() -> None:
     orders = queues.declare("orders")
     meter = meter_of(queues)
     await meter.look()
-    orders.log.durable += 5
+    orders.accepted += 5
     queues.now += 5
     await meter.look()
     del queues.queues["orders"]

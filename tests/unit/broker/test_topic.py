@@ -76,7 +76,7 @@ def test_names_that_have_many_subscribers_do_not_fill_the_memory_of_routes(world
         session.subscribe_topic("#", FakeSink(), prefetch=1, settles=True)
     for number in range(5000):
         world.node.topics.find(f"t.{number}")
-    kept = sum(len(buffers) + len(logs) for buffers, logs in world.node.topics._found.values())
+    kept = sum(len(buffers) + len(logs) for buffers, logs, _ in world.node.topics._found.values())
     assert kept <= 1_000_000
 
 

@@ -82,8 +82,9 @@ def test_with_another_selector_a_durable_subscription_begins_anew(world: World) 
 
 
 def test_the_selector_of_a_durable_subscription_is_in_its_definition(world: World) -> None:
-    subscription = subscribe(world.session(), FakeSink(), _EU, durable=True)
-    assert compile_selector(subscription.consumer.dispatcher.cursor.definition["selector"]) == compile_selector(_EU)
+    subscribe(world.session(), FakeSink(), _EU, durable=True)
+    (subscription,) = world.node.topics.durables()
+    assert compile_selector(subscription.cursor.definition["selector"]) == compile_selector(_EU)
 
 
 def browsed(queue: Queue, selector: Selector) -> list[bytes]:

@@ -38,7 +38,7 @@ async def test_all_messages_move_in_their_order(
         job = await finish(world, begin(world, "move", "q", "r"))
     assert (job.state, job.total, job.looked_at, job.passed_on) == (JobState.DONE, count, count, count)
     assert bodies(world, world.node.queues["r"]) == [str(number) for number in range(count)]
-    assert (queue.statistics().ready, queue.cursor.gaps) == (0, None)
+    assert (queue.statistics().ready, queue.log.cursors[0].gaps) == (0, None)
     assert queue.statistics().settled == count
 
 

@@ -66,7 +66,7 @@ def test_a_connect_that_can_not_be_answered_is_refused(name: str, value: str, co
 
 
 def test_a_send_with_nothing_special_is_persistent() -> None:
-    assert read_send({"destination": "/queue/a", "kind": "x", "priority": "9", "x-any": "1"}) == SendOptions()
+    assert read_send({"destination": "/queue/a", "kind": "x", "x-any": "1"}) == SendOptions()
     assert SendOptions().persistent
 
 

@@ -62,7 +62,7 @@ class Campaign:
         self._stop = threading.Event()
         self.address: Address = ("", 0)
         # How long a client waits for a daemon that stands still before its test fails.
-        self.patience_seconds = 20.0
+        self.patience_seconds = 60.0
         self.progress = _Progress()
 
     # Lives -------------------------------------------------------------------------------------------------------
@@ -120,7 +120,7 @@ class Campaign:
     def join(self) -> None:
         """Wait until every actor has seen the end; raise what went wrong in one."""
         for actor in self._actors:
-            actor.thread.join(60.0)
+            actor.thread.join(self.patience_seconds + 30.0)
             assert not actor.thread.is_alive(), f"{actor.name} has not noticed the end"
         failures = [actor.failure for actor in self._actors if actor.failure is not None]
         self._actors = []
@@ -144,7 +144,7 @@ class Campaign:
             producer = RecordingClient(self.address, f"{marker} producer", events)
             producer.publish(queue, marker, marker.encode())
             while producer.unconfirmed:
-                assert producer.pump(20.0), f"the marker of {queue} is not confirmed"
+                assert producer.pump(self.patience_seconds), f"the marker of {queue} is not confirmed"
             producer.vanish()
             self._drain_to(queue, marker, RecordingClient(self.address, f"{marker} consumer", events))
 
@@ -152,13 +152,13 @@ class Campaign:
         consumer.subscribe(queue, prefetch=500)
         seen = ""
         while seen != marker:
-            assert consumer.pump(20.0), f"{queue} ends before its marker"
+            assert consumer.pump(self.patience_seconds), f"{queue} ends before its marker"
             while consumer.held:
                 held = consumer.held.popleft()
                 seen = held.message
                 consumer.ack(held)
         while consumer.unconfirmed:
-            assert consumer.pump(20.0), f"an acknowledgement on {queue} is not confirmed"
+            assert consumer.pump(self.patience_seconds), f"an acknowledgement on {queue} is not confirmed"
         consumer.drained(queue)
         consumer.disconnect()
 

@@ -29,7 +29,7 @@ from tests.helpers.stomp_client import Address, StompClient
 __all__ = ["BrokerFactory", "BrokerProcess", "DaemonDied", "broker", "broker_factory", "module_broker", "queue_name"]
 
 # DESIGN: ready within 10 s after `kill -9` whatever the depth; the rest is for a machine that does other things too.
-_READY_SECONDS = 30.0
+_READY_SECONDS = 60.0
 _READY_LINE = re.compile(r"\bready\b.*\bstomp\b[^\n]*?(127\.0\.0\.1|\[::1\]):(\d+)")
 _SETTING = "SEGUE_{}"
 _numbers = itertools.count(1)
@@ -133,7 +133,7 @@ class BrokerProcess:
             raise AssertionError(f"not ready after {timeout_seconds} s:\n{self.log}")
         self.ready_seconds = time.monotonic() - self._launched
 
-    def stop(self, timeout_seconds: float = 20.0) -> int:
+    def stop(self, timeout_seconds: float = 60.0) -> int:
         """Ask the daemon to end (SIGTERM) and return its exit code; its clients leave when it says good-bye."""
         self.signal(signal.SIGTERM)
         self._leave(time.monotonic() + timeout_seconds)
@@ -154,7 +154,7 @@ class BrokerProcess:
                 with suppress(OSError):
                     sockets.pop(descriptor).shutdown(socket.SHUT_WR)
 
-    def wait(self, timeout_seconds: float = 20.0) -> int:
+    def wait(self, timeout_seconds: float = 60.0) -> int:
         """Return the exit code of a daemon that ends by itself."""
         process, output = self._running()
         try:
@@ -237,7 +237,7 @@ class BrokerProcess:
         """What the daemon has written since the first start."""
         return self._log_of_earlier_starts + (self._output.text if self._output is not None else "")
 
-    def wait_for_log(self, pattern: str, timeout_seconds: float = 20.0) -> re.Match[str]:
+    def wait_for_log(self, pattern: str, timeout_seconds: float = 60.0) -> re.Match[str]:
         """Return the first match of `pattern` in what this start has written, as soon as it is there."""
         found = self._running()[1].wait_for(re.compile(pattern), timeout_seconds)
         assert found is not None, f"no {pattern!r} within {timeout_seconds} s:\n{self.log}"

@@ -26,7 +26,7 @@ Address = tuple[str, int]
 
 _RECEIVE_BYTES = 256 * 1024
 # Long enough for a daemon that shares two cores with a whole test run; nothing waits so long unless it fails.
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 
 
 class NothingArrived(AssertionError):

@@ -9,7 +9,7 @@ import stomp
 
 __all__ = ["Inbox"]
 
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 
 
 class Inbox(stomp.ConnectionListener):  # type: ignore[misc]

@@ -66,7 +66,7 @@ class RecordingClient:
         Gone: From the constructor and every method, when the broker ended the connection.
     """
 
-    def __init__(self, address: Address, name: str, events: list[Event], *, patience_seconds: float = 20.0) -> None:
+    def __init__(self, address: Address, name: str, events: list[Event], *, patience_seconds: float = 60.0) -> None:
         self.name = name
         self.held: deque[Held] = deque()
         self.unconfirmed = 0

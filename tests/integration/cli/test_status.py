@@ -16,13 +16,13 @@ from tests.helpers.broker_process import BrokerFactory, BrokerProcess
 from tests.integration.cli.conftest import Segue, run_segue
 
 
-def client_of(broker: BrokerProcess, timeout_seconds: float = 20.0) -> ControlClient:
+def client_of(broker: BrokerProcess, timeout_seconds: float = 60.0) -> ControlClient:
     return ControlClient(broker.data / "control.sock", broker.data, timeout_seconds)
 
 
 def raw_client_of(broker: BrokerProcess) -> socket.socket:
     client = socket.socket(socket.AF_UNIX)
-    client.settimeout(20.0)
+    client.settimeout(60.0)
     client.connect(str(broker.data / "control.sock"))
     return client
 

@@ -110,7 +110,7 @@ def test_the_connection_over_the_limit_is_told_so_and_the_listener_goes_on(broke
     clients[0].publish_confirmed("/queue/a", b"2")
 
 
-def connect_at_last(broker: BrokerProcess, source: str | None = None, within_seconds: float = 15.0) -> StompClient:
+def connect_at_last(broker: BrokerProcess, source: str | None = None, within_seconds: float = 60.0) -> StompClient:
     """Log in as a client does that is refused and tries again."""
     deadline = time.monotonic() + within_seconds
     while True:

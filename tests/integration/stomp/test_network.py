@@ -81,7 +81,7 @@ def test_a_consumer_that_never_reads_is_closed_and_its_messages_return(broker_fa
     deaf = broker.raw_client(receive_buffer_bytes=4096)
     deaf.connect(heart_beat="1000,1000")
     deaf.subscribe("/queue/a", wait=False)
-    send_beats_until_closed(deaf, within_seconds=15.0)
+    send_beats_until_closed(deaf, within_seconds=60.0)
     assert broker.resident_bytes() - before < 16 * _MIB
     other = broker.client()
     other.subscribe("/queue/a", headers={"prefetch-count": "200"})
@@ -141,7 +141,7 @@ def test_many_consumers_that_do_not_read_cost_little_and_are_closed(broker_facto
     broker.client().publish_confirmed("/queue/other", b"others go on")
     assert broker.resident_bytes() - before < min(count * 2, 256) * _MIB
     for client in deaf:
-        send_beats_until_closed(client, within_seconds=30.0)
+        send_beats_until_closed(client, within_seconds=60.0)
     other = broker.client()
     other.subscribe("/queue/0")
     other.expect_message(redelivered="true")

@@ -11,7 +11,7 @@ const { Client, Versions } = require("@stomp/stompjs");
 const [scenario, version, host, port] = process.argv.slice(2);
 const queue = `/queue/stompjs-${scenario}-${version}-${randomBytes(4).toString("hex")}`;
 const topic = queue.replace("/queue/", "/topic/");
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 function within(promise, what) {
   let timer;

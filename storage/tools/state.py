@@ -116,7 +116,8 @@ class LogPlaces:
     @property
     def name(self) -> str:
         """For people: what the definition calls it, or its number."""
-        return str(self.definition.get("name") or self.definition.get("pattern") or f"log {self.id}")
+        names = (self.definition.get(key) for key in ("name", "pattern", "queue"))
+        return str(next(filter(None, names), f"log {self.id}"))
 
     def owed(self) -> Ranges:
         """What any cursor still needs."""

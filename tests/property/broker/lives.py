@@ -70,6 +70,7 @@ def queue_options() -> st.SearchStrategy[dict[str, QueueOptions]]:
             st.sampled_from([None, None, 12]),
             st.sampled_from([None, None, 6000]),
             st.just(REFUSE),
+            priority_max=st.sampled_from([0, 0, 3, 9]),
         )
 
     return st.fixed_dictionaries({name: of(name) for name in NAMES})
@@ -77,16 +78,26 @@ def queue_options() -> st.SearchStrategy[dict[str, QueueOptions]]:
 
 @dataclass(eq=False)
 class Taker:
-    """A sink that keeps what it and others are given, in that order."""
+    """A sink that keeps what it and others are given, in that order; nothing of a higher level may be there then."""
 
     all_taken: list[Taken]
+    queue: Queue
     blocked: bool = False
 
     def deliver(self, first: int, records: list[bytes], redelivered: bool) -> None:
+        self._look_above(first)
         self.all_taken += [Taken(self, seq, record, 1, redelivered) for seq, record in enumerate(records, first)]
 
     def deliver_again(self, seq: int, record: bytes, deliveries: int) -> None:
+        self._look_above(seq)
         self.all_taken.append(Taken(self, seq, record, deliveries, True))
+
+    def _look_above(self, number: int) -> None:
+        for level in self.queue.levels or ():
+            if level.which == number >> 48:
+                return
+            assert not level.cursor.unread, "lower messages do not overtake"
+            assert not level.cursor.has_returned, "nor do they those that came back"
 
     def cancelled(self, reason: str) -> None:
         raise AssertionError(reason)
@@ -139,7 +150,7 @@ class Life:
         self._clock = FakeClock()
         self._serial = 0
         self._peers: list[Peer] = []
-        self._first: dict[str, int] = {}
+        self._first: dict[tuple[str, int], int] = {}
         self._taken: list[Taken] = []
         self._broken: AssertionError | None = None
         self._commits: list[Commit] = []
@@ -191,7 +202,7 @@ class Life:
         self._take()  # what the crash did not let us look at
         self._store = store
         self._peers = []
-        self._first = dict.fromkeys(NAMES, 0)
+        self._first = {}
         found = await self._owed()
         before = self.fates.confirmed
         ended = {body for body, fate in self.fates.known.items() if fate.ended is not None or fate.purged}
@@ -204,7 +215,7 @@ class Life:
 
     async def _owed(self) -> dict[str, dict[int, tuple[int, bytes]]]:
         """Queue → number → (standing, record) of everything that is owed."""
-        found = {}
+        found: dict[str, dict[int, tuple[int, bytes]]] = {}
         for log in self._store.logs.values():
             (cursor,) = log.cursors
             standings = dict.fromkeys(range(cursor.next, log.head), 0) | cursor.holes()
@@ -215,7 +226,10 @@ class Life:
                 records |= {first + n: data for first, some in part.runs for n, data in enumerate(some)}
                 seq = part.upto
             records |= {seq: data for seq in standings if (data := log.find(seq)) is not None}
-            found[log.definition["name"]] = {seq: (s, records[seq]) for seq, s in sorted(standings.items())}
+            definition = log.definition  # of a queue, or of one of its levels
+            tag = (definition["level"] + 1) << 48 if definition["kind"] == "level" else 0
+            owed = {tag + seq: (s, records[seq]) for seq, s in sorted(standings.items())}
+            found.setdefault(definition.get("name") or definition["queue"], {}).update(owed)
         return found
 
     def _check_commits(self, confirmed: int, ended: set[str]) -> None:
@@ -246,7 +260,7 @@ class Life:
                 self._settle(peer, list(peer.held))
                 self._go(peer)
             await self._wait(Operation("wait"))
-            if not any(queue.log.head > queue.cursor.next or queue.cursor.returned for queue in self._queues):
+            if not any(queue.cursor.waiting or queue.cursor.returned for queue in self._queues):
                 break
         await self._wait(Operation("wait"))
         left = {queue.name: queue.cursor.holes() for queue in self._queues}
@@ -284,8 +298,9 @@ class Life:
         now_ms = self._clock.now_ms()
         peer.held[one.seq] = self.fates.delivered(peer.queue, one.record, one.deliveries, one.redelivered, now_ms)
         if one.deliveries == 1:
-            assert one.seq > self._first[peer.queue], "first deliveries rise"
-            self._first[peer.queue] = one.seq
+            of_level = peer.queue, one.seq >> 48
+            assert one.seq > self._first.get(of_level, 0), "first deliveries rise"
+            self._first[of_level] = one.seq
 
     def _peer(self, operation: Operation) -> Peer | None:
         """One that holds something, if there is such a one."""
@@ -319,7 +334,8 @@ class Life:
         now_ms = self._clock.now_ms()
         expires_ms = 0 if lives_ms is None else now_ms + lives_ms
         size = (10, 300, 2000)[operation.seed % 3]
-        headers = b"destination:/queue/a\ncontent-length:%d\n\n" % size
+        said = (b"", b"priority:0\n", b"priority:9\n", b"", b"priority:2\n")[self._serial % 5]
+        headers = b"destination:/queue/a\n%bcontent-length:%d\n\n" % (said, size)
         return encode(*prefix(now_ms, headers, expires_ms=expires_ms), body.encode().ljust(size, b"."))
 
     # -- operations
@@ -344,7 +360,7 @@ class Life:
             name, session, sink = (
                 NAMES[operation.which % 3],
                 self.node.open_session("", "", "", FakeOutput()),
-                Taker(self._taken),
+                Taker(self._taken, self.node.queues[NAMES[operation.which % 3]]),
             )
             subscription = session.subscribe_queue(
                 self.node.queues[name], sink, prefetch=operation.amount * 2, settles=True
@@ -416,8 +432,10 @@ class Life:
         queue = self.node.queues[name]
         ready, condemned = queue.cursor.ready, list(queue.cursor.condemned)
         assert queue.purge() == ready
-        assert queue.cursor.condemned == condemned, "they are on their way"
-        self._first[name] = queue.log.durable - 1
+        assert list(queue.cursor.condemned) == condemned, "they are on their way"
+        for log in queue.logs:
+            tag = (log.definition["level"] + 1) << 48 if log is not queue.log else 0
+            self._first[name, tag >> 48] = tag + log.durable - 1
         for fate in self.fates.known.values():
             fate.purged |= not fate.out
 
@@ -481,9 +499,11 @@ class Life:
 
     def _check_bytes(self, queue: Queue, counted: int) -> None:
         """What waits in memory is counted exactly; where some of it is on disk, it is shared out."""
-        log, cursor = queue.log, queue.cursor
-        condemned = set(cursor.condemned)
-        waiting = [*range(cursor.next, log.head), *(seq for seq in cursor.returned if seq not in condemned)]
-        records = [log.find(seq) for seq in waiting]
+        records: list[bytes | None] = []
+        for log in queue.logs:
+            (cursor,) = log.cursors
+            condemned = set(cursor.condemned)
+            waiting = [*range(cursor.next, log.head), *(seq for seq in cursor.returned if seq not in condemned)]
+            records += [log.find(seq) for seq in waiting]
         if None not in records:
             assert counted == sum(len(record) for record in records if record is not None)

@@ -150,7 +150,13 @@ def test_records_that_the_catalog_has_already_are_not_taken_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("definition", "name"), [({"name": "orders"}, "orders"), ({"pattern": "a.#"}, "a.#"), ({}, "log 4")]
+    ("definition", "name"),
+    [
+        ({"name": "orders"}, "orders"),
+        ({"pattern": "a.#"}, "a.#"),
+        ({"kind": "level", "queue": "orders", "level": 9}, "orders"),
+        ({}, "log 4"),
+    ],
 )
 def test_a_log_is_called_as_people_call_it(definition: dict[str, Any], name: str) -> None:
     assert LogPlaces(4, definition).name == name

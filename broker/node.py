@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeVar
 import trio
 
 from segue.broker.clock import Clock
-from segue.broker.deduplication import DeduplicationWindow
+from segue.broker.deduplication import COMPANION_KIND, DeduplicationMemory
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, ShuttingDownError
 from segue.broker.idle_queues import IdleQueues
@@ -76,6 +76,7 @@ class Node:
         jobs: work on queues that goes on from step to step.
         policy_book: what gives them options that they were not declared with.
         schedule: what is to be delivered later.
+        deduplication: what they remember of their publishers.
         sessions: authenticated peers by id.
         held: True while publishers have to wait; acknowledgements are still taken.
         fan_out_bytes: what subscribers to topics are to be given in this step, at most; kept by the topics.
@@ -97,10 +98,10 @@ class Node:
         self.pressure = Pressure(store, settings, clock)
         self.receiving = Receiving(settings.memory.receiving_bytes_max, settings.limits.frame_seconds)
         self.idle_queues = IdleQueues(clock)
-        self.accepted_ids = DeduplicationWindow()
         self.policy_book = PolicyBook(store, settings.policies)
         self.routes_version = 0
         self.schedule = Schedule(self)
+        self.deduplication = DeduplicationMemory(self, settings.memory.deduplication_bytes_max)
         self.held = False
         self.stopping = False
         self.started_ms = clock.now_ms()
@@ -245,6 +246,7 @@ class Node:
             self.topics.unbind(pattern, queue)
         for log in queue.logs:
             self.store.drop_log(log)
+        self.deduplication.drop(queue.log)
         self.store.want()
         return owed
 
@@ -321,6 +323,7 @@ class Node:
 
     def _close_in_memory(self, queue: MemoryQueue) -> None:
         queue.close("")
+        self.deduplication.drop(queue.log)
         self.store.drop_log(queue.log)
         queue.account()
 
@@ -445,7 +448,7 @@ class Node:
             while True:
                 await self.pressure.look_at_disk()
                 now = self.clock.monotonic()
-                self.accepted_ids.forget(now)
+                self.deduplication.forget()
                 self.receiving.check(now, held=self.held)
                 self._report_checkpoints()
                 self.delete_idle_queues()
@@ -504,6 +507,8 @@ class Node:
 
     def _report_fault(self, log: StorageLog, text: str) -> None:
         definition = log.definition
+        if definition.get("kind") == COMPANION_KIND and (queue := self.store.logs.get(definition["queue"])) is not None:
+            definition = queue.definition
         self.log.error("storage.unreadable", queue=definition.get("name") or definition.get("pattern"), reason=text)
 
     def _take_up(self) -> None:
@@ -515,11 +520,15 @@ class Node:
         self.policy_book.recover([log for log in logs if log.definition.get("kind") == POLICY])
         levels = levels_of(logs)
         for log in logs:
+            if log.definition.get("kind") == COMPANION_KIND:
+                self.deduplication.found(log)
+        for log in logs:
             definition = log.definition
             if definition.get("kind") == "queue":
                 queue = Queue(self, str(definition["name"]), log, log.cursors[0], in_flight_max)
                 queue.auto_delete = bool(definition.get("auto_delete"))
                 queue.take_up(levels.pop(queue.name, ()))
+                queue.deduplication = self.deduplication.of_queue(log, queue.options)
                 self.apply_policies(queue)
                 self.queues[queue.name] = queue
                 self.jobs.recovered(queue)
@@ -533,3 +542,4 @@ class Node:
             queue = self.queues[name] = self._make_queue(name, {})
             queue.take_up(of_queue)
             self.apply_policies(queue)
+        self.deduplication.drop_orphans()

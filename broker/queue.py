@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from segue.broker.bound import Bound
 from segue.broker.dead_letter_office import DeadLetterOffice
+from segue.broker.deduplication import Acceptance, Identity, QueueDeduplication
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import LimitReachedError
 from segue.broker.expiry import Expiry
@@ -82,6 +83,7 @@ class Queue:
         cursor: what it owes, of all its logs.
         levels: what its messages are sorted into by priority; None for a queue that never had priorities.
         append: puts a message at the end of the queue, or behind others of its priority.
+        deduplication: what it remembers of its publishers; None as long as no message had an id or a number.
     """
 
     kind = "queue"
@@ -99,6 +101,7 @@ class Queue:
         self.auto_delete = False
         self.append = log.append
         self.bound: Bound | None = None
+        self.deduplication: QueueDeduplication | None = None
         self.dispatcher.go_on_later = node.go_on_later
         self.dispatcher.paused = bool(log.definition.get("paused"))
         log.listener = self.dispatcher.dispatch
@@ -136,6 +139,8 @@ class Queue:
         self.node.idle_queues.watch(self)
         if options.delivery_limit:
             dispatcher.judge_returned()
+        if self.deduplication is not None:
+            self.deduplication.apply(options)
         if self.cursor.condemned or dispatcher.bound is not None:
             self.node.touched(dispatcher)
 
@@ -218,13 +223,35 @@ class Queue:
         if self.bound is not None and self.refuses and (reason := self.bound.refusal(messages, size)):
             raise LimitReachedError(f"queue '{self.name}' is full: {reason}")
 
-    def publish_once(self, deduplication_id: str, record: bytes) -> bool:
-        """Accept a message unless its id was accepted before. Returns False for a repeat."""
-        self.check_room(1, len(record))  # or the id of a message that is refused would be remembered
-        if self.node.accepted_ids.is_repeat(self.log.id, deduplication_id, self.node.clock.monotonic()):
-            return False
-        self.publish(record)
-        return True
+    def publish_once(self, identity: Identity, record: bytes) -> Acceptance:
+        """Accept a message, unless one of the same identity was accepted before.
+
+        Durability: the message and what is remembered of it are in one batch. The answer to a repeat may go out when
+        everything done so far is durable, as with any other: then the first one is.
+
+        Raises:
+            LimitReachedError: the queue is full, or memory for what is remembered is; nothing is remembered of it.
+            RecallPendingError: what is remembered has to be read from disk first.
+        """
+        remembered = self._remembered()
+        repeat = identity.recall(remembered)
+        if repeat is not None:
+            return repeat
+        self.node.deduplication.check_room()
+        return identity.remember(remembered, self.publish(record))
+
+    def recall(self, identity: Identity) -> Acceptance | None:
+        """The answer to a repeat, None for a message that would be accepted. Raises RecallPendingError as above."""
+        return identity.recall(self._remembered())
+
+    def remember(self, identity: Identity, seq: int) -> Acceptance:
+        """A message of this identity was accepted; `publish_once` does so by itself."""
+        return identity.remember(self._remembered(), seq)
+
+    def _remembered(self) -> QueueDeduplication:
+        if self.deduplication is None:
+            self.deduplication = self.node.deduplication.open(self.log, self.options)
+        return self.deduplication
 
     def purge(self) -> int:
         """Settle everything that is ready; what is out with consumers stays. Returns how many that were."""

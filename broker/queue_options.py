@@ -27,6 +27,8 @@ class QueueOptions:
         overflow: what happens then, `DROP_OLDEST` or `REFUSE` the publisher; None is `DROP_OLDEST`, too.
         expires_ms: how long it may go unused before it is deleted; None for ever.
         priority_max: the highest priority; messages are delivered by it. 0: in the order in which they came.
+        deduplication_window_ms: how long deduplication ids are remembered; None for ten minutes.
+        deduplication_ids_max: how many of them are, at most; None for 100,000.
     """
 
     dead_letter: str = ""
@@ -37,6 +39,8 @@ class QueueOptions:
     overflow: str | None = None
     expires_ms: int | None = None
     priority_max: int = 0
+    deduplication_window_ms: int | None = None
+    deduplication_ids_max: int | None = None
 
     @classmethod
     def from_definition(cls, definition: Mapping[str, Any]) -> QueueOptions:

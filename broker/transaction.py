@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from segue.broker.consumer import Consumer
 from segue.broker.dead_letters import Reason
+from segue.broker.deduplication import OnceSend, RecallPendingError
 from segue.broker.dispatcher import Dispatcher, remove_identical
 from segue.broker.errors import LimitReachedError, NotFoundError
 from segue.broker.pressure import Pressure
@@ -91,6 +92,7 @@ class Transaction:
 
         Raises:
             NotFoundError, LimitReachedError: a queue is gone or full; nothing has happened.
+            RecallPendingError: what is remembered of publishers has to be read first; nothing has happened.
         """
         self._check_targets()
         for _, publish, record in self._sends:
@@ -134,10 +136,19 @@ class Transaction:
 
     def _check_targets(self) -> None:
         totals: dict[Target, list[int]] = {}
-        for target, _, record in self._sends:
+        pending: RecallPendingError | None = None
+        for target, publish, record in self._sends:
+            if isinstance(publish, OnceSend):
+                try:
+                    if target.open and publish.is_repeat():
+                        continue  # it takes no place
+                except RecallPendingError as error:
+                    pending = error  # the others are asked all the same, so that all is read at once
             total = totals.setdefault(target, [0, 0])
             total[0] += 1
             total[1] += len(record)
+        if pending is not None:
+            raise pending
         for target, (messages, size) in totals.items():
             if not target.open:
                 raise NotFoundError(f"'{target.name}' was deleted while the transaction was open")

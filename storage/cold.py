@@ -77,6 +77,10 @@ class ColdReader:
         """Bring returned messages from `seq` on into `cursor.fetched`, then call its listener."""
         self._send.send_nowait(lambda: self._fetch(cursor, seq))
 
+    def run(self, job: Callable[[], Awaitable[None]]) -> None:
+        """Do this as one of the reads, when its turn comes; it may await `read_range`."""
+        self._send.send_nowait(job)
+
     def forget(self, cursor: Cursor) -> None:
         """The cursor is deleted."""
         self.windows_bytes -= self._windows.pop(cursor, 0)

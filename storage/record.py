@@ -58,6 +58,8 @@ class Encoding(enum.IntEnum):
     """STOMP 1.2 header lines, each ended by LF, then `content-length` and a blank line: a MESSAGE's own bytes."""
     SCHEDULED = 2
     """A frame round a message that is to be delivered later: what is to become of it, and as the body its record."""
+    DEDUPLICATION = 3
+    """No message and no headers: what a queue remembers of its publishers (docs/formats/deduplication.md)."""
 
 
 class Record(NamedTuple):

@@ -69,6 +69,7 @@ class Store:
     Attributes:
         logs, cursors: by id.
         batch: what gathers for the next group commit.
+        sealing: called when it is sealed, and then forgotten: what they append is still part of it.
         dirty: logs that the next checkpoint has to look at.
         hot_bytes: memory of all records in RAM.
         recovery: what the start found.
@@ -83,6 +84,7 @@ class Store:
         self.logs: dict[int, Log] = {}
         self.cursors: dict[int, Cursor] = {}
         self.batch = Batch()
+        self.sealing: list[Callable[[], None]] = []
         self.dirty: list[Log] = []
         self.hot_bytes = 0
         self.recovery = Recovery()
@@ -308,6 +310,10 @@ class Store:
             callback()
 
     def _seal(self) -> None:
+        if self.sealing:
+            sealing, self.sealing = self.sealing, []
+            for complete in sealing:
+                complete()
         batch, self.batch = self.batch, Batch()
         self._under_way = batch
         small = batch.size <= _NOW_BYTES and len(batch.callbacks) <= _NOW_WAITERS and not self.checkpointer.due

@@ -42,6 +42,15 @@ class Memory:
         maximum=256 * GIB,
     )
 
+    # Artemis keeps 20,000 ids an address, without a limit over all of them; Pulsar one number for each producer.
+    deduplication_bytes_max: int = size(
+        128 * MIB,
+        "Above this, deduplication ids are not kept in memory one by one any more, but as a filter of 8 to 16 bytes an "
+        "id; what it may hold is looked up on disk. With twice as much, publishers with new ids are refused.",
+        minimum=1 * MIB,
+        maximum=256 * GIB,
+    )
+
     # ActiveMQ counts open transactions as memory of the destination and stops whoever sends, who can then not commit.
     transactions_bytes_max: int = size(
         64 * MIB,

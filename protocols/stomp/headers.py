@@ -47,6 +47,7 @@ PREFETCH_MAX: Final = 65_535
 # A priority is an octet in AMQP.
 _PRIORITY_MAX: Final = 255
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_DEDUPLICATION_IDS: Final = ("dedup-id", "_AMQ_DUPL_ID")
 _BOOLEANS: Final = {"true": True, "false": False}
 _DEAD_LETTER_QUEUES: Final = ("x-dead-letter-queue", "x-dead-letter-routing-key")
 _DROP_HEAD: Final = "drop-head"
@@ -104,6 +105,8 @@ class QueueFlags:
         refuses: what happens then: publishers are refused, or the oldest messages go.
         expires_ms: how long it may go unused before it is deleted.
         priority_max: the highest priority of its messages, 0 for no priorities.
+        deduplication_window_ms: how long the ids of messages are remembered.
+        deduplication_ids_max: how many of them are.
     """
 
     durable: bool | None = None
@@ -117,6 +120,8 @@ class QueueFlags:
     refuses: bool | None = None
     expires_ms: int | None = None
     priority_max: int | None = None
+    deduplication_window_ms: int | None = None
+    deduplication_ids_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,8 @@ class SendOptions:
         routing_type: see parse_destination.
         reply_to: where the answer is wanted, as the client wrote it.
         deduplication_id: of messages with the same id only the first is stored.
+        producer_name: who numbers his messages, rising; None where nobody does.
+        sequence_id: his number of this one; 0 only asks for the last.
         expires_ms: when the message expires, milliseconds since 1970, 0 for never.
         lives_ms: likewise, how long after its acceptance; None for no such limit.
         priority: what the message says; None for nothing.
@@ -139,6 +146,8 @@ class SendOptions:
     routing_type: str | None = None
     reply_to: str | None = None
     deduplication_id: str | None = None
+    producer_name: str | None = None
+    sequence_id: int = 0
     expires_ms: int = 0
     lives_ms: int | None = None
     priority: int | None = None
@@ -258,11 +267,14 @@ def read_send(headers: Mapping[str, str], dialect: Dialect = Dialect.SEGUE) -> S
         _refuse_replaced(headers)
     refuse_unsupported(headers, "SEND")
     persistent = _boolean(headers, "persistent")
+    producer, number = _producer(headers)
     return SendOptions(
         persistent=persistent is not False,
         routing_type=headers.get("destination-type"),
         reply_to=headers.get("reply-to"),
-        deduplication_id=_first(headers, ("dedup-id", "_AMQ_DUPL_ID")),
+        deduplication_id=_first(headers, _DEDUPLICATION_IDS),
+        producer_name=producer,
+        sequence_id=number,
         expires_ms=_number(headers, "expires", 0) or 0,
         lives_ms=_number(headers, "expiration", 0),
         priority=_number(headers, "priority", 0),
@@ -420,6 +432,18 @@ def _number(headers: Mapping[str, str], name: str, minimum: int, maximum: int | 
     return int(text)
 
 
+def _producer(headers: Mapping[str, str]) -> tuple[str | None, int]:
+    """Return who numbers his messages, and the number of this one."""
+    number, producer = _number(headers, "sequence-id", 0), headers.get("producer-name")
+    if (number is None) != (producer is None):
+        problem = "'producer-name' and 'sequence-id' belong together"
+        raise StompProtocolError(ErrorCode.MISSING_HEADER, problem)
+    if producer is not None and _first(headers, _DEDUPLICATION_IDS) is not None:
+        problem = "A message has a deduplication id or a 'sequence-id', not both"
+        raise StompProtocolError(ErrorCode.INVALID_HEADER, problem)
+    return producer, number or 0
+
+
 def _queue_flags(headers: Mapping[str, str], dialect: Dialect) -> QueueFlags:
     return QueueFlags(
         _boolean(headers, "durable"),
@@ -433,6 +457,8 @@ def _queue_flags(headers: Mapping[str, str], dialect: Dialect) -> QueueFlags:
         _refuses(headers),
         _number(headers, "x-expires", 1),
         _number(headers, "x-max-priority", 0, _PRIORITY_MAX),
+        _number(headers, "x-deduplication-window-ms", 1),
+        _number(headers, "x-deduplication-ids-max", 1),
     )
 
 

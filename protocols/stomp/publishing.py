@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from segue.broker.composite import Composite, Part
+from segue.broker.deduplication import Acceptance, OnceSend
 from segue.broker.queue import Queue
 from segue.broker.schedule.delayed import Delayed
-from segue.broker.schedule.scheduled_message import ScheduleId
 from segue.broker.topic import Topic
 from segue.protocols.stomp.destination import DestinationKind, Use, parse_destination, split_list
-from segue.protocols.stomp.errors import not_supported
 from segue.protocols.stomp.frames import SendHead, leave_out, replace_header
 from segue.protocols.stomp.headers import SendOptions, read_send
+from segue.protocols.stomp.identity import answer, identity_of
 from segue.protocols.stomp.route import Route
 from segue.protocols.stomp.schedule_headers import SCHEDULE_HEADERS
 from segue.protocols.stomp.scheduling import delayed_target
 from segue.protocols.stomp.subscribing import Subscribing
+from segue.protocols.stomp.subscription import message_prefix
 from segue.protocols.stomp.targets import Targets
 from segue.protocols.stomp.transactions import open_transaction
 
 if TYPE_CHECKING:
     from segue.broker.session import Session
+    from segue.broker.transaction import Transaction
     from segue.protocols.stomp.session import StompSession
 
 __all__ = ["Publishing"]
-
-_DUPLICATE: Final = b"\nduplicate:true"
 
 
 class Publishing:
@@ -62,8 +62,6 @@ class Publishing:
             target = delayed_target(self._node, head.destination, parts, options)
             publish = target.publish
         elif len(parts) > 1:
-            if options.deduplication_id is not None:
-                raise not_supported("a deduplication id for several destinations")
             target = Composite(self._node, head.destination, parts, options.priority)
             publish = target.publish
         block = head.block if options.schedule is None else leave_out(head.block, SCHEDULE_HEADERS)
@@ -79,13 +77,19 @@ class Publishing:
             expires_ms=options.expires_ms,
             lives_ms=options.lives_ms,
         )
-        route.deduplication_id = options.deduplication_id
-        route.special = head.transaction is not None or (
-            options.deduplication_id is not None and isinstance(target, Queue)
-        )
+        self._identify(route, options)
+        route.special = head.transaction is not None or route.identity is not None
         if isinstance(target, Delayed):
             route.visible_ms, route.special = target.due_ms, True
         return route
+
+    def _identify(self, route: Route, options: SendOptions) -> None:
+        """Topics keep nothing, and so know no repeats."""
+        target = route.target
+        queue = target.queues[0] if isinstance(target, Composite) and target.queues else target
+        if isinstance(queue, Queue):
+            route.identity = identity_of(options)
+            route.message_prefix = message_prefix(queue.log.id, self._stomp.frontend.epoch)
 
     def _part(self, text: str, options: SendOptions) -> Part:
         """One destination of a SEND: the queue or topic, and how to publish there."""
@@ -99,23 +103,40 @@ class Publishing:
             return target, target.append_of(options.priority)
         return target, target.publish
 
-    def send_specially(self, route: Route, head: SendHead, record: bytes, receipt: bytes | None) -> bytes | None:
-        """A message in a transaction, with a deduplication id, or for later. Returns the receipt that is due now."""
-        publish = route.publish
-        if route.deduplication_id is not None and isinstance(route.target, Queue):
-            publish = partial(route.target.publish_once, route.deduplication_id)
-        if head.transaction is None:
-            result = publish(record)
-            if receipt is not None and result is False:
-                return receipt + _DUPLICATE
-            if receipt is not None and isinstance(result, ScheduleId):
-                return b"%b\nschedule-id:%b" % (receipt, str(result).encode())
-            return receipt
-        transaction = open_transaction(self._session, head.transaction)
+    def send_specially(self, route: Route, head: SendHead, body: bytes, receipt: bytes | None) -> bytes | None:
+        """A message in a transaction, for later, or that may be a repeat. Returns the receipt that is due now.
+
+        Raises:
+            RecallPendingError: nothing has happened; the same call is to be made again.
+        """
+        record = route.record(body)
+        if head.transaction is not None:
+            self._send_in(open_transaction(self._session, head.transaction), route, record, receipt)
+            return None
+        if route.identity is not None:
+            assert isinstance(route.target, Queue | Composite)
+            acceptance = route.target.publish_once(route.identity, record)
+            return None if receipt is None else answer(receipt, route.message_prefix, acceptance)
+        scheduled = route.publish(record)
+        if receipt is None:
+            return None
+        return b"%b\nschedule-id:%b" % (receipt, str(scheduled).encode())
+
+    def _send_in(self, transaction: Transaction, route: Route, record: bytes, receipt: bytes | None) -> None:
+        """Its receipt comes with that of the COMMIT, and by then it is known what to say in it."""
+        publish, receipts = route.publish, transaction.receipts
+        place = len(receipts)
+
+        def tell(acceptance: Acceptance) -> None:
+            if receipt is not None:
+                receipts[place] = answer(receipt, route.message_prefix, acceptance)
+
+        if route.identity is not None:
+            assert isinstance(route.target, Queue | Composite)
+            publish = OnceSend(route.target, route.identity, tell)
         transaction.send(route.target, publish, record)
         if receipt is not None:
-            transaction.receipts.append(receipt)
-        return None
+            receipts.append(receipt)
 
     def _publish_to_topic(self, topic: Topic, record: bytes) -> None:
         topic.publish_from(record, self._stomp.session_id)

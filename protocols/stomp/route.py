@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from segue.broker.deduplication import Identity
 from segue.broker.expiry import NEVER
-from segue.broker.message import PERSISTENT, prefix
+from segue.broker.message import PERSISTENT, encode, prefix
 from segue.broker.transaction import Target as TransactionTarget
 from segue.protocols.stomp.frames import payload_prefix
 
@@ -36,7 +37,9 @@ class Route:
         step: the read that it was last looked at in: a target may be deleted between two reads, not within one.
         version: of the node's routes, when it was found: a target may have begun to refuse since.
         publish: takes a record.
-        special: it is not enough to publish: a transaction, or a deduplication id.
+        special: it is not enough to publish: a transaction, or what makes a message a repeat.
+        identity: what makes these messages repeats; None where nothing does.
+        message_prefix: what the ids of messages begin with that the target takes; of no meaning without an identity.
         commons: for each length of body, what `segue.broker.message.encode` wants; valid for one `now_ms`.
         visible_ms: when a message that is accepted at a time can be delivered; None for at once.
     """
@@ -48,7 +51,8 @@ class Route:
         "_lives_ms",
         "_now_ms",
         "commons",
-        "deduplication_id",
+        "identity",
+        "message_prefix",
         "persistent",
         "publish",
         "special",
@@ -73,8 +77,9 @@ class Route:
         self.publish = publish
         self.special = False
         self.persistent = persistent
-        self.deduplication_id: str | None = None
         self.visible_ms: Callable[[int], int] | None = None
+        self.identity: Identity | None = None
+        self.message_prefix = b""
         self.step = 0
         self.version = 0
         self.commons: dict[int, tuple[bytes, int]] = {}
@@ -95,6 +100,11 @@ class Route:
         """True when somebody may wait for these messages."""
         dispatcher = getattr(self.target, "dispatcher", None)
         return dispatcher is None or bool(dispatcher.consumers)
+
+    def record(self, body: bytes) -> bytes:
+        """A message with this head. The session's loop does this by itself where nothing is special."""
+        common = self.commons.get(len(body)) or self.common(len(body))
+        return encode(common[0], common[1], body)
 
     def common(self, body_length: int) -> tuple[bytes, int]:
         """The bytes that messages with this head and length of body have in common, and the checksum over them."""

@@ -27,7 +27,7 @@ def delayed_target(node: Node, name: str, parts: Sequence[Part], options: SendOp
     assert schedule is not None
     if any(isinstance(target, MemoryQueue) for target, _ in parts):
         raise not_supported("messages for later in a temporary queue, which may be gone then")
-    if options.deduplication_id is not None:
-        raise not_supported("a deduplication id on a message for later")
+    if options.deduplication_id is not None or options.producer_name is not None:
+        raise not_supported("a deduplication id or a 'sequence-id' on a message for later")
     targets = [target for target, _ in parts]
     return Delayed(node, name, targets, delay_ms=schedule.delay_ms, time_ms=schedule.time_ms)

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
+from segue.broker.deduplication import RecallPendingError
 from segue.broker.errors import BrokerError
 from segue.broker.message import encode
 from segue.broker.receiving import SMALL_BYTES
@@ -86,7 +87,9 @@ class StompSession:
         # Receipts that are due for the read in progress, and whether an ERROR was the last word.
         self._receipts: list[bytes] = []
         self._failed = False
-        # Events put aside while publishers are held.
+        # Events put aside while publishers are held, or until it is known whether the first of them is a repeat.
+        self._pending: RecallPendingError | None = None
+        self._at = 0  # of the events of a read, the one that may find that it has to wait so
         self._aside: list[Event] = []
         self._aside_bytes = 0
 
@@ -326,6 +329,9 @@ class StompSession:
         failure: StompProtocolError | None = None
         try:
             stopped_at = self._work(events, receipts, settled)
+        except RecallPendingError as pending:
+            self._pending = pending.with_traceback(None)
+            stopped_at = self._at
         except StompProtocolError as error_:
             # Tracebacks lead to this frame, and so to itself: see test_session.
             error_.__context__ = None
@@ -360,12 +366,12 @@ class StompSession:
                 route = cast("Route | None", head.route)
                 if route is None or route.step != step:
                     route = self._route(head, now_ms)
-                common = route.commons.get(len(body)) or route.common(len(body))
-                record = encode(common[0], common[1], body)
                 if route.special:
-                    receipt = self._commands.publishing.send_specially(route, head, record, receipt)
+                    self._at = index
+                    receipt = self._commands.publishing.send_specially(route, head, body, receipt)
                 else:
-                    route.publish(record)
+                    common = route.commons.get(len(body)) or route.common(len(body))
+                    route.publish(encode(common[0], common[1], body))
                 if receipt is not None:
                     receipts.append(receipt)
             elif event[0] == ACK:
@@ -388,7 +394,7 @@ class StompSession:
                     receipts.append(receipt)
             elif event[0] == FRAME:
                 frame = event[1]
-                self._failed_receipt = frame.receipt
+                self._failed_receipt, self._at = frame.receipt, index
                 if held and frame.command == "COMMIT" and self._commands.commit_publishes(frame):
                     return index
                 self._settle(settled)  # what came before in this read has happened before
@@ -435,7 +441,11 @@ class StompSession:
 
     def _put_aside(self, events: list[Event]) -> None:
         """The first of these has to wait, and so has all that could depend on it; acknowledgements go on."""
-        self.node.wait_for_room(self.connection)
+        pending, self._pending = self._pending, None
+        if pending is None:
+            self.node.wait_for_room(self.connection)
+        else:
+            pending.wait(self.connection)
         self._set_aside(events[:1])
         self._process(events[1:])
 

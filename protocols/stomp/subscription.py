@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from segue.broker.session import Subscription
     from segue.protocols.stomp.session import StompSession
 
-__all__ = ["StompSubscription", "read_delivery"]
+__all__ = ["StompSubscription", "message_prefix", "read_delivery"]
 
 _DIGITS_MAX: Final = 20
 """A sequence number has fewer; to read longer numbers takes quadratic time, and at 4,300 digits Python refuses."""
@@ -59,12 +59,8 @@ class StompSubscription:
         self.of_node: Subscription | None = None
 
     def number_messages(self, log_id: int) -> None:
-        """Fix the ids of its messages.
-
-        A negative `log_id` means a log in memory: the next process has another one of that id, so the epoch of this one
-        stands in front of it.
-        """
-        prefix = b"%d-" % log_id if log_id > 0 else b"%d-%d-" % (self._session.frontend.epoch, -log_id)
+        """Fix the ids of its messages, see `message_prefix`."""
+        prefix = message_prefix(log_id, self._session.frontend.epoch)
         self._message_prefix = prefix
         ids = prefix + _SEQ, self.number + b"-" + _SEQ
         self._first = _template(self._head.encode(*ids, 1, False))
@@ -155,6 +151,15 @@ class StompSubscription:
         session = self._session
         session.frontend.log.crash("internal.error", error, peer=session.connection.peer)
         session.fail(StompProtocolError(ErrorCode.INTERNAL_ERROR, "A message could not be written"))
+
+
+def message_prefix(log_id: int, epoch: int) -> bytes:
+    """What stands before the sequence number in the ids of a log's messages.
+
+    A negative `log_id` means a log in memory: the next process has another one of that id, so the epoch of this one
+    stands in front of it.
+    """
+    return b"%d-" % log_id if log_id > 0 else b"%d-%d-" % (epoch, -log_id)
 
 
 def read_delivery(text: bytes) -> tuple[int, int]:

@@ -46,6 +46,8 @@ class Targets:
             expires_ms=flags.expires_ms,
             overflow=None if flags.refuses is None else REFUSE if flags.refuses else DROP_OLDEST,
             priority_max=flags.priority_max or 0,
+            deduplication_window_ms=flags.deduplication_window_ms,
+            deduplication_ids_max=flags.deduplication_ids_max,
         )
         if flags.exclusive:
             return self._session.exclusive_queue(name, auto_delete=auto_delete, options=options)

@@ -52,12 +52,6 @@ def test_a_list_with_something_wrong_in_it_is_refused(connect: Connect, destinat
     assert client.expect("ERROR")["error-code"] == code
 
 
-def test_a_deduplication_id_for_a_list_is_refused(connect: Connect) -> None:
-    client = connect()
-    client.publish("/queue/a,/queue/b", b"", headers={"dedup-id": "1"})
-    assert client.expect("ERROR")["error-code"] == "not-supported"
-
-
 def test_nobody_subscribes_to_a_list(connect: Connect) -> None:
     client = connect()
     client.subscribe("/queue/a,/queue/b", wait=False)

@@ -111,20 +111,6 @@ def test_new_messages_stand_behind_old_ones(broker_factory: BrokerFactory, end: 
     client.expect_messages(*(b"%d" % number for number in range(5)))
 
 
-def test_a_producer_that_repeats_itself_adds_nothing(broker_factory: BrokerFactory) -> None:
-    """Fault 33: it did not see the receipt, and sends again under the same deduplication id."""
-    broker = broker_factory(settings=_IMPATIENT)
-    for name in ("dedup-id", "_AMQ_DUPL_ID"):
-        for _ in range(3):
-            client = broker.client()
-            client.publish_confirmed(_QUEUE, name.encode(), headers={name: f"order-17-{name}"})
-            client.reset()
-    client = broker.client()
-    client.subscribe(_QUEUE)
-    client.expect_messages(b"dedup-id", b"_AMQ_DUPL_ID")
-    client.expect_no_message()
-
-
 def test_a_topic_that_nobody_listens_to_keeps_nothing(broker_factory: BrokerFactory) -> None:
     broker = broker_factory(settings=_IMPATIENT)
     broker.client().publish_confirmed("/topic/a", b"1")

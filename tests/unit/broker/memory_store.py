@@ -7,7 +7,7 @@ or an event loop.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import trio
@@ -109,6 +109,9 @@ class PlayedReader:
 
     def forget(self, cursor: Cursor) -> None: ...
 
+    def run(self, job: Callable[[], Awaitable[None]]) -> None:
+        self.jobs.append(lambda: trio.run(job))
+
     async def read_range(self, log: Log, seq: int, end: int, bytes_max: int) -> Part:
         await trio.lowlevel.checkpoint()
         if self.fault is not None:
@@ -164,6 +167,7 @@ class MemoryStore(Store):
         self.logs = {}
         self.cursors = {}
         self.batch = Batch()
+        self.sealing = []
         self.dirty = []
         self.hot_bytes = 0
         self.on_fault = lambda log, text: None

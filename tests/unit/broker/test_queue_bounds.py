@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from segue.broker.deduplication import DeduplicationId
 from segue.broker.errors import LimitReachedError
 from segue.broker.queue import Queue
 from segue.broker.queue_options import REFUSE, QueueOptions
@@ -117,9 +118,9 @@ def test_the_id_of_a_message_that_was_refused_is_not_remembered(world: World) ->
     queue = bounded(world, 1, overflow=REFUSE)
     world.publish(queue, "a")
     with pytest.raises(LimitReachedError):
-        queue.publish_once("1", record("b"))
+        queue.publish_once(DeduplicationId("1"), record("b"))
     queue.purge()
-    assert queue.publish_once("1", record("b"))
+    assert not queue.publish_once(DeduplicationId("1"), record("b")).repeat
 
 
 def test_the_oldest_go_until_the_rest_has_room(world: World) -> None:
@@ -205,3 +206,4 @@ def test_other_options_leave_the_count_as_it_is(world: World) -> None:
     assert queue.bound is bound
     queue.apply(QueueOptions())
     assert (queue.bound, queue.log.on_sealed) == (None, None)
+    assert not queue.publish_once(DeduplicationId("1"), record("b")).repeat

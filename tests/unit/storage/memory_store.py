@@ -108,6 +108,7 @@ class MemoryStore(Store):
         self.next_id = 1
         self.after_step = self.flush
         self._under_way = None
+        self.sealing = []
         self._begun_here = self._collecting = self._lazy_armed = False
         self._lazy = trio.Event()
         self._volatile_id = -1

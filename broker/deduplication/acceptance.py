@@ -1,0 +1,44 @@
+"""What a publisher learns of a message that may be a repeat: where it stands, or that he has to wait a moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from segue.broker.errors import BrokerError
+
+if TYPE_CHECKING:
+    from segue.broker.deduplication.recall import Recall
+    from segue.broker.node import Output
+
+__all__ = ["Acceptance", "RecallPendingError"]
+
+
+class Acceptance(NamedTuple):
+    """The answer to a message.
+
+    Attributes:
+        seq: its sequence number in the queue; of a repeat: that of the first one, 0 where it is not known any more.
+        repeat: it was accepted before, and nothing was added.
+        last: the producer's last number that was accepted, 0 before the first; None where the message had none.
+    """
+
+    seq: int
+    repeat: bool
+    last: int | None = None
+
+
+class RecallPendingError(BrokerError):
+    """Whether it is a repeat stands on disk, and is being read: nothing has happened; the call is to be made again.
+
+    Ordering: what the same publisher has sent behind it must wait, too.
+    """
+
+    code = "recall-pending"
+
+    def __init__(self, recall: Recall) -> None:
+        super().__init__("the broker has to read what it remembers of this queue's publishers")
+        self._recall = recall
+
+    def wait(self, output: Output) -> None:
+        """Have `output.let_go` called when the call can be made again and publishers are not held."""
+        self._recall.wait(output)

@@ -1,0 +1,238 @@
+"""The ids that one queue remembers: whether one was accepted within the window, and as which message.
+
+Theory of operation. Ids that came last are in memory, all of them (`RecentIds`); those behind them, of large windows or
+where memory is short, have left a filter there and stand on disk (`OlderIds`). Both are entries of the companion log,
+in the order of their arrival: so the window is a piece of that log, and what has left it is forgotten from its start.
+
+Invariant: an id is in `recent` or in `older`, or is new, or behind the window.
+In memory: all of it. Durable: the companion log, from which `_read_back` makes the rest again when the first id comes
+after a start, or somewhat later by itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from segue.broker.deduplication.acceptance import RecallPendingError
+from segue.broker.deduplication.companion import CompanionLog
+from segue.broker.deduplication.entries import ID_ENTRIES_MAX
+from segue.broker.deduplication.older_ids import Find, OlderIds
+from segue.broker.deduplication.recall import Recall
+from segue.broker.deduplication.recent_ids import RecentIds
+
+if TYPE_CHECKING:
+    from segue.broker.deduplication.memory import DeduplicationMemory
+    from segue.broker.node import Node
+
+__all__ = ["RECENT_IDS_MAX", "IdWindow"]
+
+RECENT_IDS_MAX: Final = 131_072
+"""Ids of a queue that stay in memory one by one, 23 MB: a window of the default size does so wholly."""
+_FORGOTTEN_MAX: Final = 8192
+"""Ids forgotten in one step because their time is over: a millisecond or two. The rest goes with the next ones."""
+_ANSWERS_MAX: Final = 100_000
+
+
+class IdWindow:
+    """See the module.
+
+    Attributes:
+        window_ms: how long an id is remembered.
+        ids_max: how many are, at most.
+        memory_bytes: what it takes, as it stands in the sum over all queues.
+    """
+
+    def __init__(
+        self, node: Node, memory: DeduplicationMemory, companion: CompanionLog | None, *, read_back: bool
+    ) -> None:
+        """`companion`: None for a queue in memory; `read_back`: there is something in it from before the start."""
+        self.window_ms = 0
+        self.ids_max = 0
+        self.memory_bytes = 0
+        self._memory = memory
+        self._clock = node.clock
+        self._companion = companion
+        self._recent = RecentIds()
+        self._older: OlderIds | None = None
+        self._read = not read_back
+        self._recall = Recall(node, companion.log, self._recollect) if companion is not None else None
+        self._asked: set[bytes] = set()
+        self._answers: dict[bytes, Find | None] = {}
+
+    def __len__(self) -> int:
+        return len(self._recent) + (len(self._older) if self._older is not None else 0)
+
+    def find(self, digest: bytes) -> int:
+        """The sequence number of the message that had this id within the window, 0 when none had.
+
+        Raises:
+            RecallPendingError: that has to be read from disk.
+        """
+        if not self._read:
+            raise self._pending()
+        seq = self._recent.seqs.get(digest)
+        if seq is not None:
+            if not self._is_due(self._clock.now_ms()):
+                return seq
+            while self._forget_some(self._clock.now_ms()):
+                pass
+            return self._recent.seqs.get(digest, 0)
+        return 0 if self._older is None else self._find_older(self._older, digest)
+
+    def remember(self, digest: bytes, seq: int) -> None:
+        """An id that `find` does not know was accepted; durable with the open batch."""
+        recent = self._recent
+        if not recent.open_ids and self._companion is not None:
+            self._companion.call_when_sealed(self._write)
+        recent.add(digest, seq)
+        if self._answers:
+            self._answers.pop(digest, None)
+        if len(recent.seqs) > self.ids_max:
+            recent.forget_oldest()
+        elif len(recent.seqs) > RECENT_IDS_MAX:
+            self._fold()
+        if recent.open_ids >= ID_ENTRIES_MAX:
+            self._write()
+
+    def forget(self) -> bool:
+        """Let go of what has left the window, some of it at a time; True when there is more. Called every second."""
+        if self._companion is None:
+            self._write()
+        more = self._forget_some(self._clock.now_ms())
+        if self._recall is not None:
+            self._recall.retry()
+            if not self._recall.awaited:
+                self._answers.clear()
+        if self._companion is not None and self._read:
+            self._companion.forget_below(self._first_needed())
+        self._account()
+        return more
+
+    def read_back(self) -> None:
+        """Take up what the last process has written, beside the event loop; done when `is_read`."""
+        if not self._read and self._recall is not None:
+            self._recall.begin()
+
+    @property
+    def is_read(self) -> bool:
+        """True when everything from before the start is known again."""
+        return self._read
+
+    def spare_memory(self) -> None:
+        """Memory is short: of what is on disk, keep the filter only."""
+        while self._memory.is_short and self._fold():
+            self._account()
+
+    # -- inside
+
+    def _write(self) -> None:
+        """The batch is about to be sealed, or the record is full."""
+        recent = self._recent
+        if not recent.open_ids:
+            return
+        entry = recent.close()
+        if self._companion is None:
+            entry.at, entry.time_ms = -1, self._clock.now_ms()
+        else:
+            entry.at, entry.time_ms = self._companion.append(bytes(entry.body))
+        self._account()
+        if self._memory.is_short:
+            self.spare_memory()
+
+    def _is_due(self, now_ms: int) -> bool:
+        entries = self._recent.entries
+        return bool(entries) and entries[0].at != 0 and entries[0].time_ms + self.window_ms <= now_ms
+
+    def _forget_some(self, now_ms: int) -> bool:
+        recent = self._recent
+        before = recent.total - self.ids_max
+        if self._older is not None:
+            self._older.forget(before, now_ms - self.window_ms)
+            if not self._older.first:
+                self._older = None
+        forgotten = 0
+        while len(recent) > self.ids_max and forgotten < _FORGOTTEN_MAX:
+            recent.forget_oldest()
+            forgotten += 1
+        while forgotten < _FORGOTTEN_MAX and self._is_due(now_ms):
+            forgotten += len(recent.pop_entry())
+        return len(recent) > self.ids_max or self._is_due(now_ms)
+
+    def _first_needed(self) -> int:
+        """The oldest record of the companion log that is in the window."""
+        if self._older is not None:
+            return self._older.first
+        entries = self._recent.entries
+        assert self._companion is not None
+        return entries[0].at if entries and entries[0].at else self._companion.log.sealed
+
+    def _fold(self) -> bool:
+        """Keep of the oldest entry in memory the filter only; False when it is not on its way to disk."""
+        entries = self._recent.entries
+        if not entries or entries[0].at <= 0:
+            return False
+        if self._older is None:
+            self._older = OlderIds(self.ids_max)
+        self._older.add(self._recent.pop_entry())
+        return True
+
+    def _account(self) -> None:
+        size = self._recent.memory_bytes + (self._older.memory_bytes if self._older is not None else 0)
+        self._memory.bytes += size - self.memory_bytes
+        self.memory_bytes = size
+
+    def _find_older(self, older: OlderIds, digest: bytes) -> int:
+        runs = older.candidates(digest)
+        if not runs:
+            return 0
+        if digest in self._answers:
+            found = self._answers[digest]
+        elif older.is_at_hand(runs):
+            found = older.look_up(digest, runs)
+        else:
+            self._asked.add(digest)
+            raise self._pending()
+        return found.seq if found is not None and self._is_inside(found) else 0
+
+    def _is_inside(self, found: Find) -> bool:
+        young = found.time_ms + self.window_ms > self._clock.now_ms()
+        return young and found.ordinal >= self._recent.total - self.ids_max
+
+    def _pending(self) -> RecallPendingError:
+        assert self._recall is not None
+        self._recall.begin()
+        return RecallPendingError(self._recall)
+
+    async def _recollect(self) -> None:
+        """The work of `_recall`."""
+        if not self._read:
+            await self._read_back()
+        while self._asked:
+            digest = next(iter(self._asked))
+            if self._older is not None:
+                assert self._companion is not None
+                found = await self._older.read(self._companion, digest)
+                if len(self._answers) >= _ANSWERS_MAX:
+                    self._answers.clear()
+                self._answers[digest] = found
+            self._asked.discard(digest)
+
+    async def _read_back(self) -> None:
+        """Nothing is accepted meanwhile."""
+        companion = self._companion
+        assert companion is not None
+        self._recent, self._older = RecentIds(), None  # a first try may have failed half way
+        async for number, time_ms, body in companion.read(companion.first, companion.log.sealed):
+            self._recent.take(number, time_ms, body)
+            while len(self._recent) > RECENT_IDS_MAX and self._fold():
+                pass
+            if self._memory.is_short:
+                self.spare_memory()
+            self._account()
+            await trio.lowlevel.checkpoint()
+        while self._forget_some(self._clock.now_ms()):
+            await trio.lowlevel.checkpoint()
+        self._account()
+        self._read = True

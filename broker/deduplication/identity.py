@@ -1,0 +1,105 @@
+"""What makes a message a repeat: an id of its own, or the number that its producer gave it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from segue.broker.deduplication.acceptance import Acceptance
+from segue.broker.deduplication.entries import digest_of
+
+if TYPE_CHECKING:
+    from segue.broker.deduplication.queue import QueueDeduplication
+
+__all__ = ["DeduplicationId", "Identity", "OnceSend", "ProducerNumber"]
+
+
+class Identity(Protocol):
+    """One of the two below."""
+
+    def recall(self, remembered: QueueDeduplication) -> Acceptance | None:
+        """The answer to a repeat; None when it is none.
+
+        Raises:
+            RecallPendingError: that has to be read from disk.
+        """
+
+    def remember(self, remembered: QueueDeduplication, seq: int) -> Acceptance:
+        """The message was accepted as number `seq`; the answer to it."""
+
+
+class DeduplicationId:
+    """An id that the publisher gives to a message, and to every repeat of it; of any length."""
+
+    __slots__ = ("_digest",)
+
+    def __init__(self, text: str) -> None:
+        self._digest = digest_of(text)
+
+    def recall(self, remembered: QueueDeduplication) -> Acceptance | None:
+        """See `Identity`."""
+        seq = remembered.window().find(self._digest)
+        return Acceptance(seq, True) if seq else None
+
+    def remember(self, remembered: QueueDeduplication, seq: int) -> Acceptance:
+        """See `Identity`."""
+        remembered.window().remember(self._digest, seq)
+        return Acceptance(seq, False)
+
+
+class ProducerNumber:
+    """The number of a message among those of one producer for one queue; 0 only asks for the last one.
+
+    Numbers rise from 1 on, with gaps as the producer likes; one that is not higher than the last is a repeat.
+    """
+
+    __slots__ = ("_digest", "_number")
+
+    def __init__(self, producer: str, number: int) -> None:
+        self._digest = digest_of(producer)
+        self._number = number
+
+    def recall(self, remembered: QueueDeduplication) -> Acceptance | None:
+        """See `Identity`."""
+        last, seq = remembered.numbers().last(self._digest)
+        if self._number > last:
+            return None
+        return Acceptance(seq if self._number == last else 0, True, last)
+
+    def remember(self, remembered: QueueDeduplication, seq: int) -> Acceptance:
+        """See `Identity`."""
+        remembered.numbers().remember(self._digest, self._number, seq)
+        return Acceptance(seq, False, self._number)
+
+
+class OnceTarget(Protocol):
+    """A queue, or a list of destinations."""
+
+    def recall(self, identity: Identity) -> Acceptance | None:
+        """The answer to a repeat; None when it is none."""
+
+    def publish_once(self, identity: Identity, record: bytes) -> Acceptance:
+        """Accept a message unless it is a repeat."""
+
+
+class OnceSend:
+    """How a transaction publishes a message with an identity: `told` hears the answer at the commit."""
+
+    __slots__ = ("_identity", "_target", "_told")
+
+    def __init__(self, target: OnceTarget, identity: Identity, told: Callable[[Acceptance], None]) -> None:
+        self._target = target
+        self._identity = identity
+        self._told = told
+
+    def __call__(self, record: bytes) -> None:
+        """Publish it."""
+        self._told(self._target.publish_once(self._identity, record))
+
+    def is_repeat(self) -> bool:
+        """True when it would add nothing now.
+
+        Raises:
+            RecallPendingError: that has to be read from disk.
+        """
+        return self._target.recall(self._identity) is not None

@@ -1,0 +1,115 @@
+"""The ids that came last, in memory: every one of them, and in which record of the companion log it stands."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from segue.broker.deduplication.entries import DIGEST_BYTES, ID_BYTES, pack_seq, seq_at
+
+__all__ = ["ENTRY_BYTES", "ID_MEMORY_BYTES", "Entry", "RecentIds"]
+
+ID_MEMORY_BYTES: Final = 176
+"""What an id takes: its digest, its number, its place in the dict, 24 bytes of its entry; measured, CPython 3.11."""
+ENTRY_BYTES: Final = 256
+"""What an entry takes beside its ids."""
+
+
+class Entry:
+    """Ids that came in one batch.
+
+    Attributes:
+        at: the number of its record in the companion log; 0 while its batch is open.
+        time_ms: when the batch was closed, milliseconds since 1970.
+        ordinal: how many ids had come before the first of them.
+        body: as in the record.
+        start: where in `body` those begin that are not forgotten.
+    """
+
+    __slots__ = ("at", "body", "ordinal", "start", "time_ms")
+
+    def __init__(self, ordinal: int, body: bytes | bytearray, at: int = 0, time_ms: int = 0) -> None:
+        self.at = at
+        self.time_ms = time_ms
+        self.ordinal = ordinal
+        self.body = body
+        self.start = 0
+
+    def __len__(self) -> int:
+        """Ids that are not forgotten."""
+        return (len(self.body) - self.start) // ID_BYTES
+
+
+class RecentIds:
+    """See the module.
+
+    Invariant: `seqs` holds exactly the ids that stand in `entries` and are not forgotten there.
+
+    Attributes:
+        seqs: digest → sequence number of the message.
+        entries: oldest first.
+        total: ids that ever came, those before the last start included as far as they were read back.
+    """
+
+    __slots__ = ("_open", "entries", "seqs", "total")
+
+    def __init__(self) -> None:
+        self.seqs: dict[bytes, int] = {}
+        self.entries: deque[Entry] = deque()
+        self.total = 0
+        self._open = bytearray()
+
+    def __len__(self) -> int:
+        return len(self.seqs)
+
+    @property
+    def memory_bytes(self) -> int:
+        """What all this takes, roughly."""
+        return len(self.seqs) * ID_MEMORY_BYTES + len(self.entries) * ENTRY_BYTES
+
+    @property
+    def open_ids(self) -> int:
+        """Ids of the open batch."""
+        return len(self._open) // ID_BYTES
+
+    def add(self, digest: bytes, seq: int) -> None:
+        """An id is accepted, and new."""
+        if not self._open:
+            self.entries.append(Entry(self.total, self._open))
+        self.seqs[digest] = seq
+        self._open += digest + pack_seq(seq)
+        self.total += 1
+
+    def close(self) -> Entry:
+        """The open batch is complete: its entry, whose `at` and `time_ms` the caller sets. It is the last one."""
+        entry = self.entries[-1]
+        entry.body = bytes(self._open)
+        self._open = bytearray()
+        return entry
+
+    def take(self, at: int, time_ms: int, body: bytes) -> None:
+        """What a record of the companion log says; from the oldest to the newest."""
+        entry = Entry(self.total, body, at, time_ms)
+        whole = len(body) - len(body) % ID_BYTES
+        self.seqs.update(
+            {body[place : place + DIGEST_BYTES]: seq_at(body, place) for place in range(0, whole, ID_BYTES)}
+        )
+        self.entries.append(entry)
+        self.total += len(entry)
+
+    def forget_oldest(self) -> None:
+        """Let go of the id that came first; there is one."""
+        while not len(self.entries[0]):
+            self.entries.popleft()
+        entry = self.entries[0]
+        place = entry.start
+        self.seqs.pop(bytes(entry.body[place : place + DIGEST_BYTES]), None)
+        entry.start = place + ID_BYTES
+
+    def pop_entry(self) -> Entry:
+        """Let go of all ids of the oldest entry, which is not open; returns it."""
+        entry = self.entries.popleft()
+        body, pop = entry.body, self.seqs.pop
+        for place in range(entry.start, len(body), ID_BYTES):
+            pop(bytes(body[place : place + DIGEST_BYTES]), None)
+        return entry

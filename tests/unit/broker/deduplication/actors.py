@@ -1,0 +1,67 @@
+"""A publisher that does as a front-end does: it waits where it is told to, and calls again."""
+
+from __future__ import annotations
+
+from segue.broker.deduplication import Acceptance, DeduplicationId, Identity, ProducerNumber, RecallPendingError
+from segue.broker.queue import Queue
+from tests.unit.broker.actors import FakeOutput, World, record
+
+__all__ = ["Publisher", "publish", "publish_number"]
+
+
+class Publisher(FakeOutput):
+    """One connection.
+
+    Attributes:
+        answers: to what it has sent, in order.
+        waits: how often it had to wait.
+    """
+
+    def __init__(self, world: World, queue: Queue) -> None:
+        super().__init__()
+        self.world = world
+        self.queue = queue
+        self.answers: list[Acceptance] = []
+        self.waits = 0
+        self._unsent: list[Identity] = []
+
+    def send(self, *identities: Identity) -> None:
+        """Send messages, one behind the other."""
+        self._unsent += identities
+        if len(self._unsent) == len(identities):
+            self._go_on()
+        self.world.node.end_step()
+
+    def let_go(self) -> None:
+        super().let_go()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._unsent:
+            try:
+                answer = self.queue.publish_once(self._unsent[0], record("x"))
+            except RecallPendingError as pending:
+                self.waits += 1
+                pending.wait(self)
+                return
+            self.answers.append(answer)
+            del self._unsent[0]
+
+
+def publish(world: World, queue: Queue, *ids: str) -> list[bool]:
+    """Publish messages with these ids, until all is on disk; returns which were repeats."""
+    return [answer.repeat for answer in _answers(world, queue, *map(DeduplicationId, ids))]
+
+
+def publish_number(world: World, queue: Queue, producer: str, *numbers: int) -> list[Acceptance]:
+    """Likewise, with numbers of a producer."""
+    return _answers(world, queue, *(ProducerNumber(producer, number) for number in numbers))
+
+
+def _answers(world: World, queue: Queue, *identities: Identity) -> list[Acceptance]:
+    publisher = Publisher(world, queue)
+    publisher.send(*identities)
+    world.store.want()
+    world.settle_down()
+    assert len(publisher.answers) == len(identities)
+    return publisher.answers

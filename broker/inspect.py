@@ -75,6 +75,7 @@ def status(node: Node, meter: RateMeter) -> dict[str, Any]:
             "durable_subscriptions": len(node.topics.durables()),
             "dropped_messages": node.topics.dropped,
         },
+        "schedule": {"delayed": node.schedule.size, "counted": node.schedule.census.complete},
         "logins": asdict(node.users.statistics()),
         "log": asdict(node.log.statistics()),
         "rates": meter.totals,

@@ -42,6 +42,7 @@ class QueueStatistics:
         dead_lettered, discarded: condemned since the start of the broker, and moved or given up.
         expired: past their deadline, since the start of the broker; also among the former where they were moved.
         dropped: since the start of the broker, to make room for newer ones; likewise.
+        delayed: waiting for their time, not yet in the queue; after a start, those that are counted already.
         bytes: of the records on disk and in memory, where Python adds some 128 to each; settled ones may be among them.
         segments: segment files.
         quarantined: damaged, set aside.
@@ -62,6 +63,7 @@ class QueueStatistics:
     discarded: int
     expired: int
     dropped: int
+    delayed: int
     bytes: int
     segments: int
     quarantined: int
@@ -283,6 +285,7 @@ class Queue:
             discarded=dispatcher.discarded,
             expired=dispatcher.expired,
             dropped=dispatcher.dropped,
+            delayed=self.node.schedule.census.waiting_for("q" + self.name),
             bytes=sum(sum(extent.bytes for extent in log.extents) + log.hot_bytes for log in logs),
             segments=sum(1 for log in logs for extent in log.extents if extent.path),
             quarantined=len(cursor.quarantined),

@@ -36,6 +36,7 @@ COMMANDS: Final = (
     Command("status", "how the running broker is", "segue.broker.cli.status"),
     Command("queue", "look at queues, and work on them", "segue.broker.cli.queue"),
     Command("job", "look at jobs that move messages between queues, and end them", "segue.broker.cli.job"),
+    Command("schedule", "messages that wait for their time, and cancelling them", "segue.broker.cli.schedule"),
     Command("topic", "look at subscriptions to topics", "segue.broker.cli.topic"),
     Command("policy", "options for many queues at once, while the broker runs", "segue.broker.cli.policy"),
     Command("connection", "who is connected, and closing connections", "segue.broker.cli.connection"),

@@ -116,6 +116,9 @@ def _show(arguments: argparse.Namespace, client: ControlClient) -> None:
         return
     names = [*_COLUMNS, "created", "deleted with its last consumer", "log"]
     values = [*_row(queue), time_text(queue["created_ms"]), "yes" if queue["auto_delete"] else "no", str(queue["log"])]
+    if queue["delayed"]:
+        names.append("delayed")
+        values.append(count(queue["delayed"]))
     if queue["paused"]:
         names.append("PAUSED")
         values.append("`segue queue resume` lets it deliver again")

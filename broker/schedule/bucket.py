@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from segue.broker.errors import LimitReachedError
 from segue.storage.api import Cursor, Log
 
 __all__ = ["LEVELS", "Bucket", "place", "span_of"]
@@ -21,6 +22,8 @@ what comes for it later than that goes where its messages go."""
 _READ_AHEAD_MS: Final = 500
 """The narrowest buckets are read so long before their time: a read from disk takes some milliseconds."""
 _READ_BYTES_MAX: Final = 1 << 20
+_GAPS_MAX: Final = 250_000
+"""Cancelled messages among others, in one bucket: 4 MiB."""
 
 
 def place(due_ms: int, now_ms: int) -> tuple[int, int]:
@@ -57,6 +60,13 @@ class Bucket:
         self.out: dict[int, int] = {}
         self._taken_over = 0
         cursor.out.append(self.out)
+
+    @property
+    def size(self) -> int:
+        """How many messages are in it, those that are not on disk yet included."""
+        cursor = self.cursor
+        unread = self.log.head - cursor.next - (0 if cursor.gaps is None else cursor.gaps.messages)
+        return unread + len(cursor.returned) + len(self.out)
 
     @property
     def has_more(self) -> bool:
@@ -105,6 +115,29 @@ class Bucket:
         for seq in seqs:
             del self.out[seq]
         self.cursor.settle(seqs)
+
+    def owes(self, seq: int) -> bool:
+        """True while a message is in it."""
+        cursor = self.cursor
+        if seq < cursor.next:
+            return seq in self.out or seq in cursor.returned
+        return seq < self.log.durable and (cursor.gaps is None or seq not in cursor.gaps)
+
+    def remove(self, seq: int) -> None:
+        """A message that is owed is not to be delivered. Durable with the open batch.
+
+        Raises:
+            LimitReachedError: too many were removed from among others that stay; nothing has changed.
+        """
+        cursor = self.cursor
+        if seq in self.out:
+            self.settle([seq])
+        elif seq in cursor.returned:
+            cursor.drop_returned([seq])
+        elif cursor.gaps is not None and len(cursor.gaps) >= _GAPS_MAX:
+            raise LimitReachedError(f"{_GAPS_MAX} messages for the same time were cancelled: no more before it comes")
+        else:
+            cursor.settle_ahead([seq])
 
     def put_back(self, seqs: list[int]) -> None:
         """These were read too early."""

@@ -23,12 +23,13 @@ class Overdue:
 
     Attributes:
         targets: as in `ScheduledMessage`.
+        bucket: where they are; it has no time.
         log: what else is due for these targets goes to its end.
     """
 
     def __init__(self, node: Node, log: Log) -> None:
         self._node = node
-        self._bucket = Bucket(log, log.cursors[0], 0, 0)
+        self.bucket = Bucket(log, log.cursors[0], 0, 0)
         self._again_at = 0.0
         self._at_hand: list[tuple[int, bytes]] = []
         self.log = log
@@ -47,14 +48,18 @@ class Overdue:
     @property
     def empty(self) -> bool:
         """True when it can go."""
-        return self._bucket.empty
+        return self.bucket.empty
 
-    def step(self) -> float:
-        """Hand on what there is room for now, some of it. Returns seconds until that is to be done again."""
+    def step(self) -> tuple[float, int]:
+        """Hand on what there is room for now, some of it.
+
+        Returns:
+            Seconds until that is to be done again, and how many messages were handed on.
+        """
         wait = self._again_at - self._node.clock.monotonic()
         if wait > 0:
-            return wait
-        self._at_hand = self._at_hand or self._bucket.read(_AT_A_TIME)
+            return wait, 0
+        self._at_hand = [one for one in self._at_hand if one[0] in self.bucket.out] or self._read()
         done: list[int] = []
         for seq, frame in self._at_hand:
             if hand_on(self._node, decode_scheduled(frame)):
@@ -62,9 +67,15 @@ class Overdue:
             done.append(seq)
         if done:
             self._at_hand = self._at_hand[len(done) :]
-            self._bucket.settle(done)
+            self.bucket.settle(done)
             self._node.store.want()
         if done and not self._at_hand:
-            return 0
+            return 0, len(done)
         self._again_at = self._node.clock.monotonic() + _AGAIN_SECONDS
-        return _AGAIN_SECONDS
+        return _AGAIN_SECONDS, len(done)
+
+    def _read(self) -> list[tuple[int, bytes]]:
+        found = self.bucket.read(_AT_A_TIME)
+        for seq, frame in found:
+            self._node.schedule.census.seen(self.bucket, seq, frame)
+        return found

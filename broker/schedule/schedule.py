@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from segue.broker.schedule.bucket import LEVELS, Bucket, span_of
+from segue.broker.schedule.census import Census
 from segue.broker.schedule.elapsed_time import ElapsedTime
 from segue.broker.schedule.handing_on import hand_on
 from segue.broker.schedule.overdue import Overdue
@@ -26,6 +28,7 @@ from segue.storage.api import Log
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
+    from segue.broker.schedule.listing import Found
 
 __all__ = ["SCHEDULE_KINDS", "Schedule"]
 
@@ -44,6 +47,7 @@ class Schedule:
     """See the module.
 
     Attributes:
+        census: how many messages wait for whom.
         delays: messages that wait for some time to pass.
         times: messages that wait for a time of day.
     """
@@ -58,6 +62,9 @@ class Schedule:
         self._wheels = {wheel.name: wheel for wheel in (self.delays, self.times)}
         self._wall_ms = node.clock.now_ms()
         self._overdue: dict[str, Overdue] = {}
+        self.census = Census(node.clock)
+        for wheel in self._wheels.values():
+            wheel.seen = self.census.seen
 
     # -- taking
 
@@ -75,12 +82,57 @@ class Schedule:
         log = wheel.bucket_for(due_ms).log
         identity = ScheduleId(due_ms, log.id, log.head)
         log.append(encode_scheduled(ScheduledMessage(due_ms, identity, targets, record, self._node.clock.now_ms())))
+        self.census.add(targets)
         return identity
+
+    # -- looking
+
+    @property
+    def size(self) -> int:
+        """How many messages wait, exactly, also while they are being counted one by one."""
+        return sum(bucket.size for bucket in self.buckets())
+
+    def buckets(self) -> list[Bucket]:
+        """Everything in which messages wait."""
+        found = [bucket for wheel in self._wheels.values() for bucket in wheel.buckets.values()]
+        return found + [overdue.bucket for overdue in self._overdue.values()]
+
+    def buckets_of(self, identity: ScheduleId) -> list[Bucket]:
+        """Where a message can be: in the bucket of its time, of any width. One that is repeated can be anywhere."""
+        if not identity.due_ms:
+            return self.buckets()
+        spans = [(level, span_of(level, identity.due_ms)) for level in range(LEVELS)]
+        found = [wheel.buckets[span] for wheel in self._wheels.values() for span in spans if span in wheel.buckets]
+        return found + [overdue.bucket for overdue in self._overdue.values()]
+
+    def offset_ms(self, bucket: Bucket) -> int:
+        """How far the clock of a bucket is ahead of the wall clock."""
+        return self._elapsed.offset_ms if bucket.log.definition.get("clock") == self.delays.name else 0
+
+    def cancel(self, found: Found) -> None:
+        """A message is not to be delivered. Durable with the open batch.
+
+        Raises:
+            LimitReachedError: too many that were to come at the same time were cancelled; nothing has changed.
+        """
+        bucket = found.bucket
+        counted = self.census.is_counted(bucket, found.seq)
+        bucket.remove(found.seq)
+        if counted:
+            self.census.add(found.message.targets, -1)
+        for wheel in self._wheels.values():
+            wheel.let_go(bucket)
+        self._node.store.want()
 
     # -- handing on
 
     async def run(self) -> None:
         """Hand on what is due, for as long as the broker runs."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.census.run)
+            await self._work()
+
+    async def _work(self) -> None:
         while True:
             seconds = self.step()
             self._node.end_step()
@@ -110,9 +162,12 @@ class Schedule:
             overdue = self._overdue[message.targets] = Overdue.create(self._node, message.targets)
         if overdue is not None:
             overdue.log.append(entry.frame)
+        else:
+            self.census.add(message.targets, -1)
 
     def _try_again(self, overdue: Overdue) -> float:
-        wait = overdue.step()
+        wait, handed_on = overdue.step()
+        self.census.add(overdue.targets, -handed_on)
         if overdue.empty:
             del self._overdue[overdue.targets]
             self._node.store.drop_log(overdue.log)
@@ -159,5 +214,6 @@ class Schedule:
         elif kind == "overdue":
             overdue = Overdue(self._node, log)
             self._overdue[overdue.targets] = overdue
-        else:
-            self._wheels[log.definition["clock"]].take_up(log)
+            self.census.take_up(overdue.bucket)
+        elif (bucket := self._wheels[log.definition["clock"]].take_up(log)) is not None:
+            self.census.take_up(bucket)

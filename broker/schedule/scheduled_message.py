@@ -21,7 +21,15 @@ from typing import Final, NamedTuple
 from segue.broker.message import HEADERS_AT, PERSISTENT, Encoding, encode, prefix
 from segue.storage.api import times
 
-__all__ = ["ScheduleId", "ScheduledMessage", "decode_scheduled", "due_of", "encode_scheduled", "identity_of"]
+__all__ = [
+    "ScheduleId",
+    "ScheduledMessage",
+    "decode_scheduled",
+    "due_of",
+    "encode_scheduled",
+    "identity_of",
+    "targets_of",
+]
 
 _FIXED: Final = struct.Struct("<QQQQII")
 _DUE: Final = struct.Struct("<Q")
@@ -33,7 +41,7 @@ class ScheduleId(NamedTuple):
     """What a scheduled message is called; never used again. Messages that are due at the same time are in its order.
 
     Attributes:
-        due_ms: when it was to be delivered first: tells where it may be now.
+        due_ms: when it is to be delivered: tells where it may be now. 0 for one that is repeated.
         log, seq: where it was first.
     """
 
@@ -110,3 +118,9 @@ def due_of(frame: bytes) -> int:
 def identity_of(frame: bytes) -> ScheduleId:
     """What it is called, without the rest of it."""
     return ScheduleId(*_IDENTITY.unpack_from(frame, _IDENTITY_AT))
+
+
+def targets_of(frame: bytes) -> str:
+    """Where it goes, without the rest of it."""
+    start = HEADERS_AT + _FIXED.size
+    return frame[start : start + int.from_bytes(frame[start - 4 : start], "little")].decode()

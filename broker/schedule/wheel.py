@@ -71,10 +71,10 @@ class Wheel:
         self._heap_bytes = 0
         self._next_ms = _NEVER
 
-    def take_up(self, log: Log) -> None:
-        """A bucket that was recovered."""
+    def take_up(self, log: Log) -> Bucket | None:
+        """A bucket that was recovered; None when there is nothing in it, and it goes."""
         bucket = self._keep(log, int(log.definition["level"]), int(log.definition["start_ms"]))
-        self._let_go(bucket)
+        return None if self.let_go(bucket) else bucket
 
     def bucket_for(self, due_ms: int) -> Bucket:
         """Where to append a message that is due then. Durable with the open batch."""
@@ -100,11 +100,22 @@ class Wheel:
         """The clock was set back: what is in memory may not be due for years."""
         seqs: dict[Bucket, list[int]] = {}
         for entry in self._heap:
-            seqs.setdefault(entry.bucket, []).append(entry.seq)
+            if entry.seq in entry.bucket.out:
+                seqs.setdefault(entry.bucket, []).append(entry.seq)
         for bucket, those in seqs.items():
             bucket.put_back(those)
         self._heap.clear()
         self._heap_bytes = 0
+
+    def let_go(self, bucket: Bucket) -> bool:
+        """Delete a bucket that has nothing any more, if it is one of these: it is made again when it is wanted."""
+        key = bucket.level, bucket.start_ms
+        if self.buckets.get(key) is not bucket or not bucket.empty:
+            return False
+        del self.buckets[key]
+        self._line.remove((bucket.start_ms, -bucket.level))
+        self._store.drop_log(bucket.log)
+        return True
 
     # -- buckets
 
@@ -127,13 +138,6 @@ class Wheel:
         """More of it can be read than a moment ago. Most of what comes is for later."""
         if bucket.opens_ms < self._next_ms:
             self._woken()
-
-    def _let_go(self, bucket: Bucket) -> None:
-        """Delete a bucket that has nothing any more: it is made again when it is wanted."""
-        if bucket.empty:
-            del self.buckets[bucket.level, bucket.start_ms]
-            self._line.remove((bucket.start_ms, -bucket.level))
-            self._store.drop_log(bucket.log)
 
     # -- reading
 
@@ -164,7 +168,7 @@ class Wheel:
             self._bucket(level, span_of(level, due_of(frame))).take_over(frame)
         if found:
             bucket.settle([seq for seq, _ in found])
-            self._let_go(bucket)
+            self.let_go(bucket)
             if bucket.start_ms <= now_ms:
                 self._store.want()
         return len(found)
@@ -188,12 +192,13 @@ class Wheel:
             entry = heapq.heappop(heap)
             count += 1
             size += len(entry.frame)
-            self._due(entry)
-            settled.setdefault(entry.bucket, []).append(entry.seq)
+            if entry.seq in entry.bucket.out:  # or it was cancelled
+                self._due(entry)
+                settled.setdefault(entry.bucket, []).append(entry.seq)
         self._heap_bytes -= size
         for bucket, seqs in settled.items():
             bucket.settle(seqs)
-            self._let_go(bucket)
+            self.let_go(bucket)
         if count:
             self._store.want()
         return count

@@ -32,6 +32,7 @@ from segue.protocols.control.frames import ControlError, ErrorCode, Request
 from segue.protocols.control.job_commands import JobCommands
 from segue.protocols.control.message import header_block, read_headers, show_body
 from segue.protocols.control.policies import PolicyRequests
+from segue.protocols.control.schedule_commands import ScheduleCommands
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
@@ -82,6 +83,7 @@ class ControlSession:
             "topic.list": self._list_topics,
             "connection.list": self._list_connections,
             "connection.close": self._close_connection,
+            **ScheduleCommands(node).by_name,
             "policy.list": self._list_policies,
             "policy.set": self._set_policy,
             "policy.delete": self._delete_policy,

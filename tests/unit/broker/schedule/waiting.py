@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from segue.broker.message import decode
 from segue.broker.node import Node
+from segue.broker.queue_options import REFUSE, QueueOptions
 from segue.broker.schedule.scheduled_message import ScheduleId
 from segue.broker.users import Users
 from tests.unit.broker.actors import World, body_of, record
@@ -67,6 +68,11 @@ class Waiting(World):
                 cursor.give_back({seq: 1 for container in cursor.out for seq in container})
                 cursor.out.clear()
         self.node = Node(self.store, self.settings, self.clock, self.log, Users(self.settings.users))
+
+    def full_queue(self, name: str) -> None:
+        """A queue that has room for one message, and has it."""
+        queue = self.node.declare_queue(name, options=QueueOptions(messages_max=1, overflow=REFUSE))
+        self.publish(queue, "x")
 
     @property
     def logs(self) -> list[str]:

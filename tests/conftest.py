@@ -16,8 +16,8 @@ settings.load_profile("segue")
 
 _SINGLY: Final = ("tests/faults/", "tests/property/", "tests/integration/tutorial/")
 """Tests here are slow and share nothing: each goes to whichever process is free."""
-_TOGETHER: Final = ("tests/integration/packaging/",)
-"""These share what takes longer to make than all of them to run."""
+_TOGETHER: Final = ("tests/integration/packaging/", "tests/tidy/")
+"""These share what takes longer to make than all of them to run: a wheel that is installed, the source as trees."""
 _QUICK: Final = ("tests/unit/", "tests/helpers/", "tests/tidy/")
 
 

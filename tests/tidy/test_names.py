@@ -1,8 +1,10 @@
 """Names are the field's nouns, tests are named after sentences and unit tests after the file that they test."""
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.tidy.tree import ROOT, Module, modules
@@ -38,12 +40,12 @@ def is_mirrored(test: Path) -> bool:
     return any((folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file() for name in candidates)
 
 
-def all_names() -> Iterator[tuple[str, str]]:
+@cache
+def all_names() -> tuple[tuple[str, str], ...]:
     """(where, name) of every file, class and function."""
-    for module in modules():
-        # tests/helpers is the one folder that is called so: DESIGN names it.
-        yield str(module), module.path.stem
-        yield from definitions(module)
+    # tests/helpers is the one folder that is called so: DESIGN names it.
+    files = ((str(module), module.path.stem) for module in modules())
+    return (*files, *itertools.chain.from_iterable(map(definitions, modules())))
 
 
 def definitions(module: Module) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -42,7 +43,10 @@ class FaultySocket:
         return self.socket.accept()
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(self.socket.getsockname())
+        client = socket.create_connection(self.socket.getsockname())
+        # To the client it is there a moment before `accept` finds it.
+        assert select.select([self.socket], [], [], 30.0)[0]
+        return client
 
 
 class Accepting:

@@ -16,6 +16,12 @@ settings.load_profile("segue")
 
 _SINGLY: Final = ("tests/faults/", "tests/property/", "tests/integration/tutorial/")
 """Tests here are slow and share nothing: each goes to whichever process is free."""
+_BY_FILE: Final = (
+    "tests/faults/test_damaged_store.py",
+    "tests/faults/storage/test_damaged_files.py",
+    "tests/property/storage/test_bit_flips.py",
+)
+"""But for these: they damage copies of one store, which is made once."""
 _TOGETHER: Final = ("tests/integration/packaging/", "tests/tidy/")
 """These share what takes longer to make than all of them to run: a wheel that is installed, the source as trees."""
 _QUICK: Final = ("tests/unit/", "tests/helpers/", "tests/tidy/")
@@ -30,7 +36,7 @@ class Shares(LoadScopeScheduling):  # type: ignore[misc]
         super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(_SINGLY):
+        if nodeid.startswith(_SINGLY) and not nodeid.startswith(_BY_FILE):
             return nodeid
         if nodeid.startswith(_TOGETHER):
             return next(folder for folder in _TOGETHER if nodeid.startswith(folder))

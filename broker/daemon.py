@@ -70,6 +70,7 @@ async def _serve(settings: Settings, log: Log, frontends: dict[str, type[FrontEn
     async with _stop_signals(log) as stop, open_store(disk, _options(settings), clock.now_ms) as store:
         _tell_recovery(store, log)
         node = Node(store, settings, clock, log, Users(settings.users))
+        await node.retained.load()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(node.watch)
             listening = await _start(nursery, node, settings, frontends)

@@ -50,21 +50,27 @@ class Headers:
 
 
 def with_headers(
-    record: Record, headers: Mapping[str, str], *, accepted_ms: int, left_out: tuple[str, ...] = ()
+    record: Record,
+    headers: Mapping[str, str],
+    *,
+    accepted_ms: int,
+    expires_ms: int = 0,
+    left_out: tuple[str, ...] = (),
 ) -> bytes:
     """The message as a new record, with these headers in place of those of the same names.
 
     Args:
-        record: the message; its expiry is not taken over.
+        record: the message; its expiry is not taken over by itself.
         headers: name to value, any text.
         accepted_ms: of the new record.
+        expires_ms: likewise; 0 for never.
         left_out: further names that the new record does not have.
     """
     gone = tuple(_escape(name) + b":" for name in (*headers, *left_out))
     lines = [_escape(name) + b":" + _escape(value) for name, value in headers.items()]
     lines += [line for line in _lines(record) if not line.startswith(gone)]
     block = b"\n".join(lines) + b"\n\n"
-    return encode(*prefix(accepted_ms, block, record.flags, 0, record.encoding), record.body)
+    return encode(*prefix(accepted_ms, block, record.flags, expires_ms, record.encoding), record.body)
 
 
 def _lines(record: Record) -> list[bytes]:

@@ -27,6 +27,8 @@ from segue.broker.pressure import Pressure
 from segue.broker.queue import MemoryQueue, Queue, TemporaryQueue
 from segue.broker.queue_options import NO_OPTIONS, QueueOptions
 from segue.broker.receiving import Receiving
+from segue.broker.retained.retained import KIND as RETAINED
+from segue.broker.retained.retained import RetainedMessages
 from segue.broker.schedule.schedule import SCHEDULE_KINDS, Schedule
 from segue.broker.session import Session
 from segue.broker.settings import Settings
@@ -77,6 +79,7 @@ class Node:
         policy_book: what gives them options that they were not declared with.
         schedule: what is to be delivered later.
         deduplication: what they remember of their publishers.
+        retained: the last messages of topics, for who subscribes later; to be loaded before anybody does.
         sessions: authenticated peers by id.
         held: True while publishers have to wait; acknowledgements are still taken.
         fan_out_bytes: what subscribers to topics are to be given in this step, at most; kept by the topics.
@@ -102,6 +105,7 @@ class Node:
         self.routes_version = 0
         self.schedule = Schedule(self)
         self.deduplication = DeduplicationMemory(self, settings.memory.deduplication_bytes_max)
+        self.retained = RetainedMessages(self)
         self.held = False
         self.stopping = False
         self.started_ms = clock.now_ms()
@@ -536,6 +540,8 @@ class Node:
                     self.topics.bind(str(pattern), queue)
             elif definition.get("kind") == "topic":
                 self.topics.recovered(log, definition, in_flight_max)
+            elif definition.get("kind") == RETAINED:
+                self.retained.take_up(log)
             elif definition.get("kind") in SCHEDULE_KINDS:
                 self.schedule.take_up(log)
         for name, of_queue in levels.items():  # a salvage has lost the rest of these queues

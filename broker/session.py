@@ -113,7 +113,7 @@ class Session:
         window_bytes: int = 0,
         selector: Selector | None = None,
     ) -> Subscription:
-        """A non-durable subscription: what is published from now on, and selected.
+        """A non-durable subscription: what was retained, then what is published from now on, and selected.
 
         Raises:
             LimitReachedError: limits.subscriptions_per_connection_max.
@@ -124,6 +124,7 @@ class Session:
         consumer = buffer.dispatcher.add(
             sink, prefetch=prefetch, settles=settles, session_id=self.id, window_bytes=window_bytes
         )
+        self.node.retained.give(buffer)
         return self._begin(consumer, buffer, lambda: self.node.unbuffer_topic(buffer))
 
     def subscribe_durable(

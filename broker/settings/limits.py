@@ -184,6 +184,15 @@ class Limits:
         maximum=1 * GIB,
     )
 
+    # EMQX: retainer.max_retained_messages, unlimited by default, as in Mosquitto.
+    retained_messages_max: int = count(
+        100_000,
+        "messages",
+        "The most topic names of which the last message is retained. A message for another name is refused.",
+        minimum=0,
+        maximum=10_000_000,
+    )
+
     # Spring's relay and the JMS clients open one for each session that waits for replies.
     temporary_queues_per_connection_max: int = count(
         100,

@@ -60,3 +60,11 @@ class Memory:
         minimum=1 * MIB,
         maximum=256 * GIB,
     )
+
+    # They stay in memory, so that a subscription is given them before anything else.
+    retained_bytes_max: int = size(
+        64 * MIB,
+        "The most memory of retained messages. One that would take more is refused.",
+        minimum=0,
+        maximum=256 * GIB,
+    )

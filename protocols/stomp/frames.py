@@ -48,7 +48,7 @@ SERVER_COMMANDS: Final = frozenset({"CONNECTED", "MESSAGE", "RECEIPT", "ERROR"})
 
 # What a sender may not put on the MESSAGE that others receive: they would take it for the broker's word.
 BROKER_HEADERS: Final = frozenset(
-    {"message-id", "subscription", "ack", "redelivered", "x-delivery-count", "receipt-id", "browser"}
+    {"message-id", "subscription", "ack", "redelivered", "x-delivery-count", "receipt-id", "browser", "retained-topic"}
 )
 # What is said to the broker alone.
 _SENDER_HEADERS: Final = frozenset({"receipt", "transaction", "content-length"})

@@ -64,6 +64,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *_rules(Treatment.OBEYED, ("SEND", "SUBSCRIBE", "UNSUBSCRIBE"), "destination"),
     *_rules(Treatment.OBEYED, _SEND, "content-length", "persistent", "destination-type", "reply-to"),
     *_rules(Treatment.OBEYED, _SEND, "dedup-id", "_AMQ_DUPL_ID", "expires", "expiration", "priority"),
+    *_rules(Treatment.OBEYED, _SEND, "retain"),
     *_rules(Treatment.OBEYED, _SEND, "delay", "x-delay", "AMQ_SCHEDULED_DELAY"),
     *_rules(Treatment.OBEYED, _SEND, "deliver-at", "AMQ_SCHEDULED_TIME", "_AMQ_SCHED_DELIVERY"),
     *_rules(Treatment.OBEYED, _SEND, "producer-name", "sequence-id"),

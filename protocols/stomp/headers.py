@@ -138,6 +138,7 @@ class SendOptions:
         expires_ms: when the message expires, milliseconds since 1970, 0 for never.
         lives_ms: likewise, how long after its acceptance; None for no such limit.
         priority: what the message says; None for nothing.
+        retain: the message is kept for who subscribes to its topic later.
         queue: flags for the queue, if this message makes it.
         schedule: when it is to be delivered; None for now.
     """
@@ -151,6 +152,7 @@ class SendOptions:
     expires_ms: int = 0
     lives_ms: int | None = None
     priority: int | None = None
+    retain: bool = False
     queue: QueueFlags = QueueFlags()
     schedule: SendSchedule | None = None
 
@@ -278,6 +280,7 @@ def read_send(headers: Mapping[str, str], dialect: Dialect = Dialect.SEGUE) -> S
         expires_ms=_number(headers, "expires", 0) or 0,
         lives_ms=_number(headers, "expiration", 0),
         priority=_number(headers, "priority", 0),
+        retain=bool(_boolean(headers, "retain")),
         queue=_queue_flags(headers, dialect),
         schedule=read_schedule(headers),
     )

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from segue.broker.composite import Composite, Part
 from segue.broker.deduplication import Acceptance, OnceSend
 from segue.broker.queue import Queue
+from segue.broker.retained.retaining_topic import RetainingTopic
 from segue.broker.schedule.delayed import Delayed
 from segue.broker.topic import Topic
 from segue.protocols.stomp.destination import DestinationKind, Use, parse_destination, split_list
+from segue.protocols.stomp.errors import not_supported
 from segue.protocols.stomp.frames import SendHead, leave_out, replace_header
 from segue.protocols.stomp.headers import SendOptions, read_send
 from segue.protocols.stomp.identity import answer, identity_of
@@ -58,6 +60,8 @@ class Publishing:
         parts = [self._part(text, options) for text in split_list(head.destination, self._dialect)]
         target: Queue | Topic | Composite | Delayed
         target, publish = parts[0]
+        if options.schedule is not None and options.retain:
+            raise not_supported("a retained message for later")
         if options.schedule is not None:
             target = delayed_target(self._node, head.destination, parts, options)
             publish = target.publish
@@ -78,7 +82,7 @@ class Publishing:
             lives_ms=options.lives_ms,
         )
         self._identify(route, options)
-        route.special = head.transaction is not None or route.identity is not None
+        route.special = head.transaction is not None or route.identity is not None or isinstance(target, RetainingTopic)
         if isinstance(target, Delayed):
             route.visible_ms, route.special = target.due_ms, True
         return route
@@ -97,6 +101,10 @@ class Publishing:
         if destination.kind is DestinationKind.QUEUE:
             self._targets.declare(destination.name, options.queue)
         target = self._targets.find(destination, text)
+        if options.retain:
+            if not isinstance(target, Topic):
+                raise not_supported("'retain' on a queue")
+            target = RetainingTopic(self._node, target.name)
         if isinstance(target, Topic):
             return target, partial(self._publish_to_topic, target)
         if type(target) is Queue and not target.refuses:
@@ -104,7 +112,7 @@ class Publishing:
         return target, target.publish
 
     def send_specially(self, route: Route, head: SendHead, body: bytes, receipt: bytes | None) -> bytes | None:
-        """A message in a transaction, for later, or that may be a repeat. Returns the receipt that is due now.
+        """A message in a transaction, retained, for later, or maybe a repeat. Returns the receipt that is due now.
 
         Raises:
             RecallPendingError: nothing has happened; the same call is to be made again.
@@ -117,6 +125,10 @@ class Publishing:
             assert isinstance(route.target, Queue | Composite)
             acceptance = route.target.publish_once(route.identity, record)
             return None if receipt is None else answer(receipt, route.message_prefix, acceptance)
+        if isinstance(route.target, RetainingTopic):
+            route.target.check_room(1, len(record))
+            route.publish(record)
+            return receipt
         scheduled = route.publish(record)
         if receipt is None:
             return None

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from segue.storage.batch import Run
@@ -26,6 +27,8 @@ __all__ = ["RECORD_OVERHEAD", "Extent", "Log"]
 
 RECORD_OVERHEAD = 128
 """Bytes that CPython adds to a record in memory: the object's head, its number, its place in a dict."""
+_PICKED_OUT_MAX = 1024
+"""Messages of a range that are let go of one by one, rather than by looking for those that stay."""
 
 
 class Extent(NamedTuple):
@@ -64,8 +67,8 @@ class Log:
     """
 
     __slots__ = (
-        "_run", "cursors", "definition", "dirty", "durable", "extents", "head", "hot", "hot_bytes", "hot_first", "id",
-        "journaled", "listener", "low", "on_sealed", "sealed", "spill_first", "spilling", "store",
+        "_run", "_spilling_bytes", "cursors", "definition", "dirty", "durable", "extents", "head", "hot", "hot_bytes",
+        "hot_first", "id", "journaled", "listener", "low", "on_sealed", "sealed", "spill_first", "spilling", "store",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +81,7 @@ class Log:
         self.journaled = journaled
         self.hot: dict[int, bytes] = {}
         self.hot_bytes = 0
+        self._spilling_bytes = 0
         self.spilling: dict[int, bytes] | None = None
         self.extents: list[Extent] = []
         self.cursors: list[Cursor] = []
@@ -150,11 +154,13 @@ class Log:
         """As `forget`, for a whole range."""
         if len(self.cursors) != 1:
             return
-        if first <= self.hot_first and last >= self.sealed - 1:
-            keep = {seq: record for seq, record in self.hot.items() if seq < first or seq > last}
-            self._replace_hot(keep)
+        hot, cursor = self.hot, self.cursors[0]
+        if cursor.next > last and last - max(first, self.hot_first) > _PICKED_OUT_MAX:
+            # What is left is little, and is looked for. To pick the others out one by one takes a purge 50 ms.
+            left = chain(sorted(cursor.holes()), range(last + 1, self.sealed))
+            self._replace_hot({seq: hot[seq] for seq in left if seq in hot})
         else:
-            self.forget([seq for seq in range(max(first, self.hot_first), last + 1) if seq in self.hot])
+            self.forget([seq for seq in range(max(first, self.hot_first), last + 1) if seq in hot])
 
     def first_owed(self) -> int:
         """The lowest number that a cursor still owes. Without a cursor nothing is kept for long: then `low`."""
@@ -234,6 +240,7 @@ class Log:
         assert self.spilling is None
         spilling, self.hot = self.hot, {}
         self.spilling = spilling
+        self._spilling_bytes = self.hot_bytes
         self.spill_first, self.hot_first = self.hot_first, self.sealed
         if not self.cursors:
             self.low = self.sealed  # nobody owes what is spilled now, so none of it is written
@@ -243,12 +250,14 @@ class Log:
         """The spilled records are in `extents` now."""
         self.extents = extents
         self.spilling = None
+        self._spilling_bytes = 0
         self.hot_bytes -= spilled_bytes
         self.store.hot_bytes -= spilled_bytes
 
     def abort_spill(self, spilled_bytes: int) -> None:
         """The records could not be written: they are hot again, without those settled meanwhile."""
         spilling, self.spilling = self.spilling, None
+        self._spilling_bytes = 0
         assert spilling is not None
         self.hot_bytes -= spilled_bytes
         self.store.hot_bytes -= spilled_bytes
@@ -272,7 +281,7 @@ class Log:
         }
 
     def _replace_hot(self, keep: dict[int, bytes]) -> None:
-        grown = _memory_of(keep) - _memory_of(self.hot)
+        grown = _memory_of(keep) - (self.hot_bytes - self._spilling_bytes)
         self.hot_bytes += grown
         self.store.hot_bytes += grown
         self.hot = keep

@@ -189,7 +189,8 @@ class Moves:
     async def _breathe(self, operation: Operation) -> None:
         self.node.end_step()
         await trio.sleep(0.001 * (operation.amount % 3))
-        await until(lambda: not any(q.cursor.window.reading or q.cursor.fetching for q in self.node.queues.values()))
+        cursors = self._store.cursors.values()
+        await until(lambda: not any(cursor.window.reading or cursor.fetching for cursor in cursors))
 
     async def _crash(self, operation: Operation) -> None:
         """At a call of the disk that is soon to come, in the middle of whatever goes on."""

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segue.storage import log as log_module
 from segue.storage.cursor import Cursor
 from segue.storage.entries import Enqueue
 from segue.storage.log import Extent, Log
@@ -192,6 +193,31 @@ def test_a_range_that_is_forgotten_is_gone_and_nothing_else(
     log.forget_range(first, last)
     assert log.hot == records(*(seq for seq in range(1, 7) if not first <= seq <= last and seq not in gone))
     assert store.hot_bytes == log.hot_bytes == size_of(*log.hot.values())
+
+
+@pytest.mark.parametrize("picked_out_max", [0, 1000])
+@pytest.mark.parametrize("spilling", [False, True])
+def test_a_purge_lets_go_of_all_but_what_is_out_and_what_came_later(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch, picked_out_max: int, spilling: bool
+) -> None:
+    monkeypatch.setattr(log_module, "_PICKED_OUT_MAX", picked_out_max)
+    log = log_with(store, 2 if spilling else 0)
+    (cursor,) = log.cursors
+    if spilling:
+        store.snapshot(log)
+    fill(log, 9)
+    first = log.hot_first
+    hand_out(cursor, 2)
+    hand_out(cursor, 3 if spilling else 1)
+    cursor.settle([first])
+    cursor.give_back({first + 2: cursor.out[0].pop(first + 2)})
+    del cursor.out[0][first]
+    log.append(record("under way"))
+    store.seal()
+    before = store.hot_bytes - size_of(*log.hot.values())
+    cursor.skip_to(log.durable)
+    assert list(log.hot) == [first + 1, first + 2, first + 9]
+    assert store.hot_bytes == log.hot_bytes == before + size_of(*log.hot.values())
 
 
 def test_a_range_is_not_forgotten_while_two_cursors_owe_it(store: MemoryStore) -> None:

@@ -100,3 +100,20 @@ def test_more_temporary_queues_than_the_limit_are_refused(connect: Connect) -> N
         client.subscribe(f"/temp-queue/{number}", id=str(number), wait=False)
     client.send_frame("SUBSCRIBE", {"destination": "/temp-queue/more", "id": "more", "receipt": "r"})
     client.expect_error()
+
+
+def test_a_question_whose_answer_reaches_nobody_any_more_is_not_taken(connect: Connect, queue: str) -> None:
+    """The answer and the acknowledgement are one transaction, and the asker is gone before its COMMIT."""
+    asker, worker = connect(), connect()
+    worker.subscribe(queue, ack="client-individual")
+    asker.publish(queue, b"question", headers={"reply-to": "/temp-queue/answers", "correlation-id": "7"})
+    question = worker.expect_message(b"question", correlation_id="7")
+    worker.begin("t")
+    worker.publish(question["reply-to"], b"answer", headers={"transaction": "t"})
+    worker.ack(question, transaction="t")
+    asker.disconnect()
+    worker.send_frame("COMMIT", {"transaction": "t", "receipt": "r"})
+    worker.expect_error("not_found")
+    other = connect()
+    other.subscribe(queue, ack="client-individual")
+    other.expect_message(b"question", redelivered="true")

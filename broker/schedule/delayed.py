@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from segue.broker.queue import Queue
+from segue.broker.schedule.cron import Cron
 from segue.broker.schedule.handing_on import targets_text
+from segue.broker.schedule.repeat import ONCE, Repeat
 from segue.broker.schedule.scheduled_message import ScheduleId
 from segue.broker.topic import Topic
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
 
-__all__ = ["Delayed"]
+__all__ = ["Delayed", "When"]
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """When messages are to be delivered.
+
+    Attributes:
+        delay_ms: so long after their acceptance.
+        time_ms: instead, at a time, milliseconds since 1970.
+        repeat: how often; with a cron entry, the first time comes from there.
+    """
+
+    delay_ms: int = 0
+    time_ms: int | None = None
+    repeat: Repeat = ONCE
 
 
 class Delayed:
@@ -25,16 +43,13 @@ class Delayed:
         name: as the publisher wrote it.
     """
 
-    def __init__(
-        self, node: Node, name: str, targets: Sequence[Queue | Topic], *, delay_ms: int | None, time_ms: int | None
-    ) -> None:
-        """One of `delay_ms` and `time_ms` (since 1970) says when."""
+    def __init__(self, node: Node, name: str, targets: Sequence[Queue | Topic], when: When) -> None:
         self.name = name
         self._node = node
         self._targets = tuple(dict.fromkeys(targets))
         self._text = targets_text(self._targets)
-        self._delay_ms = delay_ms
-        self._time_ms = time_ms
+        self._when = when
+        self._cron = Cron(when.repeat.cron) if when.repeat.cron else None
 
     @property
     def open(self) -> bool:
@@ -49,11 +64,13 @@ class Delayed:
 
     def due_ms(self, now_ms: int) -> int:
         """When messages that are accepted now are to be delivered, by the wall clock."""
-        return now_ms + self._delay_ms if self._delay_ms is not None else self._time_ms or 0
+        if self._cron is not None:
+            return self._cron.next_ms(now_ms) or now_ms
+        return self._when.time_ms if self._when.time_ms is not None else now_ms + self._when.delay_ms
 
     def publish(self, record: bytes) -> ScheduleId:
         """Accept a message; returns what it is called."""
-        schedule = self._node.schedule
-        if self._delay_ms is not None:
-            return schedule.after(self._delay_ms, self._text, record)
-        return schedule.at(self._time_ms or 0, self._text, record)
+        schedule, when = self._node.schedule, self._when
+        if self._cron is not None or when.time_ms is not None:
+            return schedule.at(self.due_ms(self._node.clock.now_ms()), self._text, record, when.repeat)
+        return schedule.after(when.delay_ms, self._text, record, when.repeat)

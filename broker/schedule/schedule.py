@@ -14,9 +14,11 @@ import trio
 
 from segue.broker.schedule.bucket import LEVELS, Bucket, span_of
 from segue.broker.schedule.census import Census
+from segue.broker.schedule.cron import Cron
 from segue.broker.schedule.elapsed_time import ElapsedTime
 from segue.broker.schedule.handing_on import hand_on
 from segue.broker.schedule.overdue import Overdue
+from segue.broker.schedule.repeat import ONCE, Repeat, restamped
 from segue.broker.schedule.scheduled_message import (
     ScheduledMessage,
     ScheduleId,
@@ -68,20 +70,22 @@ class Schedule:
 
     # -- taking
 
-    def after(self, delay_ms: int, targets: str, record: bytes) -> ScheduleId:
-        """Deliver a message so much later. Durable with the open batch."""
-        return self._accept(self.delays, self._now_ms() + delay_ms, targets, record)
+    def after(self, delay_ms: int, targets: str, record: bytes, repeat: Repeat = ONCE) -> ScheduleId:
+        """Deliver a message so much later, and as often as `repeat` says. Durable with the open batch."""
+        return self._accept(self.delays, self._now_ms() + delay_ms, targets, record, repeat)
 
-    def at(self, time_ms: int, targets: str, record: bytes) -> ScheduleId:
-        """Deliver a message when the wall clock shows a time, milliseconds since 1970. Durable with the open batch."""
-        return self._accept(self.times, time_ms, targets, record)
+    def at(self, time_ms: int, targets: str, record: bytes, repeat: Repeat = ONCE) -> ScheduleId:
+        """As `after`, when the wall clock shows a time, milliseconds since 1970."""
+        return self._accept(self.times, time_ms, targets, record, repeat)
 
-    def _accept(self, wheel: Wheel, due_ms: int, targets: str, record: bytes) -> ScheduleId:
+    def _accept(self, wheel: Wheel, due_ms: int, targets: str, record: bytes, repeat: Repeat) -> ScheduleId:
         if self._log is None:
             self._log = self._create_log()
         log = wheel.bucket_for(due_ms).log
-        identity = ScheduleId(due_ms, log.id, log.head)
-        log.append(encode_scheduled(ScheduledMessage(due_ms, identity, targets, record, self._node.clock.now_ms())))
+        identity = ScheduleId(0 if repeat else due_ms, log.id, log.head)
+        accepted_ms = self._node.clock.now_ms()
+        message = ScheduledMessage(due_ms, identity, targets, record, accepted_ms, 0, repeat.as_text())
+        log.append(encode_scheduled(message))
         self.census.add(targets)
         return identity
 
@@ -156,6 +160,9 @@ class Schedule:
 
     def _hand_on(self, entry: Entry) -> None:
         message = decode_scheduled(entry.frame)
+        if message.repeat and not self._goes_on(message, Repeat.from_text(message.repeat)):
+            self.census.add(message.targets, -1)
+            return
         overdue = self._overdue.get(message.targets)
         if overdue is None and (refusal := hand_on(self._node, message)):
             self._node.log.warning("schedule.refused", targets=message.targets.replace("\n", " "), reason=refusal)
@@ -164,6 +171,30 @@ class Schedule:
             overdue.log.append(entry.frame)
         else:
             self.census.add(message.targets, -1)
+
+    def _goes_on(self, message: ScheduledMessage, repeat: Repeat) -> bool:
+        """Schedule the next delivery of a message. What was missed is not made up for. True when one is due now."""
+        if not repeat.cron:
+            now_ms, period_ms = self._now_ms(), max(1, repeat.period_ms)
+            missed = max(0, now_ms - message.due_ms) // period_ms
+            self._again(self.delays, message, message.due_ms + (missed + 1) * period_ms, repeat.after_one())
+            return True
+        next_ms = Cron(repeat.cron).next_ms(self._node.clock.now_ms())
+        if next_ms is not None:
+            self._again(self.times, message, next_ms, repeat)
+        if repeat.first_ms or repeat.at_each_time:
+            first = restamped(message.record, self._node.clock.now_ms() + repeat.first_ms, repeat.lives_ms)
+            self.after(repeat.first_ms, message.targets, first, repeat.at_each_time)
+            return False
+        return True
+
+    def _again(self, wheel: Wheel, message: ScheduledMessage, due_ms: int, repeat: Repeat) -> None:
+        record = restamped(
+            message.record, due_ms - (self._elapsed.offset_ms if wheel is self.delays else 0), repeat.lives_ms
+        )
+        again = message._replace(due_ms=due_ms, record=record, repeat=repeat.as_text())
+        wheel.bucket_for(due_ms).log.append(encode_scheduled(again))
+        self.census.add(message.targets)
 
     def _try_again(self, overdue: Overdue) -> float:
         wait, handed_on = overdue.step()

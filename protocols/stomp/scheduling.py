@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from segue.broker.composite import Part
 from segue.broker.queue import MemoryQueue
-from segue.broker.schedule.delayed import Delayed
-from segue.protocols.stomp.errors import not_supported
+from segue.broker.schedule.cron import CronError
+from segue.broker.schedule.delayed import Delayed, When
+from segue.broker.schedule.repeat import Repeat
+from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, not_supported, quote
 from segue.protocols.stomp.headers import SendOptions
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ def delayed_target(node: Node, name: str, parts: Sequence[Part], options: SendOp
     """Where a SEND that is to be delivered later goes.
 
     Raises:
-        StompProtocolError: NOT_SUPPORTED.
+        StompProtocolError: NOT_SUPPORTED, INVALID_HEADER.
     """
     schedule = options.schedule
     assert schedule is not None
@@ -30,4 +32,11 @@ def delayed_target(node: Node, name: str, parts: Sequence[Part], options: SendOp
     if options.deduplication_id is not None or options.producer_name is not None:
         raise not_supported("a deduplication id or a 'sequence-id' on a message for later")
     targets = [target for target, _ in parts]
-    return Delayed(node, name, targets, delay_ms=schedule.delay_ms, time_ms=schedule.time_ms)
+    repeat = Repeat(schedule.period_ms, schedule.repeats, schedule.cron, schedule.delay_ms, options.lives_ms)
+    if not schedule.cron:
+        repeat = repeat.at_each_time
+    try:
+        return Delayed(node, name, targets, When(schedule.delay_ms, schedule.time_ms, repeat))
+    except CronError as error:
+        problem = f"'{quote(schedule.cron)}' is no value for 'AMQ_SCHEDULED_CRON': {error}"
+        raise StompProtocolError(ErrorCode.INVALID_HEADER, problem) from error

@@ -145,3 +145,39 @@ def test_delayed_messages_survive_and_come_in_order(broker_factory: BrokerFactor
     assert now_ms() >= moment + 100
     assert found == [b"%d" % (number // 2) for number in range(200)] + [b"last"]
     client.expect_no_message()
+
+
+def test_a_message_comes_again_as_often_as_it_is_to(connect: Connect, queue: str) -> None:
+    client = connect()
+    client.subscribe(queue, ack="auto")
+    headers = {"AMQ_SCHEDULED_DELAY": "50", "AMQ_SCHEDULED_PERIOD": "30", "AMQ_SCHEDULED_REPEAT": "2"}
+    client.publish_confirmed(queue, b"again", headers=headers)
+    for _ in range(3):
+        frame = client.expect_message(b"again")
+        assert frame.get("AMQ_SCHEDULED_REPEAT") is None
+    time.sleep(0.2)
+    client.expect_no_message()
+
+
+def test_a_cron_entry_is_taken(connect: Connect, queue: str) -> None:
+    client = connect()
+    client.publish_confirmed(queue, b"new year", headers={"AMQ_SCHEDULED_CRON": "0 0 1 1 *"})
+    client.subscribe(queue)
+    client.expect_no_message()
+
+
+@pytest.mark.parametrize(
+    ("headers", "text"),
+    [
+        ({"AMQ_SCHEDULED_CRON": "0 0 30 2 *"}, "no such day"),
+        ({"AMQ_SCHEDULED_CRON": "every day"}, "five fields"),
+        ({"AMQ_SCHEDULED_REPEAT": "3"}, "needs 'AMQ_SCHEDULED_PERIOD'"),
+        ({"AMQ_SCHEDULED_REPEAT": "-2", "AMQ_SCHEDULED_PERIOD": "1"}, "-1 for ever"),
+        ({"AMQ_SCHEDULED_PERIOD": "x"}, "milliseconds"),
+        ({"deliver-at": "1", "AMQ_SCHEDULED_PERIOD": "1"}, "both say when"),
+    ],
+)
+def test_absurd_repeats_are_refused(connect: Connect, queue: str, headers: dict[str, str], text: str) -> None:
+    client = connect()
+    client.publish(queue, b"never", headers=headers)
+    expect_error(client, "invalid-header", text)

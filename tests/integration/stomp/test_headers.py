@@ -118,9 +118,6 @@ _CHANGE_DELIVERY = {
     "activemq.priority": ("SUBSCRIBE", "9"),
     "x-priority": ("SUBSCRIBE", "9"),
     "JMSXGroupID": ("SEND", "group"),
-    "AMQ_SCHEDULED_PERIOD": ("SEND", "1000"),
-    "AMQ_SCHEDULED_REPEAT": ("SEND", "9"),
-    "AMQ_SCHEDULED_CRON": ("SEND", "0 * * * *"),
 }
 
 

@@ -310,11 +310,11 @@ class Queue:
         store, dispatcher = self.node.store, self.dispatcher
         levels = Levels(store, self.name, self.log.cursors[0], partial(self.node.touched, dispatcher))
         dispatcher.draw_from(levels)
+        self.cursor = self.levels = levels
         if self.bound is not None:
             self.bound.close()
             self.bound = None  # it counts one log
             self._set_bound(self.options)
-        self.cursor = self.levels = levels
         self.node.topics.forget_routes()  # some lead straight to the log
         return levels
 

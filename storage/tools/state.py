@@ -117,7 +117,7 @@ class LogPlaces:
     def name(self) -> str:
         """For people: what the definition calls it, or its number."""
         names = (self.definition.get(key) for key in ("name", "pattern", "queue"))
-        return str(next(filter(None, names), f"log {self.id}"))
+        return next((name for name in names if name and isinstance(name, str)), f"log {self.id}")
 
     def owed(self) -> Ranges:
         """What any cursor still needs."""

@@ -137,13 +137,33 @@ def test_lists_of_destinations_and_topics_do_too(connect: Connect, queue: str, q
 
 
 def test_deduplicated_messages_are_sorted_too(connect: Connect, queue: str) -> None:
+    """And a repeat is answered with the id that the first one is delivered with."""
     client = connect()
-    for number, (body, priority) in enumerate([*_MIXED, *_MIXED]):
-        headers = _TEN if priority is None else {**_TEN, "priority": priority}
-        client.publish_confirmed(queue, body, headers={**headers, "dedup-id": str(number % 7)})
+    ids: list[set[str]] = [set() for _ in _MIXED]
+    for number, (body, priority) in [*enumerate(_MIXED), *enumerate(_MIXED)]:
+        headers = {} if priority is None else {"priority": priority}
+        more = {"dedup-id": str(number), "receipt": f"r{number}"}
+        client.publish(queue, body, headers={**_TEN, **headers, **more})
+        ids[number].add(client.expect_receipt(f"r{number}")["message-id"])
     client.subscribe(queue)
-    client.expect_messages(*_IN_ORDER)
+    found = client.expect_messages(*_IN_ORDER)
     client.expect_no_message()
+    by_body = {frame.body: {frame["message-id"]} for frame in found}
+    assert ids == [by_body[body] for body, _ in _MIXED]
+
+
+def test_delayed_messages_are_sorted_when_their_time_has_come(connect: Connect, queue: str) -> None:
+    client, consumer = connect(), connect()
+    consumer.subscribe(queue, ack="client", headers={**_TEN, "prefetch-count": "1"})
+    publish(client, queue, (b"first", "0"))
+    out = consumer.expect_message(b"first")
+    publish(client, queue, *_MIXED, delay="200")
+    publish(client, f"{queue}-signal", (b"", None), delay="600")
+    client.subscribe(f"{queue}-signal")
+    client.expect_message(b"")
+    for body in _IN_ORDER:
+        consumer.ack(out)
+        out = consumer.expect_message(body)
 
 
 def test_a_browser_sees_the_order_of_delivery(connect: Connect, queue: str) -> None:

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.storage.cursor import Cursor
+from segue.storage.cursor import CONDEMNED, Cursor
 from segue.storage.entries import SettleAhead
 from tests.unit.storage.memory_store import (
     MemoryStore,
     cursor_on,
     entries_of,
     fill,
+    give_back,
     hand_out,
     settle,
     size_of,
@@ -152,3 +153,28 @@ def test_a_replay_owes_what_was_owed(operations: list[tuple[str, int]]) -> None:
 
 def unread(cursor: Cursor) -> list[int]:
     return [seq for seq in range(cursor.next, cursor.log.durable) if cursor.gaps is None or seq not in cursor.gaps]
+
+
+def test_to_skip_some_is_to_settle_so_many_at_most_and_never_none_while_there_are(store: MemoryStore) -> None:
+    cursor = cursor_on(store, 9)
+    cursor.settle_ahead([3, 4, 5])
+    skipped = []
+    while cursor.unread:
+        skipped.append(cursor.skip(2))
+    assert all(skipped)
+    assert sum(skipped) == 6
+    assert (cursor.next, cursor.gaps) == (10, None)
+    assert cursor.skip(2) == 0
+
+
+def test_what_could_go_out_is_neither_out_nor_settled_nor_condemned(store: MemoryStore) -> None:
+    cursor = cursor_on(store, 7)
+    out = hand_out(cursor, 4)
+    settle(cursor, [1])
+    give_back(cursor, [2])
+    cursor.give_back({3: CONDEMNED})
+    cursor.settle_ahead([6])
+    assert out == [1, 2, 3, 4]
+    assert [seq for seq in range(1, 8) if cursor.is_ready(seq)] == [2, 5, 7]
+    assert cursor.gap_ranges == 1
+    assert cursor_on(store, 2).gap_ranges == 0

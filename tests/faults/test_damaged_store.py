@@ -40,17 +40,16 @@ def take(broker: BrokerProcess, queue: str, count: int) -> list[int]:
 def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of a daemon that was killed: two queues, each with a segment, and with messages in the journal."""
     broker = BrokerProcess(tmp_path_factory.mktemp("killed") / "data", settings=SETTINGS)
-    broker.start()
-    for queue in QUEUES:
-        publish(broker, queue, 1, COUNT)
-        wait_for_segments(broker, queue)
-    assert broker.stop() == 0
-    # No checkpoint from here on: so the journal has a batch for each queue, and damage to the first is no torn tail.
-    broker.settings["storage.checkpoint_interval_seconds"] = 3600
-    broker.start()
-    for queue in QUEUES:
-        publish(broker, queue, COUNT + 1, 10)
-    broker.kill()
+    with broker:
+        for queue in QUEUES:
+            publish(broker, queue, 1, COUNT)
+            wait_for_segments(broker, queue)
+        assert broker.stop() == 0
+        # No checkpoint from here on: so the journal has a batch for each queue, and damage to the first no torn tail.
+        broker.settings["storage.checkpoint_interval_seconds"] = 3600
+        broker.start()
+        for queue in QUEUES:
+            publish(broker, queue, COUNT + 1, 10)
     return broker.data
 
 

@@ -14,6 +14,7 @@ import pytest
 from tests.faults.worker import JOBS, LAST_JOB, RESULTS, STEPS
 from tests.faults.worker_process import WorkerProcess
 from tests.helpers.broker_process import BrokerFactory, BrokerProcess
+from tests.helpers.ports import free_port
 
 __all__: list[str] = []
 
@@ -27,7 +28,6 @@ class Workshop:
 
     def __init__(self, broker: BrokerProcess) -> None:
         self.broker = broker
-        broker.arguments += ["--stomp", "{}:{}".format(*broker.address)]
         self.jobs: list[str] = []
         self._worker: WorkerProcess | None = None
 
@@ -91,7 +91,7 @@ class Workshop:
 @pytest.fixture
 def workshop(broker_factory: BrokerFactory) -> Iterator[Workshop]:
     """A broker and its jobs; no worker yet."""
-    workshop = Workshop(broker_factory())
+    workshop = Workshop(broker_factory(arguments=["--stomp", f"127.0.0.1:{free_port()}"]))
     yield workshop
     workshop.kill_worker()
 

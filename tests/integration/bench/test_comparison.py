@@ -1,6 +1,5 @@
 """A whole campaign, with a broker of a few lines in the place of the real ones."""
 
-import socket
 import sys
 from pathlib import Path
 
@@ -11,15 +10,9 @@ from segue.bench.comparison.records import Record, Records
 from segue.bench.comparison.report import render
 from segue.bench.comparison.scenarios import ROUND_SCENARIOS, SHALLOW_DRAIN
 from segue.bench.peers.peer import Peer, PeerError
+from tests.helpers.ports import free_port
 
 ROOT = Path(__file__).parents[3]
-
-
-def free_port() -> int:
-    """A port that nobody had just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class Loopback(Peer):

@@ -39,17 +39,16 @@ def storage(action: str, *words: str | Path, exit_code: int = 0) -> Done:
 def _left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a daemon leaves that is killed: messages in segments and in the journal."""
     broker = BrokerProcess(tmp_path_factory.mktemp("killed") / "data", settings=SETTINGS)
-    broker.start()
-    publish(broker, "orders", 1, COUNT)
-    wait_for_segments(broker, "orders")
-    assert broker.stop() == 0
-    # No checkpoint from here on, and two confirmations: so the journal has two batches, and damage to the first is not
-    # the torn tail of a crash.
-    broker.settings["storage.checkpoint_interval_seconds"] = 3600
-    broker.start()
-    publish(broker, "orders", COUNT + 1, 50)
-    publish(broker, "orders", COUNT + 51, 50)
-    broker.kill()
+    with broker:
+        publish(broker, "orders", 1, COUNT)
+        wait_for_segments(broker, "orders")
+        assert broker.stop() == 0
+        # No checkpoint from here on, and two confirmations: so the journal has two batches, and damage to the first is
+        # not the torn tail of a crash.
+        broker.settings["storage.checkpoint_interval_seconds"] = 3600
+        broker.start()
+        publish(broker, "orders", COUNT + 1, 50)
+        publish(broker, "orders", COUNT + 51, 50)
     return broker.data
 
 

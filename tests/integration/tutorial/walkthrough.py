@@ -14,13 +14,13 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from tests.helpers.ports import free_port
 from tests.integration.tutorial.markdown import Block, blocks
 
 __all__ = ["Walk", "walk_through"]
@@ -116,14 +116,7 @@ def walk_through(page: Path, directory: Path) -> Walk:
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEGUE_", "PYTHON", "PIP_"))}
     # What a page installs is installed already: pip has nothing to ask a registry for.
-    return {**kept, "PORT": str(_free_port()), "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return {**kept, "PORT": str(free_port()), "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 def _name_of(page: Path, block: Block) -> str:

@@ -56,6 +56,11 @@ class Composite:
         for target in self._targets:
             target.note_expiring()
 
+    def note_grouped(self) -> None:
+        """See `Queue`."""
+        for target in self._targets:
+            target.note_grouped()
+
     def check_room(self, messages: int, size: int) -> None:
         """Raises LimitReachedError when one of the targets can't take so much."""
         for target in self._targets:

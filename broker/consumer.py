@@ -7,12 +7,14 @@ is never negative. `unacknowledged` keeps the order of delivery, which is what a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from segue.broker.errors import NotHeldError
 
 if TYPE_CHECKING:
     from segue.broker.dispatcher import Dispatcher
+    from segue.broker.selector import Selector
 
 __all__ = ["UNLIMITED", "Consumer", "Sink"]
 
@@ -28,8 +30,8 @@ class Sink(Protocol):
     def blocked(self) -> bool:
         """True while the connection's output buffer is full; nothing is delivered then."""
 
-    def deliver(self, first: int, records: list[bytes], redelivered: bool) -> None:
-        """First deliveries, numbered from `first` on; `redelivered`: after a crash, they may be repeats."""
+    def deliver(self, seqs: Sequence[int], records: list[bytes], redelivered: bool) -> None:
+        """First deliveries, rising, and their records; `redelivered`: after a crash, they may be repeats."""
 
     def deliver_again(self, seq: int, record: bytes, deliveries: int) -> None:
         """A returned message goes out again; `deliveries` counts this one."""
@@ -51,6 +53,9 @@ class Consumer:
         credit: how many more may be delivered now.
         unacknowledged: sequence number → deliveries, in order of delivery.
         settles: True when the peer acknowledges; otherwise `sent` settles.
+        selector: which messages it wants; None for all.
+        rank: consumers of a higher one are served first.
+        exclusive: while it is there, it is served alone.
     """
 
     __slots__ = (
@@ -64,8 +69,11 @@ class Consumer:
         "_window_sizes",
         "credit",
         "dispatcher",
+        "exclusive",
         "open",
         "prefetch",
+        "rank",
+        "selector",
         "session_id",
         "settles",
         "sink",
@@ -82,6 +90,9 @@ class Consumer:
         settles: bool,
         session_id: int,
         window_bytes: int = 0,
+        selector: Selector | None = None,
+        rank: int = 0,
+        exclusive: bool = False,
     ) -> None:
         """`window_bytes`: most octets that may be out, 0 for no such bound."""
         self.dispatcher = dispatcher
@@ -91,6 +102,9 @@ class Consumer:
         self.settles = settles
         self.session_id = session_id
         self.unacknowledged: dict[int, int] = {}
+        self.selector = selector
+        self.rank = rank
+        self.exclusive = exclusive
         self.waiting = False
         self.open = True
         self._acknowledged: list[int] = []
@@ -115,20 +129,27 @@ class Consumer:
         )
 
     @property
+    def room(self) -> int:
+        """How many messages it may be given at once."""
+        if not self.able:
+            return 0
+        return 1 if self._window_bytes else self.credit  # its window may be full after any message
+
+    @property
     def counts_bytes(self) -> bool:
         """True when not only the number of messages that are out is bounded."""
         return self._window_bytes > 0
 
     # -- deliveries (called by the dispatcher)
 
-    def take(self, first: int, records: list[bytes], redelivered: bool) -> None:
+    def take(self, seqs: Sequence[int], records: list[bytes], redelivered: bool) -> None:
         """First deliveries."""
-        self.unacknowledged.update(dict.fromkeys(range(first, first + len(records)), 1))
+        self.unacknowledged.update(dict.fromkeys(seqs, 1))
         self.credit -= len(records)
         if self._window_bytes:
-            self._count_out(first, records)
+            self._count_out(seqs, records)
         try:
-            self.sink.deliver(first, records, redelivered)
+            self.sink.deliver(seqs, records, redelivered)
         except Exception as error:  # noqa: BLE001 - the boundary to a front-end
             self.sink.failed(error)
 
@@ -138,7 +159,7 @@ class Consumer:
         self._order.pop(seq, None)
         self.credit -= 1
         if self._window_bytes:
-            self._count_out(seq, [record])
+            self._count_out((seq,), [record])
         try:
             self.sink.deliver_again(seq, record, deliveries)
         except Exception as error:  # noqa: BLE001 - as above
@@ -278,7 +299,7 @@ class Consumer:
             for seq in seqs:
                 self._window_out -= self._window_sizes.pop(seq, 0)
 
-    def _count_out(self, first: int, records: list[bytes]) -> None:
-        for seq, record in enumerate(records, first):
+    def _count_out(self, seqs: Sequence[int], records: list[bytes]) -> None:
+        for seq, record in zip(seqs, records, strict=True):
             self._window_sizes[seq] = len(record)
             self._window_out += len(record)

@@ -5,19 +5,21 @@ as many messages as its credit allows (a share of what there is when others wait
 number first, then unread ones in order. It is called once for many messages: when a batch became durable, when
 acknowledgements of a whole read have brought credit back, when an output buffer has drained, when a read from disk is
 back. Nothing here is awaited, and nothing but the delivery itself is done per message.
+
+Where not every consumer may have every message (selectors, groups), `look_ahead` says who gets which.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from segue.broker.bound import Bound
 from segue.broker.consumer import Consumer, Sink
-from segue.broker.dead_letters import Burial, Reason, condemned
-from segue.broker.expiry import Expiry
+from segue.broker.dead_letters import Reason, condemned
 from segue.broker.headers import Headers
-from segue.broker.levels import LevelOrder, Levels
+from segue.broker.levels import Levels
+from segue.broker.look_ahead import Held, LookAhead
+from segue.broker.removal import REMOVED_COST_MAX, SETTLED_COST, STRETCH_MAX, Removal
 from segue.broker.selector import Selector
 from segue.storage.api import CONDEMNED, Cursor
 
@@ -25,67 +27,45 @@ __all__ = ["Dispatcher"]
 
 _SHARE_MAX = 64
 """Most messages a consumer gets in one turn while others wait: fair, and still few turns."""
-_REMOVED_COST_MAX = 1 << 20
-_SETTLED_COST = 512
-_MOVED_COST = 4096
-"""What one step may remove: 2048 messages that are given up, or some 250 small ones that are moved, for each of these
-is a message anew; of large ones as many as have that size in octets."""
 _STRETCH_MIN = 8
-_STRETCH_MAX = 512
 """Messages that are read at a time where some may have expired, or are not selected. As long as those that are to be
 delivered and those that are not take turns, most of a long read would be for nothing."""
-_LOOK_AGAIN_SECONDS = 1.0
-_LOOK_AGAIN_SECONDS_MAX = 60.0
-"""Though the first message lives longer: clocks are set, and messages settled."""
+_SET_ASIDE_COST = 1024
+"""Of what one step may spend: to look at who may have a message takes some 5 µs."""
 
 
-class Dispatcher:
+class Dispatcher(Removal):
     """One cursor and its consumers.
 
     Attributes:
-        heads: what is drawn from, each part that is in order by itself: where the oldest messages stand.
-        drops_from: what is drawn from, in the order in which messages go for newer ones.
         delivered, acknowledged, returned: counts since the start.
-        open: False once the cursor is deleted: what is still out then is nobody's business any more.
         paused: nothing is delivered while True.
         in_flight_max: most messages out at a time, over all consumers.
         delivery_limit: a message that comes back from so many deliveries is condemned; 0 for no limit.
-        bury: moves a condemned message (number, standing, record) within the step; None: it is given up.
         go_on_later: asked for another `dispatch` when there are more than one step may take.
-        expiry: the deadlines of messages; None where there are none.
-        sweeping: `sweep` waits to go on.
-        dead_lettered, discarded: condemned messages since the start, moved or given up.
-        expired: messages since the start that were past their deadline.
         selector: what is delivered at all; the rest is settled when it is reached. None for everything.
-        bound: what may wait, when the oldest go for newer ones; None for no such limit.
-        dropped: messages since the start that went so.
+        look_ahead: who may have which message; None where everybody may have any.
+        active: the one consumer that is served; None where all are.
     """
 
     def __init__(self, cursor: Cursor, in_flight_max: int) -> None:
-        self.cursor: Cursor | Levels = cursor
-        self.heads: Sequence[Cursor | LevelOrder] = (cursor,)
-        self.drops_from: Cursor | LevelOrder = cursor
+        super().__init__(cursor)
         self.consumers: list[Consumer] = []
         self.in_flight_max = in_flight_max
-        self.open = True
         self.paused = False
         self.delivered = 0
         self.acknowledged = 0
         self.returned = 0
         self.delivery_limit = 0
-        self.bury: Callable[[int, int, bytes], Burial] | None = None
         self.go_on_later: Callable[[Dispatcher], None] | None = None
-        self.expiry: Expiry | None = None
-        self.sweeping = False
-        self.dead_lettered = 0
-        self.discarded = 0
-        self.expired = 0
         self.selector: Selector | None = None
-        self.bound: Bound | None = None
-        self.dropped = 0
+        self.look_ahead: LookAhead | None = None
+        self.active: Consumer | None = None
+        self._settled: Consumer | None = None
+        self._single_active = False
+        self._ranked = False
         self._ready: deque[Consumer] = deque()
-        self._cost_left = 0
-        self._stretch = _STRETCH_MAX
+        self._stretch = STRETCH_MAX
         cursor.listener = self.dispatch
 
     @property
@@ -95,16 +75,43 @@ class Dispatcher:
 
     def draw_from(self, levels: Levels) -> None:
         """The queue has levels from now on, of which `cursor` is one; consumers, and what they hold, stay."""
+        self.look_anew()
+        if self.look_ahead is not None:
+            self.look_ahead.cursor = levels
         levels.listener = self.dispatch
         self.cursor, self.heads, self.drops_from = levels, levels.each, levels.lowest_first
 
-    def add(self, sink: Sink, *, prefetch: int, settles: bool, session_id: int, window_bytes: int = 0) -> Consumer:
-        """A new consumer. Its first deliveries come with the next `dispatch`."""
+    def add(
+        self,
+        sink: Sink,
+        *,
+        prefetch: int,
+        settles: bool,
+        session_id: int,
+        window_bytes: int = 0,
+        selector: Selector | None = None,
+        rank: int = 0,
+        exclusive: bool = False,
+    ) -> Consumer:
+        """A new consumer. Its first deliveries come with the next `dispatch`. For the arguments, see `Consumer`."""
         consumer = Consumer(
-            self, sink, prefetch=prefetch, settles=settles, session_id=session_id, window_bytes=window_bytes
+            self,
+            sink,
+            prefetch=prefetch,
+            settles=settles,
+            session_id=session_id,
+            window_bytes=window_bytes,
+            selector=selector,
+            rank=rank,
+            exclusive=exclusive,
         )
         self.consumers.append(consumer)
         self.cursor.out.append(consumer.unacknowledged)
+        self._ranked |= rank != 0
+        if self.look_ahead is not None:
+            self.look_ahead.join(consumer)
+        if exclusive or self._single_active:
+            self._elect()
         return consumer
 
     def remove(self, consumer: Consumer) -> None:
@@ -118,7 +125,29 @@ class Dispatcher:
         held = dict(consumer.unacknowledged)
         consumer.unacknowledged.clear()
         self.give_back(held)
+        if consumer is self.active:
+            self._elect()
         consumer.settle()
+        if self.look_ahead is not None:
+            self.look_ahead.leave(consumer)
+            self._look_no_further(self.look_ahead)
+
+    def begin_look_ahead(self, look_ahead: LookAhead) -> None:
+        """From now on not everybody may have every message."""
+        self.look_ahead = look_ahead
+        for consumer in self.consumers:
+            look_ahead.join(consumer)
+
+    def look_anew(self) -> None:
+        """Put back what is set aside: what was known of it may no longer hold."""
+        if self.look_ahead is not None:
+            self.cursor.bring_back(self.look_ahead.clear())
+
+    def set_single_active(self, single_active: bool) -> None:
+        """Whether one consumer at a time is served, and the others stand by."""
+        if single_active is not self._single_active:
+            self._single_active = single_active
+            self._elect()
 
     def close(self) -> None:
         """The cursor is about to be deleted: nothing is delivered any more, and nothing comes back to it."""
@@ -126,6 +155,8 @@ class Dispatcher:
         self.paused = True
         self.sweeping = False
         self.bound = None
+        if self.look_ahead is not None:
+            self.look_ahead.clear()
 
     def settle(self, consumer: Consumer, seqs: list[int]) -> None:
         """Messages that this consumer held are done."""
@@ -133,6 +164,9 @@ class Dispatcher:
             self.acknowledged += len(seqs)
             self.cursor.settle(seqs)
             consumer.grant(seqs)
+            if self.look_ahead is not None:
+                self.look_ahead.done(seqs)
+                self._settled = consumer
             self.resume(consumer)
 
     def give_back(self, messages: dict[int, int], consumer: Consumer | None = None) -> None:
@@ -145,6 +179,8 @@ class Dispatcher:
                 messages = self._judge(messages)
             self.returned += len(messages)
             self.cursor.give_back(messages)
+            if self.look_ahead is not None:
+                self.look_ahead.done(messages)
             if consumer is not None:
                 consumer.grant(list(messages))
                 self.queue_up(consumer)
@@ -159,9 +195,9 @@ class Dispatcher:
 
     def queue_up(self, consumer: Consumer) -> None:
         """A consumer may be able to take something: let it stand in line."""
-        if not consumer.waiting and consumer.able:
+        if not consumer.waiting and consumer.able and (self.active is None or consumer is self.active):
             consumer.waiting = True
-            self._ready.append(consumer)
+            self._stand(consumer)
 
     def resume(self, consumer: Consumer) -> None:
         """A consumer has credit or room again."""
@@ -170,7 +206,7 @@ class Dispatcher:
 
     def dispatch(self) -> None:
         """Deliver what can be delivered now."""
-        self._cost_left = _REMOVED_COST_MAX
+        self._cost_left = REMOVED_COST_MAX
         if self.cursor.condemned:
             self._bury()
         if self.sweeping:
@@ -181,6 +217,9 @@ class Dispatcher:
 
     def _hand_out(self) -> None:
         """Give consumers what they can take."""
+        if self.look_ahead is not None:
+            self._hand_out_by_choice(self.look_ahead)
+            return
         ready = self._ready
         cursor = self.cursor
         choosy = self.expiry is not None or self.selector is not None
@@ -210,14 +249,145 @@ class Dispatcher:
                     if not records:
                         continue
                 self.delivered += len(records)
-                consumer.take(first, records, first < cursor.maybe)
+                consumer.take(range(first, first + len(records)), records, first < cursor.maybe)
             if len(ready) > 1:
-                ready.rotate(-1)
+                if not self._ranked:
+                    ready.rotate(-1)
+                elif consumer.waiting:
+                    ready.remove(consumer)
+                    self._stand(consumer)
+
+    def _hand_out_by_choice(self, look_ahead: LookAhead) -> None:
+        """As `_hand_out`, where it matters who gets which."""
+        cursor = self.cursor
+        while True:
+            while cursor.returned and cursor.has_returned:
+                again = cursor.take_returned()
+                if again is None:
+                    return  # as above
+                look_ahead.put_back(*again)
+            while look_ahead.held and not self.paused and self._serve_aside(look_ahead):
+                pass
+            while not self.paused and self._serve_new(look_ahead):
+                pass
+            if not cursor.has_returned:  # of a lower priority than what was read
+                return
+
+    def _serve_aside(self, look_ahead: LookAhead) -> bool:
+        """Give everybody a share of what was set aside. False when nobody could have any.
+
+        Who has just settled something comes first: so his groups go on with him.
+        """
+        served = False
+        line, settled, self._settled = list(self._ready), self._settled, None
+        if settled is not None and settled.waiting and not self._ranked:
+            line.insert(0, settled)
+        for consumer in line:
+            if (room := min(consumer.room, _SHARE_MAX)) and (taken := look_ahead.take(consumer, room)):
+                served = True
+                self._deliver_aside(consumer, taken)
+        return served
+
+    def _deliver_aside(self, consumer: Consumer, taken: list[tuple[int, Held]]) -> None:
+        expiry = self.expiry
+        for seq, (record, deliveries, _, redelivered) in taken:
+            if not consumer.open:
+                self._take_back(seq, deliveries)
+            elif expiry is not None and expiry.deadline(record) <= expiry.now_ms():
+                self._remove(Reason.EXPIRED, seq, [record], deliveries)
+                self._forget_out(seq)
+            elif deliveries:
+                self._deliver_again(consumer, seq, deliveries, record)
+            else:
+                self.delivered += 1
+                consumer.take((seq,), [record], redelivered)
+
+    def _serve_new(self, look_ahead: LookAhead) -> bool:
+        """Read on, and give what was read to whom it may concern. False when there is no more to be done now."""
+        cursor, ready = self.cursor, self._ready
+        line = self._line()
+        room = min(sum(consumer.room for consumer in line), STRETCH_MAX, look_ahead.room, self._room)
+        if cursor.next < cursor.maybe:
+            room = min(room, cursor.maybe - cursor.next)
+        if room <= 0 or not cursor.unread or not self._may_deliver:
+            return False
+        if self._cost_left <= 0:
+            self._go_on_later()
+            return False
+        first, records = cursor.read(room)
+        if not records:
+            return False
+        if self.expiry is not None:
+            first, records = self._wanted(first, records)
+        self._cost_left -= _SET_ASIDE_COST * len(records)
+        maybe = first < cursor.maybe
+        if len(ready) > 1:  # who was first is last the next time
+            self._stand(ready.popleft())
+        for consumer, seqs, of_consumer in look_ahead.distribute(
+            first, records, line, redelivered=maybe, in_turn=not self._ranked
+        ):
+            if consumer.open:
+                self.delivered += len(seqs)
+                consumer.take(seqs, of_consumer, maybe)
+            else:
+                for seq in seqs:
+                    self._take_back(seq, 0)
+        return True
+
+    def _take_back(self, seq: int, deliveries: int) -> None:
+        """The consumer that was to get it has gone: the fault of a front-end that ended another's connection."""
+        self.cursor.spare(seq, deliveries)
+        self._forget_out(seq)
+
+    def _forget_out(self, seq: int) -> None:
+        if self.look_ahead is not None:
+            self.look_ahead.done([seq])
+
+    def _line(self) -> list[Consumer]:
+        """Consumers that can take something, in turn."""
+        ready = self._ready
+        for consumer in [consumer for consumer in ready if not consumer.able]:
+            ready.remove(consumer)
+            consumer.waiting = False
+        return list(ready)
+
+    def _look_no_further(self, look_ahead: LookAhead) -> None:
+        """End the look-ahead when everybody may have everything again."""
+        if not look_ahead.grouped and not look_ahead.selective:
+            self.look_anew()
+            self.look_ahead = None
+
+    # -- who is served
+
+    def _stand(self, consumer: Consumer) -> None:
+        """Put a consumer at the end of the line, or behind the last one of its rank or a higher one."""
+        ready = self._ready
+        ready.append(consumer)
+        if self._ranked and len(ready) > 1:
+            ranked = sorted(ready, key=lambda one: -one.rank)
+            ready.clear()
+            ready.extend(ranked)
+
+    def _elect(self) -> None:
+        """Choose who is served alone: who is stays, unless somebody is exclusive and he is not."""
+        exclusive = [consumer for consumer in self.consumers if consumer.exclusive]
+        candidates = exclusive or (self.consumers if self._single_active else [])
+        if self.active not in candidates:
+            self.active = max(candidates, key=lambda consumer: consumer.rank, default=None)
+            for consumer in self._ready:
+                consumer.waiting = False
+            self._ready.clear()
+            for consumer in self.consumers:
+                self.queue_up(consumer)
+
+    # -- how much
 
     def _share(self, consumer: Consumer) -> int:
         room = 1 if consumer.counts_bytes else consumer.credit  # its window may be full after any message
         waiting = len(self._ready)
         if waiting > 1:
+            if self._ranked:
+                waiting = sum(1 for other in self._ready if other.rank == consumer.rank)
             room = min(room, max(1, min(_SHARE_MAX, -(-self.cursor.unread // waiting))))
         cursor = self.cursor
         if cursor.next < cursor.maybe:
@@ -229,7 +399,15 @@ class Dispatcher:
     @property
     def _room(self) -> int:
         """How many more messages may be holes of the cursor."""
-        return max(0, self.in_flight_max - self.in_flight - len(self.cursor.condemned))
+        holes = self.in_flight + len(self.cursor.condemned)
+        if self.look_ahead is not None:
+            holes += len(self.look_ahead.held)
+        return max(0, self.in_flight_max - holes)
+
+    @property
+    def _may_deliver(self) -> bool:
+        """False while something that is out has to be settled first."""
+        return True
 
     def _judge(self, messages: Mapping[int, int]) -> dict[int, int]:
         """Condemn what was delivered too often."""
@@ -241,106 +419,9 @@ class Dispatcher:
 
     def judge_returned(self) -> None:
         """After a start, when what was with a consumer at the end has come back, and when there is a new limit."""
+        self.look_anew()
         judged = self._judge(self.cursor.returned)
         self.cursor.condemn_returned({seq: s for seq, s in judged.items() if s != self.cursor.returned[seq]})
-
-    def _bury(self) -> None:
-        """Make dead letters of condemned messages, as many as one step may take."""
-        cursor, bury = self.cursor, self.bury
-        if bury is None:
-            self.discarded += len(cursor.condemned)
-            cursor.drop_returned(list(cursor.condemned))
-            return
-        while self._cost_left > 0:
-            taken = cursor.take_condemned()
-            if taken is None:
-                return
-            seq, standing, record = taken
-            if self._bury_one(seq, standing, record):
-                cursor.settle([seq])
-            else:
-                cursor.spare(seq, standing)
-                return
-        self._go_on_later()
-
-    def bury_at_hand(self) -> None:
-        """The queue may be about to be deleted: what was condemned before is moved, but for what lies on disk."""
-        left = -1
-        while left != len(self.cursor.condemned):
-            left = len(self.cursor.condemned)
-            self._cost_left = _REMOVED_COST_MAX
-            self._bury()
-
-    def _bury_one(self, seq: int, standing: int, record: bytes) -> bool:
-        """False when it has to stay."""
-        assert self.bury is not None
-        self._cost_left -= _MOVED_COST + len(record)
-        burial = self.bury(seq, standing, record)
-        self.dead_lettered += burial is Burial.MOVED
-        self.discarded += burial is Burial.GIVEN_UP
-        return burial is not Burial.STUCK
-
-    def sweep(self) -> float:
-        """Take what is past its deadline from the head of the queue, consumers or not.
-
-        Returns:
-            Seconds until it is to be done again.
-        """
-        self._cost_left = _REMOVED_COST_MAX
-        return self._sweep()
-
-    def _sweep(self) -> float:
-        seconds, waits = _LOOK_AGAIN_SECONDS_MAX, False
-        for cursor in self.heads:
-            self.sweeping = False
-            seconds = min(seconds, self._sweep_head(cursor))
-            waits |= self.sweeping
-        self.sweeping = waits
-        return seconds
-
-    def _sweep_head(self, cursor: Cursor | LevelOrder) -> float:
-        expiry = self.expiry
-        assert expiry is not None
-        while self._cost_left > 0:
-            returned = bool(cursor.returned) and cursor.has_returned
-            living = self._sweep_returned(cursor, expiry) if returned else self._sweep_unread(cursor, expiry)
-            if self.sweeping:
-                break  # it is on its way from disk, or behind a promise: then `dispatch` is called when it is there
-            if living is not None:
-                seconds = (expiry.deadline(living) - expiry.now_ms()) / 1000
-                return min(seconds, _LOOK_AGAIN_SECONDS_MAX)
-            if not returned and (not cursor.unread or not self._room):
-                break
-        else:
-            self.sweeping = True
-            self._go_on_later()
-        return _LOOK_AGAIN_SECONDS
-
-    def _sweep_returned(self, cursor: Cursor | LevelOrder, expiry: Expiry) -> bytes | None:
-        """Remove the first returned message if it is past its deadline; otherwise it is what is returned here."""
-        again = cursor.take_returned()
-        if again is None:
-            self.sweeping = self.open
-            return None
-        seq, deliveries, record = again
-        if expiry.deadline(record) > expiry.now_ms():
-            cursor.spare(seq, deliveries)
-            return record
-        self._remove(Reason.EXPIRED, seq, [record], deliveries)
-        return None
-
-    def _sweep_unread(self, cursor: Cursor | LevelOrder, expiry: Expiry) -> bytes | None:
-        """As `_sweep_returned`, of the messages that were never handed out, some at a time."""
-        first, records = cursor.read(min(_STRETCH_MAX, self._room))
-        if not records:
-            self.sweeping = cursor.unread > 0 and self._room > 0 and self.open
-            return None
-        begin, _ = expiry.living(records)
-        self._remove(Reason.EXPIRED, first, records[:begin])
-        if begin == len(records):
-            return None
-        cursor.read_again(first + begin)
-        return records[begin]
 
     def _wanted(self, first: int, records: list[bytes]) -> tuple[int, list[bytes]]:
         """The first run of what was read that is to be delivered; what is before it goes, the rest is read again."""
@@ -353,53 +434,32 @@ class Dispatcher:
         if self.selector is not None:
             begin, end = _selected(self.selector, records)
             if begin:
-                self._cost_left -= _SETTLED_COST * begin
+                self._cost_left -= SETTLED_COST * begin
                 self.cursor.settle(list(range(first, first + begin)))
             first, records = first + begin, records[begin:end]
         self.cursor.read_again(first + len(records))
-        self._stretch = min(_STRETCH_MAX, max(_STRETCH_MIN, 2 * (first + len(records) - read)))
+        self._stretch = min(STRETCH_MAX, max(_STRETCH_MIN, 2 * (first + len(records) - read)))
         return first, records
 
-    def _drop_oldest(self, bound: Bound) -> None:
-        """Let the queue be no longer than it may: at the end of a step, so that consumers come first."""
-        cursor = self.drops_from
-        while (excess := bound.excess()) > 0:
-            if self._cost_left <= 0:
-                self._go_on_later()
-                return
-            if cursor.returned and cursor.has_returned:
-                again = cursor.take_returned()
-                if again is None:
-                    return  # its bytes are on their way from disk
-                self._remove(Reason.OVERFLOW, again[0], [again[2]], again[1])
-            elif self.bury is None:
-                skipped = cursor.skip(excess)
-                if not skipped:
-                    return  # what is left was returned, and the disk does not give it now
-                self.dropped += skipped
-            else:
-                first, records = cursor.read(min(excess, _STRETCH_MAX, self._room))
-                if not records:
-                    return
-                self._remove(Reason.OVERFLOW, first, records)
+    def sweep(self) -> float:
+        """See `Removal`; what is set aside stands in no order of deadlines, so all of it is looked at."""
+        seconds = super().sweep()
+        expiry, look_ahead = self.expiry, self.look_ahead
+        if expiry is not None and look_ahead is not None:
+            now_ms = expiry.now_ms()
+            for seq, held in look_ahead.take_if(lambda record: expiry.deadline(record) <= now_ms):
+                self._remove(Reason.EXPIRED, seq, [held.record], held.deliveries)
+        return seconds
 
-    def _remove(self, reason: Reason, first: int, records: list[bytes], deliveries: int = 0) -> None:
-        """These were read, are with nobody now, and are not to be delivered. What can't be moved now is condemned."""
-        if reason is Reason.EXPIRED:
-            self.expired += len(records)
-        else:
-            self.dropped += len(records)
-        self._cost_left -= _SETTLED_COST * len(records)
-        settled = list(range(first, first + len(records)))
-        if self.bury is not None:
-            standing = condemned(deliveries, reason)
-            moved = [self._bury_one(seq, standing, record) for seq, record in zip(settled, records, strict=True)]
-            if not all(moved):
-                left = [seq for seq, gone in zip(settled, moved, strict=True) if not gone]
-                self.cursor.give_back(dict.fromkeys(left, standing))
-                settled = [seq for seq, gone in zip(settled, moved, strict=True) if gone]
-        if settled:
-            self.cursor.settle(settled)
+    def _take_oldest_aside(self) -> tuple[int, int, bytes] | None:
+        look_ahead = self.look_ahead
+        if look_ahead is None:
+            return None
+        if self.drops_from is not self.cursor:  # the last to be delivered goes, and that is in no order here
+            self.look_anew()
+            return None
+        taken = look_ahead.take_oldest()
+        return None if taken is None else (taken[0], taken[1].deliveries, taken[1].record)
 
     def _go_on_later(self) -> None:
         if self.go_on_later is not None:
@@ -407,7 +467,10 @@ class Dispatcher:
 
     def _deliver_again(self, consumer: Consumer, seq: int, deliveries: int, record: bytes) -> None:
         self.delivered += 1
-        consumer.take_again(seq, record, deliveries + 1)
+        if deliveries:
+            consumer.take_again(seq, record, deliveries + 1)
+        else:  # it was set aside, and never delivered
+            consumer.take((seq,), [record], seq < self.cursor.maybe)
 
 
 def _selected(selector: Selector, records: list[bytes]) -> tuple[int, int]:

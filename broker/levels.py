@@ -30,6 +30,9 @@ LEVEL: Final = "level"
 _SEQ_BITS: Final = 48
 """At a million messages a second they last for nine years."""
 _SEQ_MASK: Final = (1 << _SEQ_BITS) - 1
+_WHICH_BITS: Final = 9
+_NUMBER_MASK: Final = (1 << _WHICH_BITS + _SEQ_BITS) - 1
+_RANKS: Final = 256
 _LAST: Final = -1
 """The rank of the queue's own log while the queue has no priorities: what has a level of its own is drained first."""
 _ABOVE_ALL: Final = 1 << 62
@@ -219,6 +222,33 @@ class LevelOrder:
         """Messages that wait in `returned` get a standing each."""
         for level, numbers in self._sorted(messages):
             level.cursor.condemn_returned({number & _SEQ_MASK: messages[number] for number in numbers})
+
+    def place(self, number: int) -> int:
+        """Where a message stands in the order of first deliveries, as long as the levels have the same ranks."""
+        level = self._level(number)
+        return ((_RANKS - level.rank) << _WHICH_BITS | level.which) << _SEQ_BITS | number & _SEQ_MASK
+
+    def number_at(self, place: int) -> int:
+        """The message that stands at a `place`."""
+        return place & _NUMBER_MASK
+
+    def set_aside(self, messages: dict[int, int]) -> None:
+        """Messages that `read` gave wait for somebody who may have them."""
+        for level, numbers in self._sorted(messages):
+            level.cursor.set_aside({number & _SEQ_MASK: messages[number] for number in numbers})
+
+    def keep_aside(self, number: int, deliveries: int) -> None:
+        """As `set_aside`, for one that `take_returned` gave."""
+        self._level(number).cursor.keep_aside(number & _SEQ_MASK, deliveries)
+
+    def take_aside(self, number: int) -> None:
+        """Somebody takes a message that was set aside."""
+        self._level(number).cursor.take_aside(number & _SEQ_MASK)
+
+    def bring_back(self, numbers: Iterable[int]) -> None:
+        """What was set aside goes out again by `take_returned`."""
+        for level, some in self._sorted(list(numbers)):
+            level.cursor.bring_back(level.seqs(some))
 
     def drop_returned(self, numbers: Iterable[int]) -> None:
         """Settle messages that wait in `returned`."""

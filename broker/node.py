@@ -277,6 +277,8 @@ class Node:
             self.topics.bind(pattern, queue)
             if self.topics.expiring:
                 queue.note_expiring()
+            if self.topics.grouped:
+                queue.note_grouped()
 
     # -- topics
 

@@ -33,6 +33,7 @@ class Pressure:
         output_bytes: what waits in all connections' output buffers.
         aside_bytes: what all connections have put aside while publishers are held.
         buffer_bytes: messages of temporary queues and of topics' subscribers: they are in memory and nowhere else.
+        look_ahead_bytes: messages that queues have set aside for consumers who may have them.
         transaction_bytes: memory of messages in open transactions.
         free_bytes: of the disk, when it was last looked at; -1 before that, and when it does not tell.
         held_since_ms: since when publishers are held, 0 when not.
@@ -47,6 +48,7 @@ class Pressure:
         self.output_bytes = 0
         self.aside_bytes = 0
         self.buffer_bytes = 0
+        self.look_ahead_bytes = 0
         self.transaction_bytes = 0
         self.free_bytes = -1
         self.held_since_ms = 0

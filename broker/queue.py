@@ -13,7 +13,10 @@ from segue.broker.deduplication import Acceptance, Identity, QueueDeduplication
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import LimitReachedError
 from segue.broker.expiry import Expiry
+from segue.broker.groups import group_of
+from segue.broker.headers import Headers
 from segue.broker.levels import Levels
+from segue.broker.look_ahead import LookAhead
 from segue.broker.priority import Scale
 from segue.broker.queue_options import REFUSE, QueueOptions, declared_options
 from segue.storage.api import CONDEMNED, Cursor, Log, times
@@ -35,6 +38,9 @@ class QueueStatistics:
     Attributes:
         ready: waiting to be delivered (unread and returned ones).
         returned: of these, delivered before.
+        passed_over: of the ready ones, those that none of the consumers there may have now (selectors, groups).
+        groups: message groups of which something is out or set aside.
+        look_ahead_full: no more can be set aside: what is behind waits, though a consumer could have it.
         in_flight: out with consumers.
         published: ever accepted.
         settled: done for good.
@@ -53,6 +59,9 @@ class QueueStatistics:
     kind: str
     ready: int
     returned: int
+    passed_over: int
+    groups: int
+    look_ahead_full: bool
     in_flight: int
     consumers: int
     published: int
@@ -139,6 +148,9 @@ class Queue:
         elif dispatcher.expiry is not None:
             self._unset_expiry()
         self.node.idle_queues.watch(self)
+        if self.definition.get("grouped"):
+            self.look_ahead().grouped = True
+        dispatcher.set_single_active(options.single_active)
         if options.delivery_limit:
             dispatcher.judge_returned()
         if self.deduplication is not None:
@@ -204,10 +216,40 @@ class Queue:
 
     def note_expiring(self) -> None:
         """A message with a deadline of its own is about to be published here. Durable with the open batch."""
-        if not self.log.definition.get("expiring"):
-            self.node.store.redefine(self.log, {**self.log.definition, "expiring": True})
-            if self.dispatcher.expiry is None:
-                self._set_expiry()
+        if self._mark("expiring") and self.dispatcher.expiry is None:
+            self._set_expiry()
+
+    def note_grouped(self) -> None:
+        """As `note_expiring`, of a message that belongs to a group."""
+        if self._mark("grouped"):
+            self.look_ahead().grouped = True
+
+    def note(self, record: bytes) -> None:
+        """A message that was accepted elsewhere is about to be published here: note what it brings along."""
+        if times(record)[1]:
+            self.note_expiring()
+        if group_of(Headers(record)) is not None:
+            self.note_grouped()
+
+    def _mark(self, mark: str) -> bool:
+        """Note in the definition that there are such messages. False if it is there already."""
+        if self.log.definition.get(mark):
+            return False
+        self.node.store.redefine(self.log, {**self.log.definition, mark: True})
+        return True
+
+    def look_ahead(self) -> LookAhead:
+        """What decides who may have which message; made when there is none."""
+        dispatcher = self.dispatcher
+        if dispatcher.look_ahead is None:
+            limits = self.node.settings.limits
+            dispatcher.begin_look_ahead(
+                LookAhead(
+                    self.cursor, self.node.pressure, limits.queue_look_ahead_max, limits.queue_look_ahead_bytes_max
+                )
+            )
+        assert dispatcher.look_ahead is not None
+        return dispatcher.look_ahead
 
     def close(self, reason: str) -> None:
         """It is being deleted: nobody consumes from it any more; consumers are told why, unless `reason` is empty."""
@@ -258,6 +300,8 @@ class Queue:
     def purge(self) -> int:
         """Settle everything that is ready; what is out with consumers stays. Returns how many that were."""
         cursor = self.cursor
+        if self.dispatcher.look_ahead is not None:
+            self.dispatcher.look_ahead.clear()
         waiting = [seq for seq, standing in cursor.returned.items() if standing < CONDEMNED]
         cursor.drop_returned(waiting)
         purged = len(waiting)
@@ -268,13 +312,17 @@ class Queue:
     def statistics(self) -> QueueStatistics:
         """See `QueueStatistics`."""
         logs, cursor, dispatcher = self.logs, self.cursor, self.dispatcher
-        in_flight = dispatcher.in_flight
+        in_flight, look_ahead = dispatcher.in_flight, dispatcher.look_ahead
+        passed_over = 0 if look_ahead is None else len(look_ahead.held)
         ready = cursor.ready
         return QueueStatistics(
             name=self.name,
             kind=self.kind,
             ready=ready,
-            returned=len(cursor.returned) - len(cursor.condemned),
+            returned=len(cursor.returned) - len(cursor.condemned) - passed_over,
+            passed_over=passed_over,
+            groups=0 if look_ahead is None else len(look_ahead.groups),
+            look_ahead_full=look_ahead is not None and look_ahead.full,
             in_flight=in_flight,
             consumers=len(dispatcher.consumers),
             published=sum(log.head - 1 for log in logs),
@@ -303,6 +351,7 @@ class Queue:
 
     def _set_priorities(self, priority_max: int) -> None:
         levels = self.levels or self._make_levels()
+        self.dispatcher.look_anew()
         levels.set_scale(Scale(priority_max) if priority_max else None)
         self.append = levels.append
 
@@ -396,7 +445,11 @@ class _MemoryDispatcher(Dispatcher):
         del self._queue  # it refers to us: only the garbage collector would free the two, and what was in the queue
 
     def _share(self, consumer: Consumer) -> int:
-        return super()._share(consumer) if not self.in_flight or self._queue.may_have_out() else 0
+        return super()._share(consumer) if self._may_deliver else 0
+
+    @property
+    def _may_deliver(self) -> bool:
+        return not self.in_flight or self._queue.may_have_out()
 
 
 class TemporaryQueue(MemoryQueue):

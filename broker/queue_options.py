@@ -29,6 +29,7 @@ class QueueOptions:
         priority_max: the highest priority; messages are delivered by it. 0: in the order in which they came.
         deduplication_window_ms: how long deduplication ids are remembered; None for ten minutes.
         deduplication_ids_max: how many of them are, at most; None for 100,000.
+        single_active: one consumer at a time is served; the others stand by.
     """
 
     dead_letter: str = ""
@@ -41,6 +42,7 @@ class QueueOptions:
     priority_max: int = 0
     deduplication_window_ms: int | None = None
     deduplication_ids_max: int | None = None
+    single_active: bool = False
 
     @classmethod
     def from_definition(cls, definition: Mapping[str, Any]) -> QueueOptions:

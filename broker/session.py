@@ -65,9 +65,30 @@ class Session:
     # -- subscriptions
 
     def subscribe_queue(
-        self, queue: Queue, sink: Sink, *, prefetch: int, settles: bool, exclusive: bool = False, window_bytes: int = 0
+        self,
+        queue: Queue,
+        sink: Sink,
+        *,
+        prefetch: int,
+        settles: bool,
+        exclusive: bool = False,
+        window_bytes: int = 0,
+        selector: Selector | None = None,
+        rank: int = 0,
+        alone: bool = False,
     ) -> Subscription:
         """Consume from a queue.
+
+        Args:
+            queue: which one.
+            sink: where deliveries go.
+            prefetch: how many may be out and not acknowledged.
+            settles: the peer acknowledges.
+            window_bytes: most octets that may be out, 0 for no such bound.
+            exclusive: refuse other sessions.
+            selector: which messages are wanted; the others stay for others.
+            rank: of several consumers, those of the highest rank are served first.
+            alone: as long as it is there, others get nothing (ActiveMQ's exclusive consumer).
 
         Raises:
             InUseError: another session owns it, or `exclusive` is asked for and it has consumers.
@@ -80,8 +101,17 @@ class Session:
             if queue.dispatcher.consumers:
                 raise InUseError(f"queue '{queue.name}' has other consumers")
             queue.owner = self.id
+        if selector is not None:
+            queue.look_ahead()
         consumer = queue.dispatcher.add(
-            sink, prefetch=prefetch, settles=settles, session_id=self.id, window_bytes=window_bytes
+            sink,
+            prefetch=prefetch,
+            settles=settles,
+            session_id=self.id,
+            window_bytes=window_bytes,
+            selector=selector,
+            rank=rank,
+            exclusive=alone,
         )
         return self._begin(consumer, queue, lambda: self._left_queue(queue))
 

@@ -15,12 +15,13 @@ from segue.broker.bound import Bound
 from segue.broker.dead_letter_office import DeadLetterOffice
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.expiry import Expiry
+from segue.broker.groups import group_of
 from segue.broker.headers import Headers
 from segue.broker.levels import Levels
 from segue.broker.queue import MemoryQueue, Queue
 from segue.broker.queue_options import NO_OPTIONS, QueueOptions
 from segue.broker.selector import Selector, compile_selector
-from segue.storage.api import Cursor, Log
+from segue.storage.api import Cursor, Log, times
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
@@ -211,6 +212,17 @@ class Topic:
         """A message with a deadline of its own is about to be published here. Durable with the open batch."""
         self._routes.note_expiring()
 
+    def note(self, record: bytes) -> None:
+        """See `Queue`."""
+        if times(record)[1]:
+            self.note_expiring()
+        if group_of(Headers(record)) is not None:
+            self.note_grouped()
+
+    def note_grouped(self) -> None:
+        """As `note_expiring`, of a message that belongs to a group: it matters to queues that are bound."""
+        self._routes.note_grouped()
+
     def check_room(self, messages: int, size: int) -> None:
         """There is always room: buffers drop their oldest, logs are bounded by the disk."""
 
@@ -242,12 +254,14 @@ class TopicRoutes:
     Attributes:
         dropped: messages that non-durable subscribers have lost since the start because they were too slow.
         expiring: messages with deadlines have been published.
+        grouped: messages of groups have been published.
     """
 
     def __init__(self, node: Node) -> None:
         self.node = node
         self.dropped = 0
         self.expiring = False
+        self.grouped = False
         self._buffers: dict[str, list[TopicSubscription]] = {}
         self._logs: dict[str, TopicLog] = {}
         self._durable: dict[str, DurableSubscription] = {}
@@ -332,6 +346,15 @@ class TopicRoutes:
         for queue in self.node.queues.values():
             if queue.definition.get("bindings"):
                 queue.note_expiring()
+
+    def note_grouped(self) -> None:
+        """As `note_expiring`, for groups; subscriptions have one consumer, or deliver in any order."""
+        if self.grouped:
+            return
+        self.grouped = True
+        for queue in self.node.queues.values():
+            if queue.definition.get("bindings"):
+                queue.note_grouped()
 
     def bind(self, pattern: str, queue: Queue) -> None:
         """Messages under a pattern go to a queue too."""

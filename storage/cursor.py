@@ -235,6 +235,39 @@ class Cursor:
             self._heap = sorted(seq for seq in self._heap if seq not in messages)
             self.give_back(messages)
 
+    def place(self, seq: int) -> int:
+        """Where a message stands in the order of first deliveries: the lowest goes first."""
+        return seq
+
+    def number_at(self, place: int) -> int:
+        """The message that stands at a `place`."""
+        return place
+
+    def set_aside(self, messages: dict[int, int]) -> None:
+        """Messages that `read` gave wait for somebody who may have them: they are as `returned`, with 0 deliveries.
+
+        `take_returned` does not give them; `take_aside` does. A crash does not make deliveries of them.
+        """
+        self.returned.update(messages)
+        if self.log.journaled:
+            self.log.store.batch.returns.setdefault(self, {}).update(messages)
+            self.log.touch()
+
+    def keep_aside(self, seq: int, deliveries: int) -> None:
+        """As `set_aside`, for one that `take_returned` gave."""
+        self.returned[seq] = deliveries
+
+    def take_aside(self, seq: int) -> None:
+        """Somebody takes a message that was set aside."""
+        if self.returned.pop(seq, None) is None:
+            self.quarantined.remove(seq, seq)  # its block is damaged, but who set it aside has its bytes
+
+    def bring_back(self, seqs: Iterable[int]) -> None:
+        """What was set aside goes out again by `take_returned`."""
+        for seq in seqs:
+            if seq in self.returned:
+                heapq.heappush(self._heap, seq)
+
     def drop_returned(self, seqs: Iterable[int]) -> None:
         """Settle messages that wait in `returned`."""
         gone = [seq for seq in seqs if self.returned.pop(seq, None) is not None]

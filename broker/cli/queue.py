@@ -246,7 +246,8 @@ def _option_row(option: str, claim: dict[str, Any]) -> list[str]:
         "policy": f"policy {claim['policy']} ({claim['priority']})" + (", set" if claim["was_set"] else ""),
         "default": "default",
     }
-    return [option, "-" if value in (None, "") else str(value), source[claim["from"]]]
+    shown = json.dumps(value) if isinstance(value, bool) else "-" if value in (None, "") else str(value)
+    return [option, shown, source[claim["from"]]]
 
 
 def _consumer_row(row: dict[str, Any]) -> list[str]:

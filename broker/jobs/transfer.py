@@ -22,7 +22,6 @@ from segue.broker.jobs.redrive import origin_of, redriven
 from segue.broker.names import InvalidNameError, check_queue_name
 from segue.broker.room import on_disk, until_let_go
 from segue.broker.selector import compile_selector
-from segue.storage.api import times
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
@@ -150,8 +149,7 @@ class Transfer:
             record = redriven(record, queue=self._job.order.queue, now_ms=node.clock.now_ms())
         try:
             queue = node.queue(to)
-            if times(record)[1]:
-                queue.note_expiring()
+            queue.note(record)
             queue.publish(record)
         except LimitReachedError as error:
             self._job.waits_for = str(error)

@@ -59,6 +59,9 @@ class Delayed:
     def note_expiring(self) -> None:
         """See `Queue`; that is done when the message goes there."""
 
+    def note_grouped(self) -> None:
+        """Likewise."""
+
     def check_room(self, messages: int, size: int) -> None:
         """See the class."""
 

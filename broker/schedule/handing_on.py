@@ -9,7 +9,6 @@ from segue.broker.errors import BrokerError
 from segue.broker.queue import Queue
 from segue.broker.schedule.scheduled_message import ScheduledMessage
 from segue.broker.topic import Topic
-from segue.storage.api import times
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
@@ -35,10 +34,8 @@ def hand_on(node: Node, message: ScheduledMessage) -> str:
             target.check_room(1, len(record))
     except BrokerError as error:
         return str(error)
-    expires = times(record)[1] > 0
     for target in targets:
-        if expires:
-            target.note_expiring()
+        target.note(record)
         target.publish(record)
     return ""
 

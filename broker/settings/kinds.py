@@ -10,7 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from segue.broker.settings.address import ListenAddress
 from segue.broker.settings.faults import show_value
@@ -21,6 +21,7 @@ __all__ = [
     "Addresses",
     "Choice",
     "Count",
+    "Flag",
     "Hash",
     "Kind",
     "PathName",
@@ -170,6 +171,30 @@ class Choice(Kind[str]):
         return quote(value)
 
     def plain(self, value: str) -> object:
+        return value
+
+
+class Flag(Kind[bool]):
+    """Yes or no."""
+
+    choices = "true or false"
+    example = "true"
+    _WORDS: ClassVar = {"true": True, "false": False}
+
+    def read(self, raw: object) -> bool:
+        if not isinstance(raw, bool):
+            raise ValueError(f"is {show_value(raw)}, not true or false")
+        return raw
+
+    def read_text(self, text: str) -> bool:
+        if text not in self._WORDS:
+            raise ValueError(f"is {show_value(text)}, not true or false")
+        return self._WORDS[text]
+
+    def toml(self, value: bool) -> str:
+        return "true" if value else "false"
+
+    def plain(self, value: bool) -> object:
         return value
 
 

@@ -120,6 +120,23 @@ class Limits:
         maximum=10_000_000,
     )
 
+    # ActiveMQ: maxPageSize, 200. What lies behind is not reached there either until something has gone.
+    queue_look_ahead_max: int = count(
+        16_384,
+        "messages",
+        "The most messages of one queue that are set aside because none of the consumers there may have them now: "
+        "selectors don't match, or something of their group is out. Then the queue is read no further until one of "
+        "them goes.",
+        minimum=1,
+        maximum=1_000_000,
+    )
+    queue_look_ahead_bytes_max: int = size(
+        16 * MIB,
+        "The same in bytes. A single message always fits.",
+        minimum=64 * KIB,
+        maximum=1 * GIB,
+    )
+
     # RabbitMQ: consumer_max_per_channel, unlimited by default, and channel_max 2047.
     subscriptions_per_connection_max: int = count(
         1_000,

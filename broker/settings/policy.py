@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from segue.broker.queue_options import DROP_OLDEST, PRIORITY_MAX, REFUSE
 from segue.broker.settings.keys import count, optional, required
-from segue.broker.settings.kinds import Choice, Count, Size
+from segue.broker.settings.kinds import Choice, Count, Flag, Size
 from segue.broker.settings.queue_kinds import Milliseconds, QueueName, QueuePattern
 
 __all__ = ["Policy"]
@@ -109,4 +109,8 @@ class Policy:
         "How many of them are remembered at most, the latest; 100,000 where nobody says so.",
         minimum=1,
         maximum=100_000_000,
+    )
+    single_active: bool | None = optional(
+        Flag(),
+        "One consumer at a time is served; the others stand by, and the next one takes over when it leaves.",
     )

@@ -76,13 +76,15 @@ RULES: Final[tuple[Rule, ...]] = (
     *_rules(Treatment.OBEYED, _SUBSCRIBE, "ack", "prefetch-count", "activemq.prefetchSize", "consumer-window-size"),
     *_rules(Treatment.OBEYED, _SUBSCRIBE, "subscription-type", "x-queue-name", "browser"),
     *_rules(Treatment.OBEYED, _SUBSCRIBE, "no-local", "activemq.noLocal"),
-    *_rules(Treatment.OBEYED, _SUBSCRIBE, "selector"),
+    *_rules(Treatment.OBEYED, _SUBSCRIBE, "selector", "activemq.exclusive", "activemq.priority", "x-priority"),
+    *_rules(Treatment.OBEYED, _SEND, "JMSXGroupID", "JMSXGroupSeq", "_AMQ_GROUP_ID"),
     *_rules(Treatment.OBEYED, ("SEND", "SUBSCRIBE", "UNSUBSCRIBE"), "durable"),
     *_rules(Treatment.OBEYED, _BOTH, "auto-delete", "exclusive"),
     *_rules(Treatment.OBEYED, _BOTH, "x-dead-letter-queue", "x-delivery-limit", "x-message-ttl"),
     *_rules(Treatment.OBEYED, _BOTH, "x-max-length", "x-max-length-bytes", "x-overflow", "x-expires"),
     *_rules(Treatment.OBEYED, _BOTH, "x-max-priority"),
     *_rules(Treatment.OBEYED, _BOTH, "x-deduplication-window-ms", "x-deduplication-ids-max"),
+    *_rules(Treatment.OBEYED, _BOTH, "x-single-active-consumer"),
     *_rules(Treatment.OBEYED, _BOTH, "x-dead-letter-exchange", "x-dead-letter-routing-key"),
     *_rules(Treatment.OBEYED, ("SUBSCRIBE", "UNSUBSCRIBE"), "activemq.subscriptionName"),
     *_rules(Treatment.OBEYED, ("SUBSCRIBE", "UNSUBSCRIBE"), "durable-subscription-name", "durable-subscriber-name"),
@@ -90,11 +92,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *_rules(Treatment.IGNORED, _SUBSCRIBE, "activemq.retroactive", "activemq.dispatchAsync"),
     *_rules(Treatment.IGNORED, _SUBSCRIBE, "activemq.maximumPendingMessageLimit"),
     *_rules(Treatment.REFUSED, _BOTH, "x-queue-type", harmless=("classic", "quorum")),
-    *_rules(Treatment.REFUSED, _BOTH, "x-single-active-consumer"),
     *_rules(Treatment.REFUSED, _BOTH, "x-stream-offset", "x-stream-filter", "x-max-age"),
-    *_rules(Treatment.REFUSED, _SEND, "JMSXGroupID", "JMSXGroupSeq"),
-    *_rules(Treatment.REFUSED, _SUBSCRIBE, "activemq.exclusive", harmless=("false",)),
-    *_rules(Treatment.REFUSED, _SUBSCRIBE, "activemq.priority", "x-priority", harmless=("0",)),
 )
 
 _REFUSED: Final = {

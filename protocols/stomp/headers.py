@@ -46,6 +46,8 @@ PREFETCH_MAX: Final = 65_535
 
 # A priority is an octet in AMQP.
 _PRIORITY_MAX: Final = 255
+_GROUPS: Final = ("JMSXGroupID", "_AMQ_GROUP_ID")
+_RANK: Final = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _DEDUPLICATION_IDS: Final = ("dedup-id", "_AMQ_DUPL_ID")
 _BOOLEANS: Final = {"true": True, "false": False}
@@ -107,6 +109,7 @@ class QueueFlags:
         priority_max: the highest priority of its messages, 0 for no priorities.
         deduplication_window_ms: how long the ids of messages are remembered.
         deduplication_ids_max: how many of them are.
+        single_active: one consumer at a time is served.
     """
 
     durable: bool | None = None
@@ -122,6 +125,7 @@ class QueueFlags:
     priority_max: int | None = None
     deduplication_window_ms: int | None = None
     deduplication_ids_max: int | None = None
+    single_active: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,7 @@ class SendOptions:
         retain: the message is kept for who subscribes to its topic later.
         queue: flags for the queue, if this message makes it.
         schedule: when it is to be delivered; None for now.
+        grouped: it belongs to a group.
     """
 
     persistent: bool = True
@@ -155,6 +160,7 @@ class SendOptions:
     retain: bool = False
     queue: QueueFlags = QueueFlags()
     schedule: SendSchedule | None = None
+    grouped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +180,8 @@ class SubscribeOptions:
         browser: read without taking.
         no_local: leave out what this connection sends.
         selector: which messages are wanted, as the client wrote it; empty for all.
+        rank: of the consumer; the higher ones of a queue are served first.
+        alone: others of a queue are not served while it is there.
     """
 
     id: str | None
@@ -187,6 +195,8 @@ class SubscribeOptions:
     browser: bool
     no_local: bool
     selector: str
+    rank: int = 0
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +293,7 @@ def read_send(headers: Mapping[str, str], dialect: Dialect = Dialect.SEGUE) -> S
         retain=bool(_boolean(headers, "retain")),
         queue=_queue_flags(headers, dialect),
         schedule=read_schedule(headers),
+        grouped=bool(_first(headers, _GROUPS)),
     )
 
 
@@ -321,6 +332,8 @@ def read_subscribe(
         browser=bool(_boolean(headers, "browser")),
         no_local=bool(_boolean(headers, "no-local") or _boolean(headers, "activemq.noLocal")),
         selector=headers.get("selector", "").strip(),
+        rank=_rank(headers),
+        alone=bool(_boolean(headers, "activemq.exclusive")),
     )
 
 
@@ -447,6 +460,17 @@ def _producer(headers: Mapping[str, str]) -> tuple[str | None, int]:
     return producer, number or 0
 
 
+def _rank(headers: Mapping[str, str]) -> int:
+    """ActiveMQ has 0 to 127, RabbitMQ any 32-bit number, 0 being that of who asks for none."""
+    for name in ("x-priority", "activemq.priority"):
+        text = headers.get(name)
+        if text is not None:
+            if not _RANK.fullmatch(text):
+                raise _invalid(name, text, "it is a number of at most nine digits")
+            return int(text)
+    return 0
+
+
 def _queue_flags(headers: Mapping[str, str], dialect: Dialect) -> QueueFlags:
     return QueueFlags(
         _boolean(headers, "durable"),
@@ -462,6 +486,7 @@ def _queue_flags(headers: Mapping[str, str], dialect: Dialect) -> QueueFlags:
         _number(headers, "x-max-priority", 0, _PRIORITY_MAX),
         _number(headers, "x-deduplication-window-ms", 1),
         _number(headers, "x-deduplication-ids-max", 1),
+        _boolean(headers, "x-single-active-consumer"),
     )
 
 

@@ -73,6 +73,8 @@ class Publishing:
             block = replace_header(block, "reply-to", self._subscribing.reply_queue(options.reply_to))
         if options.expires_ms or options.lives_ms is not None:
             target.note_expiring()
+        if options.grouped:
+            target.note_grouped()
         route = Route(
             target,
             publish,

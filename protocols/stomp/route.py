@@ -26,6 +26,9 @@ class Target(TransactionTarget, Protocol):
     def note_expiring(self) -> None:
         """A message with a deadline is about to be published."""
 
+    def note_grouped(self) -> None:
+        """A message that belongs to a group is about to be published."""
+
     def publish(self, record: bytes) -> object:
         """Accept a message."""
 

@@ -98,8 +98,6 @@ class Subscribing:
         if options.no_local:
             raise not_supported("'no-local' on a queue")
         selector = _selector(options)
-        if selector is not None and not options.browser:
-            raise not_supported("'selector' on a queue, but for a browser,")
         queue = self._queue_to_read(options, destination, text)
         if options.browser:
             self._session.check_owner(queue)
@@ -121,6 +119,9 @@ class Subscribing:
             settles=sink.settles,
             exclusive=bool(options.queue.exclusive),
             window_bytes=options.window_bytes or 0,
+            selector=_selector(options),
+            rank=options.rank,
+            alone=options.alone,
         )
 
     def _queue_to_read(self, options: SubscribeOptions, destination: Destination, text: str) -> Queue:
@@ -141,8 +142,6 @@ class Subscribing:
         if options.no_local and (durable is not None or options.queue_name is not None):
             raise not_supported("'no-local' on a durable subscription, or on one with a queue of its own name")
         selector = _selector(options)
-        if options.queue_name is not None and selector is not None:
-            raise not_supported("'selector' on a subscription with a queue of its own name")
         if options.queue_name is not None:
             self._subscribe_bound(options, pattern, text, key, lasting=durable is not None)
             return

@@ -7,6 +7,7 @@ without a table, so a delivery costs one formatting and one dict entry, which it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from segue.broker.message import HEADERS_AT
@@ -105,20 +106,19 @@ class StompSubscription:
         """See `Sink`."""
         return self._session.blocked
 
-    def deliver(self, first: int, records: list[bytes], redelivered: bool) -> None:
+    def deliver(self, seqs: Sequence[int], records: list[bytes], redelivered: bool) -> None:
         """See `Sink`."""
         template = self._maybe if redelivered else self._first
         at = HEADERS_AT
         version = self._version
+        numbered = zip(seqs, records, strict=True)
         # One formatting a message does it all: head, numbers, payload, NUL.
         if self._two:
-            frames = [template % (seq, seq, record[at:]) for seq, record in enumerate(records, first)]
+            frames = [template % (seq, seq, record[at:]) for seq, record in numbered]
         elif version is Version.V1_2:
-            frames = [template % (seq, record[at:]) for seq, record in enumerate(records, first)]
+            frames = [template % (seq, record[at:]) for seq, record in numbered]
         else:
-            frames = [
-                template % (seq, recode_payload(record[at:], version)) for seq, record in enumerate(records, first)
-            ]
+            frames = [template % (seq, recode_payload(record[at:], version)) for seq, record in numbered]
         self._session.put_frames(frames)
         if not self.settles:
             self._session.sent_unasked(self, len(frames))

@@ -44,6 +44,7 @@ class Targets:
             messages_max=flags.messages_max,
             bytes_max=flags.bytes_max,
             expires_ms=flags.expires_ms,
+            single_active=bool(flags.single_active),
             overflow=None if flags.refuses is None else REFUSE if flags.refuses else DROP_OLDEST,
             priority_max=flags.priority_max or 0,
             deduplication_window_ms=flags.deduplication_window_ms,

@@ -110,14 +110,9 @@ def test_a_message_that_is_not_persistent_is_delivered_in_its_place(connect: Con
 
 _CHANGE_DELIVERY = {
     "x-dead-letter-exchange": ("SUBSCRIBE", "dlx"),
-    "selector": ("SUBSCRIBE", "a = 1"),
     "x-stream-offset": ("SUBSCRIBE", "first"),
     "x-stream-filter": ("SUBSCRIBE", "a"),
     "x-max-age": ("SUBSCRIBE", "1h"),
-    "activemq.exclusive": ("SUBSCRIBE", "true"),
-    "activemq.priority": ("SUBSCRIBE", "9"),
-    "x-priority": ("SUBSCRIBE", "9"),
-    "JMSXGroupID": ("SEND", "group"),
 }
 
 

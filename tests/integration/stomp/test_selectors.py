@@ -58,7 +58,34 @@ def test_a_selector_that_is_wrong_is_refused_with_the_place(connect: Connect, qu
     assert b"line 2, column 1" in error.body
 
 
-def test_a_selector_on_a_queue_is_refused_until_there_is_one(connect: Connect, queue: str) -> None:
+def test_consumers_of_a_queue_get_what_they_select_and_the_rest_stays(connect: Connect, queue: str) -> None:
     client = connect()
-    client.subscribe(queue, wait=False, headers=_SELECTOR)
-    assert client.expect("ERROR")["error-code"] == "not-supported"
+    client.subscribe(queue, id="large", ack="client-individual", headers={"selector": "amount > 100"})
+    client.subscribe(queue, id="small", ack="client-individual", headers={"selector": "amount < 10"})
+    for amount in "500", "50", "5", "700":
+        client.publish(queue, amount.encode(), headers={"amount": amount})
+    got = [client.expect("MESSAGE") for _ in range(3)]
+    assert sorted((one["subscription"], one.body) for one in got) == [
+        ("large", b"500"),
+        ("large", b"700"),
+        ("small", b"5"),
+    ]
+    other = connect()
+    other.subscribe(queue, ack="auto")
+    message = other.expect("MESSAGE")
+    assert (message.body, message["redelivered"], message["x-delivery-count"]) == (b"50", "false", "1")
+
+
+def test_what_a_selector_has_passed_over_is_there_after_a_crash(broker_factory: BrokerFactory) -> None:
+    broker = broker_factory()
+    client = broker.client()
+    client.subscribe("/queue/q", ack="client-individual", headers={"selector": "amount > 100"})
+    for amount in "5", "500", "7", "700":
+        client.publish("/queue/q", amount.encode(), headers={"amount": amount})
+    for body in b"500", b"700":
+        client.ack(client.expect_message(body), wait=True)
+    broker.kill()
+    broker.start()
+    client = broker.client()
+    client.subscribe("/queue/q", ack="auto")
+    client.expect_messages(b"5", b"7")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -84,9 +84,9 @@ class Taker:
     queue: Queue
     blocked: bool = False
 
-    def deliver(self, first: int, records: list[bytes], redelivered: bool) -> None:
-        self._look_above(first)
-        self.all_taken += [Taken(self, seq, record, 1, redelivered) for seq, record in enumerate(records, first)]
+    def deliver(self, seqs: Sequence[int], records: list[bytes], redelivered: bool) -> None:
+        self._look_above(seqs[0])
+        self.all_taken += [Taken(self, seq, record, 1, redelivered) for seq, record in zip(seqs, records, strict=True)]
 
     def deliver_again(self, seq: int, record: bytes, deliveries: int) -> None:
         self._look_above(seq)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -55,9 +56,9 @@ class FakeSink:
     deliveries: list[Delivery] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
 
-    def deliver(self, first: int, records: list[bytes], redelivered: bool) -> None:
+    def deliver(self, seqs: Sequence[int], records: list[bytes], redelivered: bool) -> None:
         self.deliveries += [
-            Delivery(seq, body_of(message), 1, redelivered) for seq, message in enumerate(records, first)
+            Delivery(seq, body_of(message), 1, redelivered) for seq, message in zip(seqs, records, strict=True)
         ]
 
     def deliver_again(self, seq: int, record: bytes, deliveries: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from segue.broker.queue import Queue
@@ -125,7 +127,7 @@ def test_a_consumer_whose_sink_fails_does_not_keep_others_from_their_messages(wo
     session = world.session()
 
     class Broken(FakeSink):
-        def deliver(self, first: int, records: list[bytes], redelivered: bool) -> None:
+        def deliver(self, seqs: Sequence[int], records: list[bytes], redelivered: bool) -> None:
             raise ValueError("can't be written")
 
         def deliver_again(self, seq: int, record: bytes, deliveries: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from segue.broker import inspect
@@ -168,7 +170,7 @@ def test_a_large_fan_out_is_written_while_it_is_made(world: World) -> None:
             super().__init__()
             self.waiting = 0
 
-        def deliver(self, first: int, records: list[bytes], redelivered: bool) -> None:
+        def deliver(self, seqs: Sequence[int], records: list[bytes], redelivered: bool) -> None:
             nonlocal gathered, largest
             if not self.waiting:
                 world.node.wrote(self)  # type: ignore[arg-type]

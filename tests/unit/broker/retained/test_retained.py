@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from segue.broker.errors import LimitReachedError
@@ -63,7 +65,7 @@ def test_what_is_retained_comes_first_and_says_so(world: World) -> None:
     records: list[bytes] = []
 
     class Sink(FakeSink):
-        def deliver(self, first: int, messages: list[bytes], redelivered: bool) -> None:
+        def deliver(self, seqs: Sequence[int], messages: list[bytes], redelivered: bool) -> None:
             records.extend(messages)
 
     world.session().subscribe_topic("#", Sink(), prefetch=9, settles=True)

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segue.broker.settings.address import ListenAddress
-from segue.broker.settings.kinds import Addresses, Choice, Count, Hash, Kind, PathName, Seconds, Size, quote
+from segue.broker.settings.kinds import Addresses, Choice, Count, Flag, Hash, Kind, PathName, Seconds, Size, quote
 
-KINDS: list[Kind[Any]] = [Count("things"), Size(), Seconds(), Choice("one", "two"), PathName(), Addresses(), Hash()]
+KINDS: list[Kind[Any]] = [
+    Count("things"), Size(), Seconds(), Choice("one", "two"), Flag(), PathName(), Addresses(), Hash(),
+]  # fmt: skip
 LOCAL = ListenAddress("127.0.0.1", 1)
 
 toml_values = st.recursive(
@@ -36,6 +38,8 @@ toml_values = st.recursive(
     ("kind", "raw", "value"),
     [
         (Count("things"), 5, 5),
+        (Flag(), True, True),
+        (Flag(), False, False),
         (Size(), 4096, 4096),
         (Size(), "4 KiB", 4096),
         (Seconds(), 30, 30.0),
@@ -101,6 +105,8 @@ def test_a_path_of_undecodable_octets_or_of_more_than_linux_takes_is_refused() -
         (Size(), "1 MiB", 1048576),
         (Seconds(), "0.5", 0.5),
         (Choice("one", "two"), "one", "one"),
+        (Flag(), "true", True),
+        (Flag(), "false", False),
         (Addresses(), "", ()),
         (Addresses(), "127.0.0.1:1, [::1]:1", (LOCAL, ListenAddress("::1", 1))),
     ],

@@ -1,0 +1,367 @@
+"""Look-ahead: messages of a queue that not every consumer may have, set aside until one comes who may.
+
+A consumer with a selector gets what it selects. The messages of a group (`JMSXGroupID`) go to one consumer at a time,
+in their order: as long as something of a group is out, its next message goes to the same consumer or waits.
+
+Theory of operation. Messages are read from the cursor in order. One that nobody can take now is *set aside*: a hole of
+the cursor, like one that was returned, but known here by who may have it, so that nothing is looked through. There is
+a *lane*, a heap of places, for each selector that consumers have, and one of his own for each consumer. Of a
+group only the first waiting message stands in a lane: in all that select it while nothing of the group is out, else in
+its owner's own. Places are not searched for when they become void; whoever takes one from a lane looks whether it
+still holds. A *place* says when a message is due: its sequence number, or that behind its priority (`Cursor.place`).
+
+How far is looked ahead is bounded, by count and by bytes. At the bound nothing more is read: what is behind waits until
+something of what is set aside has gone. That is a state that operators see (`full`).
+
+Invariants: a message is in `held` exactly if it is set aside: then it is in `cursor.returned`, and in no one's hands. A
+group is in `groups` exactly while something of it is out or set aside. `owner` is set exactly while something is out.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from segue.broker.groups import closes_group, group_of
+from segue.broker.headers import Headers
+from segue.broker.levels import Levels
+from segue.broker.pressure import Pressure
+from segue.storage.api import Cursor
+
+if TYPE_CHECKING:
+    from segue.broker.consumer import Consumer
+    from segue.broker.selector import Selector
+
+__all__ = ["Group", "Held", "LookAhead"]
+
+_HELD_BYTES_MORE: Final = 300
+"""What a message that is set aside takes beside its record: its places in dictionaries and heaps."""
+_PREFERRED_MAX: Final = 4096
+"""Groups of which nothing is there, whose last consumer is remembered: it gets the next message if it can take it."""
+
+
+class Group:
+    """A group of which something is there.
+
+    Attributes:
+        owner: who has what is out; None when nothing is.
+        out: how many messages are out.
+        waiting: a heap of those that are set aside; there may be void ones among them, but not in front.
+        closed: the last message that went out said so.
+    """
+
+    __slots__ = ("closed", "name", "out", "owner", "waiting")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.owner: Consumer | None = None
+        self.out = 0
+        self.waiting: list[int] = []
+        self.closed = False
+
+
+class Held(NamedTuple):
+    """A message that is set aside.
+
+    Attributes:
+        record: itself.
+        deliveries: so far.
+        group: that it belongs to.
+        redelivered: it has been delivered, or may have been before a crash.
+    """
+
+    record: bytes
+    deliveries: int
+    group: Group | None
+    redelivered: bool
+
+
+class LookAhead:
+    """See the module.
+
+    Attributes:
+        grouped: messages of this queue may have groups.
+        cursor: where messages come from, and what knows them by number.
+        held: what is set aside, by place.
+        bytes: memory that it takes.
+        groups: by name.
+    """
+
+    def __init__(self, cursor: Cursor | Levels, pressure: Pressure, messages_max: int, bytes_max: int) -> None:
+        self.cursor = cursor
+        self._pressure = pressure
+        self._messages_max = messages_max
+        self._bytes_max = bytes_max
+        self.grouped = False
+        self.held: dict[int, Held] = {}
+        self.bytes = 0
+        self.groups: dict[str, Group] = {}
+        self._lanes: dict[Selector | None, list[int]] = {}
+        self._users: dict[Selector | None, int] = {}  # of lanes
+        self._own: dict[Consumer, list[int]] = {}
+        self._out: dict[int, Group] = {}
+        self._preferred: OrderedDict[str, Consumer] = OrderedDict()
+        self._oldest: list[int] = []
+
+    @property
+    def full(self) -> bool:
+        """True when nothing more may be set aside."""
+        return self.room <= 0
+
+    @property
+    def room(self) -> int:
+        """How many more messages may be set aside."""
+        bytes_max = self._pressure.ration(self._bytes_max, self._pressure.look_ahead_bytes)
+        return self._messages_max - len(self.held) if self.bytes < bytes_max or not self.held else 0
+
+    @property
+    def selective(self) -> bool:
+        """True when some consumer has a selector."""
+        return any(selector is not None for selector in self._lanes)
+
+    # -- consumers
+
+    def join(self, consumer: Consumer) -> None:
+        """A consumer comes."""
+        selector = consumer.selector
+        self._own[consumer] = []
+        self._users[selector] = self._users.get(selector, 0) + 1
+        if selector not in self._lanes:
+            lane = [place for place in self._offered() if _selects(selector, Headers(self.held[place].record))]
+            heapify(lane)
+            self._lanes[selector] = lane
+
+    def leave(self, consumer: Consumer) -> None:
+        """A consumer is gone; what was out with it has come back, but for what transactions hold."""
+        selector = consumer.selector
+        del self._own[consumer]
+        self._users[selector] -= 1
+        if not self._users[selector]:
+            del self._users[selector], self._lanes[selector]
+        for name in [name for name, preferred in self._preferred.items() if preferred is consumer]:
+            del self._preferred[name]
+
+    # -- what comes from the cursor
+
+    def distribute(
+        self, first: int, records: list[bytes], line: Iterable[Consumer], *, redelivered: bool, in_turn: bool = True
+    ) -> Iterator[tuple[Consumer, list[int], list[bytes]]]:
+        """Say who gets which of the messages that were read just now; the rest is set aside.
+
+        Args:
+            first: the number of the first of them.
+            records: in order, without gaps.
+            line: consumers that can take something, who comes first gets first.
+            redelivered: they may have been delivered before a crash.
+            in_turn: whoever was given something stands behind the others; otherwise he stays where he is.
+        """
+        rooms = {consumer: consumer.room for consumer in line}
+        given: dict[Consumer, tuple[list[int], list[bytes]]] = {}
+        aside: dict[int, int] = {}
+        base = self.cursor.place(first) - first
+        for seq, record in enumerate(records, first):
+            headers = Headers(record)
+            group = self._group(headers) if self.grouped else None
+            consumer = self._taker(group, headers, rooms)
+            if consumer is None:
+                aside[seq] = 0
+                self._hold(base + seq, Held(record, 0, group, redelivered), headers)
+                continue
+            room = rooms[consumer] - 1
+            if in_turn or not room:
+                del rooms[consumer]
+            if room:
+                rooms[consumer] = room
+            if group is not None:
+                self._goes_out(seq, group, consumer, headers)
+            seqs, of_consumer = given.setdefault(consumer, ([], []))
+            seqs.append(seq)
+            of_consumer.append(record)
+        if aside:
+            self.cursor.set_aside(aside)
+        for consumer, (seqs, of_consumer) in given.items():
+            yield consumer, seqs, of_consumer
+
+    def put_back(self, seq: int, deliveries: int, record: bytes) -> None:
+        """A message has come back, and `Cursor.take_returned` has given it."""
+        headers = Headers(record)
+        group = self._group(headers) if self.grouped else None
+        self._hold(self.cursor.place(seq), Held(record, deliveries, group, True), headers)
+        self.cursor.keep_aside(seq, deliveries)
+
+    # -- what is set aside
+
+    def take(self, consumer: Consumer, limit: int) -> list[tuple[int, Held]]:
+        """Up to so many messages that are set aside and that this consumer may have, lowest first; they go out."""
+        taken: list[tuple[int, Held]] = []
+        if not self.held:
+            return taken
+        own, lane = self._own[consumer], self._lanes[consumer.selector]
+        while len(taken) < limit:
+            self._clean(own, consumer)
+            self._clean(lane, consumer)
+            if not own and not lane:
+                break
+            seq, held = self._release(heappop(own if own and (not lane or own[0] < lane[0]) else lane))
+            taken.append((seq, held))
+            if held.group is not None:
+                self._goes_out(seq, held.group, consumer, Headers(held.record))
+                self._offer(held.group)
+        return taken
+
+    def done(self, seqs: Iterable[int]) -> None:
+        """These are no longer out: settled, or on their way back."""
+        out = self._out
+        if not out:
+            return
+        for seq in seqs:
+            group = out.pop(seq, None)
+            if group is not None:
+                group.out -= 1
+                if not group.out:
+                    self._rests(group)
+
+    def take_oldest(self) -> tuple[int, Held] | None:
+        """The lowest message that is set aside: it is to be removed."""
+        oldest = self._oldest
+        while oldest:
+            place = heappop(oldest)
+            if place in self.held:
+                return self._remove(place)
+        return None
+
+    def take_if(self, goes: Callable[[bytes], bool]) -> list[tuple[int, Held]]:
+        """All messages that are set aside and of which this is true: they are to be removed."""
+        return [self._remove(place) for place in [place for place, held in self.held.items() if goes(held.record)]]
+
+    def clear(self) -> list[int]:
+        """Forget everything that is set aside. Returns what it was."""
+        seqs = [self.cursor.number_at(place) for place in self.held]
+        self._count(-self.bytes)
+        self.held.clear()
+        self._oldest.clear()
+        for lane in (*self._lanes.values(), *self._own.values()):
+            lane.clear()
+        for group in list(self.groups.values()):
+            group.waiting.clear()
+            if not group.out:
+                del self.groups[group.name]
+        return seqs
+
+    # -- inside
+
+    def _group(self, headers: Headers) -> Group | None:
+        name = group_of(headers)
+        if name is None:
+            return None
+        group = self.groups.get(name)
+        if group is None:
+            group = self.groups[name] = Group(name)
+        return group
+
+    def _taker(self, group: Group | None, headers: Headers, rooms: dict[Consumer, int]) -> Consumer | None:
+        """Who gets a message that was just read; None when it has to be set aside."""
+        if group is not None:
+            if group.waiting:
+                return None
+            consumer = group.owner or self._preferred.get(group.name)
+            if consumer is not None and consumer in rooms and _selects(consumer.selector, headers):
+                return consumer
+            if group.owner is not None:
+                return None
+        return next((consumer for consumer in rooms if _selects(consumer.selector, headers)), None)
+
+    def _remove(self, place: int) -> tuple[int, Held]:
+        seq, held = self._release(place)
+        if held.group is not None:
+            self._offer(held.group)
+        return seq, held
+
+    def _hold(self, place: int, held: Held, headers: Headers) -> None:
+        self.held[place] = held
+        self._count(len(held.record) + _HELD_BYTES_MORE)
+        heappush(self._oldest, place)
+        if len(self._oldest) > 2 * len(self.held) + _PREFERRED_MAX:
+            self._oldest = sorted(self.held)
+        group = held.group
+        if group is None:
+            self._into_lanes(place, headers)
+            return
+        heappush(group.waiting, place)
+        if group.waiting[0] == place:
+            self._offer(group)
+
+    def _release(self, place: int) -> tuple[int, Held]:
+        held = self.held.pop(place)
+        self._count(-len(held.record) - _HELD_BYTES_MORE)
+        seq = self.cursor.number_at(place)
+        self.cursor.take_aside(seq)
+        return seq, held
+
+    def _count(self, size: int) -> None:
+        self.bytes += size
+        self._pressure.look_ahead_bytes += size
+
+    def _goes_out(self, seq: int, group: Group, consumer: Consumer, headers: Headers) -> None:
+        group.owner = consumer
+        group.out += 1
+        group.closed = closes_group(headers)
+        self._out[seq] = group
+
+    def _rests(self, group: Group) -> None:
+        """Nothing of it is out any more: who gets the next one is open."""
+        owner, group.owner = group.owner, None
+        preferred = self._preferred
+        preferred.pop(group.name, None)
+        if not group.closed and owner is not None and owner.open:
+            preferred[group.name] = owner
+            if len(preferred) > _PREFERRED_MAX:
+                preferred.popitem(last=False)
+        self._offer(group)
+
+    def _offer(self, group: Group) -> None:
+        """Put the first waiting message of a group where it can be taken from; forget a group that is through."""
+        waiting = group.waiting
+        while waiting and waiting[0] not in self.held:
+            heappop(waiting)
+        if not waiting:
+            if not group.out:
+                self.groups.pop(group.name, None)
+            return
+        place = waiting[0]
+        headers = Headers(self.held[place].record)
+        owner = group.owner
+        if owner is None:
+            self._into_lanes(place, headers)
+        elif owner in self._own and _selects(owner.selector, headers):
+            heappush(self._own[owner], place)
+
+    def _into_lanes(self, place: int, headers: Headers) -> None:
+        for selector, lane in self._lanes.items():
+            if _selects(selector, headers):
+                heappush(lane, place)
+
+    def _clean(self, lane: list[int], consumer: Consumer) -> None:
+        """Take from the front of a lane what no longer holds."""
+        while lane and not self._holds(lane[0], consumer):
+            heappop(lane)
+
+    def _holds(self, place: int, consumer: Consumer) -> bool:
+        held = self.held.get(place)
+        if held is None:
+            return False
+        group = held.group
+        return group is None or (group.waiting[0] == place and group.owner in (None, consumer))
+
+    def _offered(self) -> Iterator[int]:
+        """What may be taken by anybody who selects it."""
+        for place, held in self.held.items():
+            group = held.group
+            if group is None or (group.owner is None and group.waiting[0] == place):
+                yield place
+
+
+def _selects(selector: Selector | None, headers: Headers) -> bool:
+    return selector is None or selector.matches(headers)

@@ -197,7 +197,10 @@ class Dispatcher(Removal):
         """A consumer may be able to take something: let it stand in line."""
         if not consumer.waiting and consumer.able and (self.active is None or consumer is self.active):
             consumer.waiting = True
-            self._stand(consumer)
+            if self._ranked:
+                self._stand(consumer)
+            else:
+                self._ready.append(consumer)
 
     def resume(self, consumer: Consumer) -> None:
         """A consumer has credit or room again."""
@@ -399,10 +402,10 @@ class Dispatcher(Removal):
     @property
     def _room(self) -> int:
         """How many more messages may be holes of the cursor."""
-        holes = self.in_flight + len(self.cursor.condemned)
+        room = self.in_flight_max - self.delivered + self.acknowledged + self.returned - len(self.cursor.condemned)
         if self.look_ahead is not None:
-            holes += len(self.look_ahead.held)
-        return max(0, self.in_flight_max - holes)
+            room -= len(self.look_ahead.held)
+        return room if room > 0 else 0
 
     @property
     def _may_deliver(self) -> bool:

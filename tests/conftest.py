@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
 
-# No deadline: two cores are shared by whatever runs, and no test of ours asserts on time.
-settings.register_profile("segue", deadline=None, print_blob=True)
+# No deadline, nor one for making examples: cores are shared by whatever runs, and no test of ours asserts on time.
+settings.register_profile("segue", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 # Chosen by `make test-long` for the property tests.
 settings.register_profile("long", parent=settings.get_profile("segue"), max_examples=2000)
 settings.load_profile("segue")

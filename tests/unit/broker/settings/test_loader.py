@@ -405,7 +405,7 @@ def test_a_section_is_found_by_its_name() -> None:
         loaded.section("lines")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.binary(max_size=200))
 def test_any_file_is_settings_or_faults_that_can_be_shown(tmp_path: Path, raw: bytes) -> None:
     path = tmp_path / "segue.toml"

@@ -123,7 +123,7 @@ class LoopbackBroker:
         return head.encode() + b"content-length:%d\n\n" % len(body) + body + b"\0\n"
 
     def target(self, queues: int = 1) -> Target:
-        return Target(port=self.port, queues=queues, timeout_seconds=10)
+        return Target(port=self.port, queues=queues, timeout_seconds=60)
 
     def numbers(self, queue: str) -> list[int]:
         """The numbers of the messages that wait."""

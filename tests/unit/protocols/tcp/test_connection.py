@@ -32,7 +32,7 @@ class Pair:
             self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)  # or the kernel makes it megabytes
             self.peer.connect(server.getsockname())
             sock, _ = server.accept()
-        self.peer.settimeout(5)
+        self.peer.settimeout(60)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
         self.listener._take(sock, ("127.0.0.1", 1))
         (self.connection,) = self.listener.connections

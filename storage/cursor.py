@@ -307,7 +307,8 @@ class Cursor:
     def skip(self, count: int) -> int:
         """Settle what is durable and unread, from its first message on, so many at most. Returns how many that were."""
         self._pass_gaps()
-        return self.skip_to(min(self.next + count, self.log.durable))
+        # All of them in one step, however many gaps there are between.
+        return self.skip_to(self.log.durable if count >= self.unread else self.next + count)
 
     def quarantine(self, damage: Damage) -> None:
         """Set returned messages aside whose bytes are damaged: holes that are not delivered."""

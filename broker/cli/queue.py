@@ -116,6 +116,9 @@ def _show(arguments: argparse.Namespace, client: ControlClient) -> None:
         return
     names = [*_COLUMNS, "created", "deleted with its last consumer", "log"]
     values = [*_row(queue), time_text(queue["created_ms"]), "yes" if queue["auto_delete"] else "no", str(queue["log"])]
+    if queue["levels"]:
+        names.append("ready by level")
+        values.append(", ".join(map(_level_text, queue["levels"])))
     if queue["delayed"]:
         names.append("delayed")
         values.append(count(queue["delayed"]))
@@ -219,6 +222,11 @@ def _resume(arguments: argparse.Namespace, client: ControlClient) -> None:
 
 def _say(arguments: argparse.Namespace, done: dict[str, Any], text: str) -> None:
     print(json.dumps(done, indent=2) if arguments.json else printable(text))
+
+
+def _level_text(level: dict[str, Any]) -> str:
+    """`9: 1,200`; without a number what is left of a queue that has no priorities any more."""
+    return f"{'rest' if level['level'] is None else level['level']}: {count(level['ready'])}"
 
 
 def _row(row: dict[str, Any]) -> list[str]:

@@ -187,3 +187,16 @@ def test_a_list_of_many_queues_is_whole_and_sorted(segue: Segue, broker: BrokerP
     listed = [row["name"] for row in segue("queue", "list", "--json").json]
     assert [name for name in listed if name.startswith("many-")] == names
     assert listed == sorted(listed)
+
+
+def test_a_queue_with_priorities_shows_what_waits_at_each_level(
+    broker: BrokerProcess, segue: Segue, queue: str
+) -> None:
+    with broker.client() as client:
+        for _ in range(2):
+            client.publish_confirmed(f"/queue/{queue}", b"", headers={"x-max-priority": "9", "priority": "0"})
+        published = segue("queue", "publish", queue, "urgent", "--header", "priority:9", "--json").json
+        shown = segue("queue", "show", queue).out
+        assert "ready by level                  9: 1, 4: 0, 0: 2" in shown.splitlines()
+        client.subscribe(f"/queue/{queue}")
+        assert client.expect_message(b"urgent")["message-id"] == f"{published['log']}-{published['seq']}"

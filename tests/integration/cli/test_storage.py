@@ -211,3 +211,27 @@ def test_a_newer_store_is_refused_with_its_exit_code(killed: BrokerProcess, tmp_
 def test_a_directory_that_is_not_there_is_said(action: str, tmp_path: Path) -> None:
     done = storage(action, "--data", tmp_path / "nothing", exit_code=ExitCode.STORE_UNUSABLE)
     assert str(tmp_path / "nothing") in done.err
+
+
+def test_the_levels_of_a_queue_are_shown_and_come_along_in_a_salvage(
+    broker_factory: BrokerFactory, tmp_path: Path
+) -> None:
+    broker = broker_factory()
+    sent = [(b"%d" % number, number % 3 * 4) for number in range(30)]
+    with broker.client() as client:
+        for body, priority in sent:
+            client.publish("/queue/orders", body, headers={"x-max-priority": "9", "priority": str(priority)})
+        client.publish_confirmed("/queue/last", b"")
+    broker.kill()
+    rows = storage("show", "--data", broker.data, "--json").json["logs"]
+    levels = [(row["kind"], row["owed"]) for row in rows if row["name"] == "orders"]
+    assert sorted(levels) == [("level", 10), ("level", 10), ("queue", 10)]
+    assert "no damage" in storage("check", "--data", broker.data).out
+    for file in broker.data.glob("catalog.db*"):
+        file.unlink()
+    target = tmp_path / "salvaged"
+    storage("salvage", broker.data, target, exit_code=ExitCode.SALVAGE_INCOMPLETE)
+    successor = broker_factory(data=target)
+    with successor.client() as client:
+        client.subscribe("/queue/orders", headers={"prefetch-count": "100"})
+        client.expect_messages(*[body for body, _ in sorted(sent, key=lambda one: -one[1])])

@@ -167,6 +167,15 @@ def test_to_skip_some_is_to_settle_so_many_at_most_and_never_none_while_there_ar
     assert cursor.skip(2) == 0
 
 
+def test_to_skip_all_is_one_range_however_many_gaps_there_are(store: MemoryStore) -> None:
+    cursor = cursor_on(store, 100)
+    cursor.settle_ahead(list(range(2, 100, 2)))
+    store.commit()
+    assert cursor.skip(cursor.unread) == 51
+    assert (cursor.next, cursor.gaps, cursor.unread) == (101, None, 0)
+    assert len(store.batch.ranges) == 1
+
+
 def test_what_could_go_out_is_neither_out_nor_settled_nor_condemned(store: MemoryStore) -> None:
     cursor = cursor_on(store, 7)
     out = hand_out(cursor, 4)

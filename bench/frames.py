@@ -36,6 +36,9 @@ BODY_BYTES_MIN = len("#") + RUN_DIGITS + STREAM_DIGITS + NUMBER_DIGITS + len(" "
 # Filler without NUL, EOL or colon: the receiving side finds headers and the ends of frames by searching for these.
 _FILLER = b"abcdefghijklmnopqrstuvwxyz0123456789"
 
+_NUMBER = b"{n}"
+"""What stands for the number of a message in a header."""
+
 _ESCAPES = str.maketrans({"\\": "\\\\", "\r": "\\r", "\n": "\\n", ":": "\\c"})
 
 
@@ -50,7 +53,8 @@ class SendFrames:
         streams: the number of each stream, below `STREAMS_MAX`.
         run: of at most `RUN_DIGITS` digits, so that what an earlier run left on a queue is not taken for this run's.
         body_bytes: `BODY_BYTES_MIN` and more.
-        headers: further headers, as (name, value).
+        headers: further headers, as (name, value); `{n}` in a value stands for the number of the message among those of
+            its producer.
     """
 
     def __init__(
@@ -65,9 +69,17 @@ class SendFrames:
         assert len(destinations) == len(streams) > 0
         filler = (_FILLER * (body_bytes // len(_FILLER) + 1))[: body_bytes - BODY_BYTES_MIN]
         more = b"".join(_header(name, value) for name, value in headers)
+        self._numbers_more = more.count(_NUMBER)
         self._templates = [
             b"SEND\n%bcontent-type:application/octet-stream\ncontent-length:%d\n%breceipt:%%d\n\n#%04d%05d%%09d %b\0"
-            % (_template(_header("destination", name)), body_bytes, _template(more), run, stream, filler)
+            % (
+                _template(_header("destination", name)),
+                body_bytes,
+                _template(more).replace(_NUMBER, b"%d"),
+                run,
+                stream,
+                filler,
+            )
             for name, stream in zip(destinations, streams, strict=True)
         ]
 
@@ -79,13 +91,13 @@ class SendFrames:
     def encode(self, first: int, count: int) -> bytes:
         """The frames of messages `first` to `first + count - 1` of this producer; their receipts are these numbers."""
         if len(self._templates) == 1:
-            numbers = range(first, first + count)
-            return (self._templates[0] * count) % tuple(chain.from_iterable(zip(numbers, numbers, strict=True)))
+            numbers = [range(first, first + count)] * (2 + self._numbers_more)
+            return (self._templates[0] * count) % tuple(chain.from_iterable(zip(*numbers, strict=True)))
         return b"".join([self._encode_one(number) for number in range(first, first + count)])
 
     def _encode_one(self, number: int) -> bytes:
         round_, position = divmod(number, len(self._templates))
-        return self._templates[position] % (number, round_)
+        return self._templates[position] % ((number,) * (1 + self._numbers_more) + (round_,))
 
 
 def connect(login: str, passcode: str, host: str) -> bytes:

@@ -40,9 +40,10 @@ _PRODUCER: Final = struct.Struct("<16sQQ")
 pack_seq: Final = _SEQ.pack
 
 
-def digest_of(text: str) -> bytes:
-    """What is kept of an id or of a producer's name, which may be long."""
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
+def digest_of(text: str | bytes) -> bytes:
+    """What is kept of an id or of a producer's name, which may be long; the same for a text and for its UTF-8."""
+    octets = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    return blake2b(octets, digest_size=DIGEST_BYTES).digest()
 
 
 def seq_at(body: bytes | bytearray, at: int) -> int:

@@ -27,13 +27,17 @@ class Identity(Protocol):
     def remember(self, remembered: QueueDeduplication, seq: int) -> Acceptance:
         """The message was accepted as number `seq`; the answer to it."""
 
+    def another(self, value: bytes) -> Identity:
+        """One of the same kind, of the same producer, with another id or number; in ASCII."""
+
 
 class DeduplicationId:
     """An id that the publisher gives to a message, and to every repeat of it; of any length."""
 
     __slots__ = ("_digest",)
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str | bytes) -> None:
+        """`text`: in UTF-8, where it is bytes."""
         self._digest = digest_of(text)
 
     def recall(self, remembered: QueueDeduplication) -> Acceptance | None:
@@ -45,6 +49,10 @@ class DeduplicationId:
         """See `Identity`."""
         remembered.window().remember(self._digest, seq)
         return Acceptance(seq, False)
+
+    def another(self, value: bytes) -> DeduplicationId:
+        """See `Identity`."""
+        return DeduplicationId(value)
 
 
 class ProducerNumber:
@@ -70,6 +78,12 @@ class ProducerNumber:
         """See `Identity`."""
         remembered.numbers().remember(self._digest, self._number, seq)
         return Acceptance(seq, False, self._number)
+
+    def another(self, value: bytes) -> ProducerNumber:
+        """See `Identity`."""
+        other = ProducerNumber.__new__(ProducerNumber)
+        other._digest, other._number = self._digest, int(value)
+        return other
 
 
 class OnceTarget(Protocol):

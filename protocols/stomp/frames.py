@@ -113,6 +113,11 @@ class SendHead:
         self.transaction: Final = headers.get("transaction")
         self.route: object | None = None
 
+    @property
+    def shared(self) -> SendHead:
+        """What it has in common with other heads: all of it. See `IdentifiedHead`."""
+        return self
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SendHead):
             return NotImplemented

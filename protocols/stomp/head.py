@@ -13,6 +13,7 @@ from typing import Final
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
 from segue.protocols.stomp.escaping import Version, unescape
 from segue.protocols.stomp.frames import CLIENT_COMMANDS, SERVER_COMMANDS, SendHead, encode_block
+from segue.protocols.stomp.identified_head import IDENTITY_NAMES, IdentifiedHead, SharedHead
 from segue.protocols.stomp.limits import Limits
 
 __all__ = ["CLEAN", "Head", "HeadCache", "check_head_size", "cut_receipt", "read_command", "read_head"]
@@ -23,6 +24,9 @@ CLEAN: Final = rb"[!-\[\]-~][ -\[\]-~]{0,254}"
 
 _is_clean: Final = re.compile(CLEAN).fullmatch
 _receipt_line: Final = re.compile(rb"\nreceipt:(" + CLEAN + rb")\r?(?:\n|\Z)").search
+_identity_line: Final = re.compile(
+    rb"\n(" + "|".join(IDENTITY_NAMES).encode() + rb"):(" + CLEAN + rb")(?=\n|\Z)"
+).search
 _COMMANDS: Final = {command.encode(): command for command in CLIENT_COMMANDS | SERVER_COMMANDS}
 # More digits than any limit has; a number of a million digits would take quadratic time to read.
 _LENGTH_DIGITS_MAX: Final = 18
@@ -213,6 +217,9 @@ class HeadCache:
     CLEAN and digits; both lines are counted against the limits. So whoever cuts such lines out and finds the rest here
     knows what `read_head` would say.
 
+    A *family* is a shape without the value of the one line in which heads differ whose producer gives each message an
+    id or a number (`IdentifiedHead`). It is here only after `read_head` has accepted one of them; values are CLEAN.
+
     Only what comes a second time is kept. A producer that puts a unique header into each message would else fill the
     cache with what nobody asks for again.
 
@@ -223,20 +230,23 @@ class HeadCache:
         exact: by key: the head, and its body's length or -1. To be read by the parser, which saves a call that way.
     """
 
-    __slots__ = ("_bytes", "_limits", "_seen_once", "_shapes", "exact")
+    __slots__ = ("_bytes", "_families", "_limits", "_seen_once", "_shapes", "exact")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.exact: dict[bytes, tuple[SendHead, int]] = {}
         self._shapes: dict[bytes, SendHead] = {}
+        self._families: dict[bytes, SharedHead] = {}
         self._seen_once: set[int] = set()
         self._bytes = 0
 
-    def by_shape(self, key: bytes) -> tuple[SendHead, int] | None:
-        """Return what `exact` would say, from the shape; None if the shape is not known."""
+    def by_shape(self, key: bytes) -> tuple[SendHead | IdentifiedHead, int] | None:
+        """Return what `exact` would say, from the shape or the family; None if neither is known."""
         shape, length = _cut_length(key)
         head = self._shapes.get(shape)
-        if head is None or not 0 <= length <= self._limits.body_bytes_max:
+        if head is None:
+            return self._by_family(shape, length) if self._families else None
+        if not 0 <= length <= self._limits.body_bytes_max:
             return None
         self._keep(key, head, length, 0)
         return head, length
@@ -255,13 +265,37 @@ class HeadCache:
         if shape and not repeats and not too_many and self._is_seen_again(shape):
             self._keep(key, head.send, head.length, _HEAD_BYTES + 2 * len(key) + _HEADER_BYTES * key.count(b"\n"))
             self._shapes[shape] = head.send
+        elif shape and not repeats and not too_many:
+            self._remember_family(shape, head.send)
 
     def clear(self) -> None:
         """Forget everything."""
         self.exact.clear()
         self._shapes.clear()
+        self._families.clear()
         self._seen_once.clear()
         self._bytes = 0
+
+    def _by_family(self, shape: bytes, length: int) -> tuple[IdentifiedHead, int] | None:
+        family, value = _cut_identity(shape)
+        shared = self._families.get(family)
+        if shared is None or length > self._limits.body_bytes_max:
+            return None
+        return IdentifiedHead(shared, value), length
+
+    def _remember_family(self, shape: bytes, head: SendHead) -> None:
+        """Keep what a head has in common with others, if one of these came before."""
+        headers = head.headers
+        names = [name for name in IDENTITY_NAMES if name in headers]
+        family, _ = _cut_identity(shape)
+        # What a session puts into the block for `reply-to` would be missing in one that is put together anew.
+        if len(names) != 1 or not family or "reply-to" in headers or shape.count(b"\n%b:" % names[0].encode()) != 1:
+            return
+        if self._is_seen_again(family):
+            size = _KEY_BYTES + _HEAD_BYTES + 3 * len(family) + _HEADER_BYTES * len(headers)
+            self._make_room(size)
+            self._families[family] = SharedHead(headers, names[0])
+            self._bytes += size
 
     def _is_seen_again(self, shape: bytes) -> bool:
         fingerprint = hash(shape)
@@ -274,14 +308,19 @@ class HeadCache:
 
     def _keep(self, key: bytes, head: SendHead, length: int, head_bytes: int) -> None:
         """Add a key, and a head that takes `head_bytes` if it is a new one; make room by forgetting all."""
-        limits = self._limits
         size = _KEY_BYTES + len(key) + head_bytes
-        if len(self.exact) >= limits.cached_heads_max or self._bytes + size > limits.cached_bytes_max:
-            self.exact.clear()
-            self._shapes.clear()
-            self._bytes = 0
+        self._make_room(size)
         self.exact[key] = head, length
         self._bytes += size
+
+    def _make_room(self, size: int) -> None:
+        limits = self._limits
+        heads = len(self.exact) + len(self._families)
+        if heads >= limits.cached_heads_max or self._bytes + size > limits.cached_bytes_max:
+            self.exact.clear()
+            self._shapes.clear()
+            self._families.clear()
+            self._bytes = 0
 
 
 def cut_receipt(start: bytes, rest: bytes) -> tuple[bytes, bytes | None]:
@@ -309,3 +348,15 @@ def _cut_length(key: bytes) -> tuple[bytes, int]:
     if not digits.isdigit() or len(digits) > _LENGTH_DIGITS_MAX:
         return b"", -1
     return start + line_end + after, int(digits)
+
+
+def _cut_identity(shape: bytes) -> tuple[bytes, bytes]:
+    """Return a shape without the value of its line that tells messages apart, and the value; or `(b"", b"")`."""
+    found = _identity_line(shape)
+    if found is None:
+        return b"", b""
+    start, end = found.span(2)
+    value = found[2]
+    if found[1] == b"sequence-id" and not (value.isdigit() and len(value) <= _LENGTH_DIGITS_MAX):
+        return b"", b""
+    return shape[:start] + shape[end:], value

@@ -31,6 +31,7 @@ from typing import Final, Literal, TypeAlias
 from segue.protocols.stomp.errors import ErrorCode, StompMisuseError, StompProtocolError
 from segue.protocols.stomp.frames import Frame, SendHead, Version
 from segue.protocols.stomp.head import CLEAN, Head, HeadCache, check_head_size, cut_receipt, read_command, read_head
+from segue.protocols.stomp.identified_head import IdentifiedHead
 from segue.protocols.stomp.limits import FAST_HEAD_BYTES, Limits
 
 __all__ = ["ACK", "ERROR", "FRAME", "SEND", "AckEvent", "ErrorEvent", "Event", "FrameEvent", "Parser", "SendEvent"]
@@ -41,7 +42,7 @@ FRAME: Final = 2
 ERROR: Final = 3
 
 # Plain tuples: an object with attributes costs three times as much to make, and there is one for each message.
-SendEvent: TypeAlias = tuple[Literal[0], SendHead, bytes | None, bytes]
+SendEvent: TypeAlias = tuple[Literal[0], SendHead | IdentifiedHead, bytes | None, bytes]
 """(SEND, head, receipt, body): the receipt as it came on the wire, to be echoed; None if none is wanted."""
 AckEvent: TypeAlias = tuple[Literal[1], bytes, bytes | None]
 """(ACK, ack id, receipt): an ACK of STOMP 1.2 with `id` and at most `receipt`; every other ACK is a FrameEvent."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from segue.broker.composite import Composite, Part
-from segue.broker.deduplication import Acceptance, OnceSend
+from segue.broker.deduplication import Acceptance, Identity, OnceSend
 from segue.broker.queue import Queue
 from segue.broker.retained.retaining_topic import RetainingTopic
 from segue.broker.schedule.delayed import Delayed
@@ -15,6 +15,7 @@ from segue.protocols.stomp.destination import DestinationKind, Use, parse_destin
 from segue.protocols.stomp.errors import not_supported
 from segue.protocols.stomp.frames import SendHead, leave_out, replace_header
 from segue.protocols.stomp.headers import SendOptions, read_send
+from segue.protocols.stomp.identified_head import IdentifiedHead, SharedHead
 from segue.protocols.stomp.identity import answer, identity_of
 from segue.protocols.stomp.route import Route
 from segue.protocols.stomp.schedule_headers import SCHEDULE_HEADERS
@@ -84,7 +85,9 @@ class Publishing:
             lives_ms=options.lives_ms,
         )
         self._identify(route, options)
-        route.special = head.transaction is not None or route.identity is not None or isinstance(target, RetainingTopic)
+        route.special = head.transaction is not None or isinstance(head, SharedHead) or route.identity is not None
+        if isinstance(target, RetainingTopic):
+            route.special = True
         if isinstance(target, Delayed):
             route.visible_ms, route.special = target.due_ms, True
         return route
@@ -113,30 +116,38 @@ class Publishing:
             return target, target.append_of(options.priority)
         return target, target.publish
 
-    def send_specially(self, route: Route, head: SendHead, body: bytes, receipt: bytes | None) -> bytes | None:
+    def send_specially(
+        self, route: Route, head: SendHead | IdentifiedHead, body: bytes, receipt: bytes | None
+    ) -> bytes | None:
         """A message in a transaction, retained, for later, or maybe a repeat. Returns the receipt that is due now.
 
         Raises:
             RecallPendingError: nothing has happened; the same call is to be made again.
         """
-        record = route.record(body)
+        identity = route.identity
+        if isinstance(head, IdentifiedHead):
+            record = route.identified_record(head, body)
+            identity = None if identity is None else identity.another(head.value)
+        else:
+            record = route.record(body)
         if head.transaction is not None:
-            self._send_in(open_transaction(self._session, head.transaction), route, record, receipt)
+            transaction = open_transaction(self._session, head.transaction)
+            self._send_in(transaction, route, identity, record, receipt)
             return None
-        if route.identity is not None:
+        if identity is not None:
             assert isinstance(route.target, Queue | Composite)
-            acceptance = route.target.publish_once(route.identity, record)
+            acceptance = route.target.publish_once(identity, record)
             return None if receipt is None else answer(receipt, route.message_prefix, acceptance)
         if isinstance(route.target, RetainingTopic):
             route.target.check_room(1, len(record))
-            route.publish(record)
+        published = route.publish(record)
+        if receipt is None or not isinstance(route.target, Delayed):
             return receipt
-        scheduled = route.publish(record)
-        if receipt is None:
-            return None
-        return b"%b\nschedule-id:%b" % (receipt, str(scheduled).encode())
+        return b"%b\nschedule-id:%b" % (receipt, str(published).encode())
 
-    def _send_in(self, transaction: Transaction, route: Route, record: bytes, receipt: bytes | None) -> None:
+    def _send_in(
+        self, transaction: Transaction, route: Route, identity: Identity | None, record: bytes, receipt: bytes | None
+    ) -> None:
         """Its receipt comes with that of the COMMIT, and by then it is known what to say in it."""
         publish, receipts = route.publish, transaction.receipts
         place = len(receipts)
@@ -145,9 +156,9 @@ class Publishing:
             if receipt is not None:
                 receipts[place] = answer(receipt, route.message_prefix, acceptance)
 
-        if route.identity is not None:
+        if identity is not None:
             assert isinstance(route.target, Queue | Composite)
-            publish = OnceSend(route.target, route.identity, tell)
+            publish = OnceSend(route.target, identity, tell)
         transaction.send(route.target, publish, record)
         if receipt is not None:
             receipts.append(receipt)

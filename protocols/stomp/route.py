@@ -14,6 +14,7 @@ from segue.broker.expiry import NEVER
 from segue.broker.message import PERSISTENT, encode, prefix
 from segue.broker.transaction import Target as TransactionTarget
 from segue.protocols.stomp.frames import payload_prefix
+from segue.protocols.stomp.identified_head import IdentifiedHead
 
 __all__ = ["Route", "Target"]
 
@@ -109,14 +110,22 @@ class Route:
         common = self.commons.get(len(body)) or self.common(len(body))
         return encode(common[0], common[1], body)
 
+    def identified_record(self, head: IdentifiedHead, body: bytes) -> bytes:
+        """A message whose head differs from others of this route in one line."""
+        common = self._prefix(head.block, len(body))
+        return encode(common[0], common[1], body)
+
     def common(self, body_length: int) -> tuple[bytes, int]:
         """The bytes that messages with this head and length of body have in common, and the checksum over them."""
         if len(self.commons) >= _COMMONS_MAX:
             self.commons.clear()
-        headers = payload_prefix(self._block, body_length)
+        common = self.commons[body_length] = self._prefix(self._block, body_length)
+        return common
+
+    def _prefix(self, block: bytes, body_length: int) -> tuple[bytes, int]:
+        headers = payload_prefix(block, body_length)
         visible_ms = self._now_ms if self.visible_ms is None else self.visible_ms(self._now_ms)
         expires_ms = self._expires_ms
         if self._lives_ms is not None:
             expires_ms = min(expires_ms or NEVER, visible_ms + self._lives_ms)
-        common = self.commons[body_length] = prefix(visible_ms, headers, self._flags, expires_ms)
-        return common
+        return prefix(visible_ms, headers, self._flags, expires_ms)

@@ -23,6 +23,7 @@ from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
 from segue.protocols.stomp.frames import SendHead, Version, error, receipt_frames
 from segue.protocols.stomp.headers import AckMode
 from segue.protocols.stomp.heart_beat import RECEIVE_GRACE, HeartBeat
+from segue.protocols.stomp.identified_head import IdentifiedHead
 from segue.protocols.stomp.parser import ACK, FRAME, SEND, Event, FrameEvent, Parser
 from segue.protocols.stomp.route import Route
 from segue.protocols.stomp.state import ConnectionState, Signal, State
@@ -410,11 +411,11 @@ class StompSession:
                 raise event[1]
         return len(events)
 
-    def _route(self, head: SendHead, now_ms: int) -> Route:
+    def _route(self, head: SendHead | IdentifiedHead, now_ms: int) -> Route:
         route = cast("Route | None", head.route)
         version = self.node.routes_version
         if route is None or not route.target.open or route.version != version:
-            route = head.route = self._commands.publishing.find_route(head)
+            route = head.route = self._commands.publishing.find_route(head.shared)
             route.version = version
         route.refresh(self._step, now_ms)
         if route.persistent or route.has_consumers():

@@ -141,3 +141,82 @@ def test_before_the_login_no_head_is_that_of_a_send() -> None:
 def test_a_frame_before_the_login_may_have_what_its_head_leaves_of_the_limit() -> None:
     limits = replace(Limits(), login_frame_bytes_max=100)
     assert read_head(b"CONNECT\nhost:a", None, limits).body_bytes_max == 100 - len("CONNECT\nhost:a")
+
+
+FAMILY = b"SEND\ndestination:/queue/a\n%b\nkind:x"
+
+
+def identified(line: bytes, learned: tuple[bytes, ...]) -> object:
+    """What a cache that has read heads with some lines says about one with another line."""
+    cache = HeadCache(Limits())
+    for one in learned:
+        remember(cache, FAMILY % one, times=1)
+    hit = cache.by_shape(FAMILY % line)
+    if hit is not None:
+        assert hit == (read_head(FAMILY % line, Version.V1_2, Limits()).send, -1)
+        assert cache.exact == {}
+    return hit
+
+
+@pytest.mark.parametrize(
+    "line", [b"dedup-id:17", b"dedup-id:a:b c", b"dedup-id:" + b"x" * 255, b"_AMQ_DUPL_ID:17", b"sequence-id:17"]
+)
+def test_heads_that_differ_in_their_id_alone_are_known_from_the_third_one_on(line: bytes) -> None:
+    name = line.partition(b":")[0]
+    assert identified(line, (name + b":1",)) is None
+    assert identified(line, (name + b":1", name + b":2")) is not None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"dedup-id:",
+        b"dedup-id: 1",
+        b"dedup-id:a\\nb",
+        b"dedup-id:a\r",
+        "dedup-id:é".encode(),
+        b"dedup-id:" + b"x" * 256,
+        b"dedup-id:3\ndedup-id:4",
+        b"dedup-id:3\n_AMQ_DUPL_ID:4",
+        b"Dedup-id:3",
+        b"other:3",
+    ],
+)
+def test_any_other_line_is_read_by_all_the_rules(line: bytes) -> None:
+    assert identified(line, (b"dedup-id:1", b"dedup-id:2")) is None
+
+
+@pytest.mark.parametrize("number", [b"x", b"-1", b"1.0", b"9" * 19, b"+1"])
+def test_a_number_that_is_none_is_read_by_all_the_rules(number: bytes) -> None:
+    assert identified(b"sequence-id:" + number, (b"sequence-id:1", b"sequence-id:2")) is None
+
+
+@pytest.mark.parametrize("more", [b"\ndedup-id:9", b"\n_AMQ_DUPL_ID:9", b"\nreply-to:/temp-queue/r"])
+def test_a_head_with_two_ids_or_a_reply_is_no_family(more: bytes) -> None:
+    learned = tuple(b"dedup-id:%d%b" % (number, more) for number in range(4))
+    assert identified(b"dedup-id:17" + more, learned) is None
+
+
+def test_a_family_knows_every_length_and_shares_its_route() -> None:
+    cache = HeadCache(Limits())
+    for number in (1, 2):
+        remember(cache, FAMILY % b"dedup-id:%d\ncontent-length:5" % number, times=1)
+    heads = []
+    for number in (3, 4):
+        hit = cache.by_shape(FAMILY % b"dedup-id:%d\ncontent-length:%d" % (number, number))
+        assert hit is not None
+        assert hit[1] == number
+        heads.append(hit[0])
+    heads[0].route = "there"
+    assert heads[1].route == "there"
+    assert cache.by_shape(FAMILY % b"dedup-id:3\ncontent-length:16777217") is None
+
+
+def test_families_are_forgotten_with_the_rest_when_there_are_too_many() -> None:
+    limits = Limits(cached_heads_max=3)
+    cache = HeadCache(limits)
+    for family in range(20):
+        for number in range(3):
+            key = b"SEND\ndestination:/queue/%d\ndedup-id:%d" % (family, number)
+            cache.remember(key, read_head(key, Version.V1_2, limits))
+            assert len(cache._families) + len(cache.exact) <= 3

@@ -107,6 +107,40 @@ def test_a_repeated_message_is_confirmed_as_a_duplicate(world: StompWorld) -> No
     assert world.node.queue("q").statistics().ready == 2
 
 
+def test_a_producer_that_gives_each_message_an_id_is_read_quickly_and_means_the_same(world: StompWorld) -> None:
+    client = world.client()
+    client.say(*(send(f"{number}", dedup_id=f"id:{number % 7}", receipt=f"{number}") for number in range(20)))
+    receipts = client.frames()
+    assert ["duplicate" in receipt for receipt in receipts] == [False] * 7 + [True] * 13
+    assert [receipt["message-id"] for receipt in receipts[7:]] == [
+        receipts[number % 7]["message-id"] for number in range(7, 20)
+    ]
+    client.say(subscribe("/queue/q"))
+    assert [message["dedup-id"] for message in client.frames()] == [f"id:{number}" for number in range(7)]
+
+
+@pytest.mark.parametrize("destination", ["/topic/t", "/topic/t,/topic/u"])
+def test_ids_of_messages_to_topics_are_passed_on(world: StompWorld, destination: str) -> None:
+    client = world.client()
+    client.say(subscribe("/topic/t", ack="auto"))
+    client.say(*(send("x", destination, dedup_id=f"{number % 3}", receipt="r") for number in range(6)))
+    frames = client.frames()
+    messages = [frame for frame in frames if frame.command == "MESSAGE"]
+    assert [frame["dedup-id"] for frame in messages] == ["0", "1", "2", "0", "1", "2"]
+    assert {frame["destination"] for frame in messages} == {destination}
+    assert [dict(frame.headers) for frame in frames if frame.command == "RECEIPT"] == [{"receipt-id": "r"}] * 6
+
+
+def test_numbered_messages_are_read_quickly_and_mean_the_same(world: StompWorld) -> None:
+    client = world.client()
+    numbers = (1, 2, 3, 4, 4, 7, 5, 8)
+    client.say(*(send("x", producer_name="p", sequence_id=f"{number}", receipt="r") for number in numbers))
+    answers = [(receipt["sequence-id"], "duplicate" in receipt) for receipt in client.frames()]
+    assert answers == [
+        ("1", False), ("2", False), ("3", False), ("4", False), ("4", True), ("7", False), ("7", True), ("8", False),
+    ]  # fmt: skip
+
+
 def test_nothing_is_confirmed_behind_an_error_that_the_read_itself_has_caused(world: StompWorld) -> None:
     """The queue behind one subscription is deleted by the UNSUBSCRIBE of another: the ERROR is the last word."""
     client = world.client()

@@ -160,7 +160,8 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
     text = "queue (%(default)s); -0, -1 ... are put behind it for several"
     add("--destination", default="/queue/segue-bench", metavar="QUEUE", help=text)
     add("--queues", type=whole(1), default=1, metavar="N", help="how many queues (%(default)s)")
-    add("--send-header", action="append", type=_header, default=[], metavar="NAME:VALUE", help="put on every SEND; {n} is its number")
+    text = "put on every SEND; {n} is its number"
+    add("--send-header", action="append", type=_header, default=[], metavar="NAME:VALUE", help=text)
     add("--subscribe-header", action="append", type=_header, default=[], metavar="NAME:VALUE", help="on SUBSCRIBE")
     add("--json", action="store_true", help="one JSON object instead of a table")
     parser.epilog = (

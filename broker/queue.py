@@ -169,10 +169,11 @@ class Queue:
         Raises:
             LimitReachedError: the queue is full.
         """
+        if self.bound is None:
+            return self.append(record)
         self.check_room(1, len(record))
         number = self.append(record)
-        if self.bound is not None:
-            self.bound.accepted(len(record))
+        self.bound.accepted(len(record))
         return number
 
     @property
@@ -277,12 +278,14 @@ class Queue:
             LimitReachedError: the queue is full, or memory for what is remembered is; nothing is remembered of it.
             RecallPendingError: what is remembered has to be read from disk first.
         """
-        remembered = self._remembered()
-        repeat = identity.recall(remembered)
-        if repeat is not None:
-            return repeat
-        self.node.deduplication.check_room()
-        return identity.remember(remembered, self.publish(record))
+        remembered = self.deduplication or self._remembered()
+        return identity.publish(remembered, self._accept_once, record)
+
+    def _accept_once(self, record: bytes) -> int:
+        deduplication = self.node.deduplication
+        if deduplication.bytes > deduplication.bytes_refused:
+            deduplication.check_room()
+        return self.publish(record)
 
     def recall(self, identity: Identity) -> Acceptance | None:
         """The answer to a repeat, None for a message that would be accepted. Raises RecallPendingError as above."""

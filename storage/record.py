@@ -74,14 +74,27 @@ class Record(NamedTuple):
 
 
 def prefix(
-    accepted_ms: int, headers: bytes, flags: int = PERSISTENT, expires_ms: int = 0, encoding: int = Encoding.STOMP
+    accepted_ms: int,
+    headers: bytes,
+    flags: int = PERSISTENT,
+    expires_ms: int = 0,
+    encoding: int = Encoding.STOMP,
+    headers_more: int = 0,
 ) -> tuple[bytes, int]:
     """What messages with the same headers, accepted in the same read, have in common.
+
+    Args:
+        accepted_ms: see the module, as for the next ones.
+        headers: the headers.
+        flags: the flags.
+        expires_ms: when they expire.
+        encoding: that of the headers.
+        headers_more: bytes of further headers, which differ; `encode` is given them in front of the body.
 
     Returns:
         The bytes between the checksum and the body, and the checksum over them, to go into `encode`.
     """
-    common = _FIXED.pack(accepted_ms, expires_ms, encoding, flags, 0, len(headers)) + headers
+    common = _FIXED.pack(accepted_ms, expires_ms, encoding, flags, 0, len(headers) + headers_more) + headers
     return common, crc32(common)
 
 

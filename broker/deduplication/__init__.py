@@ -1,7 +1,7 @@
 """Once-only publishing: what queues remember of their publishers, so that whoever repeats himself adds nothing."""
 
 from segue.broker.deduplication.acceptance import Acceptance, RecallPendingError
-from segue.broker.deduplication.identity import DeduplicationId, Identity, OnceSend, ProducerNumber
+from segue.broker.deduplication.identity import DeduplicationId, Identity, OnceSend, OnceTarget, ProducerNumber
 from segue.broker.deduplication.memory import COMPANION_KIND, DeduplicationMemory
 from segue.broker.deduplication.queue import QueueDeduplication
 
@@ -12,6 +12,7 @@ __all__ = [
     "DeduplicationMemory",
     "Identity",
     "OnceSend",
+    "OnceTarget",
     "ProducerNumber",
     "QueueDeduplication",
     "RecallPendingError",

@@ -22,6 +22,7 @@ __all__ = [
     "ID_ENTRIES_MAX",
     "body_of",
     "digest_of",
+    "digest_of_octets",
     "pack_producer",
     "pack_seq",
     "producers_of",
@@ -40,9 +41,13 @@ _PRODUCER: Final = struct.Struct("<16sQQ")
 pack_seq: Final = _SEQ.pack
 
 
-def digest_of(text: str | bytes) -> bytes:
-    """What is kept of an id or of a producer's name, which may be long; the same for a text and for its UTF-8."""
-    octets = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+def digest_of(text: str) -> bytes:
+    """What is kept of an id or of a producer's name, which may be long."""
+    return digest_of_octets(text.encode("utf-8", "surrogatepass"))
+
+
+def digest_of_octets(octets: bytes) -> bytes:
+    """As `digest_of`, of its UTF-8."""
     return blake2b(octets, digest_size=DIGEST_BYTES).digest()
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from segue.broker.deduplication.acceptance import Acceptance
-from segue.broker.deduplication.entries import digest_of
+from segue.broker.deduplication.entries import digest_of, digest_of_octets
 
 if TYPE_CHECKING:
     from segue.broker.deduplication.queue import QueueDeduplication
 
-__all__ = ["DeduplicationId", "Identity", "OnceSend", "ProducerNumber"]
+__all__ = ["DeduplicationId", "Identity", "OnceSend", "OnceTarget", "ProducerNumber"]
 
 
 class Identity(Protocol):
@@ -27,6 +27,9 @@ class Identity(Protocol):
     def remember(self, remembered: QueueDeduplication, seq: int) -> Acceptance:
         """The message was accepted as number `seq`; the answer to it."""
 
+    def publish(self, remembered: QueueDeduplication, accept: Callable[[bytes], int], record: bytes) -> Acceptance:
+        """Both: `accept` is called with the record of a message that is no repeat. On the path of every message."""
+
     def another(self, value: bytes) -> Identity:
         """One of the same kind, of the same producer, with another id or number; in ASCII."""
 
@@ -36,14 +39,25 @@ class DeduplicationId:
 
     __slots__ = ("_digest",)
 
-    def __init__(self, text: str | bytes) -> None:
-        """`text`: in UTF-8, where it is bytes."""
+    def __init__(self, text: str) -> None:
         self._digest = digest_of(text)
 
     def recall(self, remembered: QueueDeduplication) -> Acceptance | None:
         """See `Identity`."""
         seq = remembered.window().find(self._digest)
         return Acceptance(seq, True) if seq else None
+
+    def publish(self, remembered: QueueDeduplication, accept: Callable[[bytes], int], record: bytes) -> Acceptance:
+        """See `Identity`."""
+        window = remembered.ids
+        if window is None:
+            window = remembered.window()
+        seq = window.find(self._digest)
+        if seq:
+            return Acceptance(seq, True)
+        seq = accept(record)
+        window.remember(self._digest, seq)
+        return Acceptance(seq, False)
 
     def remember(self, remembered: QueueDeduplication, seq: int) -> Acceptance:
         """See `Identity`."""
@@ -52,7 +66,9 @@ class DeduplicationId:
 
     def another(self, value: bytes) -> DeduplicationId:
         """See `Identity`."""
-        return DeduplicationId(value)
+        other = DeduplicationId.__new__(DeduplicationId)
+        other._digest = digest_of_octets(value)
+        return other
 
 
 class ProducerNumber:
@@ -73,6 +89,10 @@ class ProducerNumber:
         if self._number > last:
             return None
         return Acceptance(seq if self._number == last else 0, True, last)
+
+    def publish(self, remembered: QueueDeduplication, accept: Callable[[bytes], int], record: bytes) -> Acceptance:
+        """See `Identity`."""
+        return self.recall(remembered) or self.remember(remembered, accept(record))
 
     def remember(self, remembered: QueueDeduplication, seq: int) -> Acceptance:
         """See `Identity`."""

@@ -27,12 +27,14 @@ class DeduplicationMemory:
 
     Attributes:
         bytes: what is in memory, of all queues, roughly.
+        bytes_refused: with more than that, `check_room` refuses.
     """
 
     def __init__(self, node: Node, bytes_max: int) -> None:
         self.bytes = 0
         self._node = node
         self._bytes_max = bytes_max
+        self.bytes_refused = 2 * bytes_max
         self._queues: dict[int, QueueDeduplication] = {}
         self._found: dict[int, dict[str, CompanionLog]] = {}
         self._unread: deque[QueueDeduplication] = deque()
@@ -44,7 +46,7 @@ class DeduplicationMemory:
 
     def check_room(self) -> None:
         """Raises LimitReachedError when even filters take more than there is."""
-        if self.bytes > 2 * self._bytes_max:
+        if self.bytes > self.bytes_refused:
             raise LimitReachedError(
                 "too many deduplication ids are remembered in all queues: see memory.deduplication_bytes_max"
             )

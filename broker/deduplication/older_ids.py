@@ -103,13 +103,13 @@ class OlderIds:
             else:
                 run = Run(run.which + 1, entry)
             each.runs.append(run)
-        each.bits.add(run.which, bytes(entry.body), entry.start)
+        each.bits.add(run.which, entry.body, entry.start)
         run.last = entry.at
         run.time_ms = max(run.time_ms, entry.time_ms)
         run.end = entry.ordinal + len(entry.body) // ID_BYTES
         kept = self._kept.get(run.first)
         if kept is not None:
-            kept.append((entry.at, entry.time_ms, bytes(entry.body)))
+            kept.append((entry.at, entry.time_ms, entry.body))
 
     def forget(self, ordinal: int, time_ms: int) -> None:
         """Let go of the oldest runs, of which nothing is in the window any more.

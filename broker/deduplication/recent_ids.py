@@ -22,13 +22,13 @@ class Entry:
         at: the number of its record in the companion log; 0 while its batch is open.
         time_ms: when the batch was closed, milliseconds since 1970.
         ordinal: how many ids had come before the first of them.
-        body: as in the record.
+        body: as in the record; empty while its batch is open.
         start: where in `body` those begin that are not forgotten.
     """
 
     __slots__ = ("at", "body", "ordinal", "start", "time_ms")
 
-    def __init__(self, ordinal: int, body: bytes | bytearray, at: int = 0, time_ms: int = 0) -> None:
+    def __init__(self, ordinal: int, body: bytes, at: int = 0, time_ms: int = 0) -> None:
         self.at = at
         self.time_ms = time_ms
         self.ordinal = ordinal
@@ -48,16 +48,17 @@ class RecentIds:
     Attributes:
         seqs: digest → sequence number of the message.
         entries: oldest first.
+        open: the entries of the open batch as bytes.
         total: ids that ever came, those before the last start included as far as they were read back.
     """
 
-    __slots__ = ("_open", "entries", "seqs", "total")
+    __slots__ = ("entries", "open", "seqs", "total")
 
     def __init__(self) -> None:
         self.seqs: dict[bytes, int] = {}
         self.entries: deque[Entry] = deque()
         self.total = 0
-        self._open = bytearray()
+        self.open = bytearray()
 
     def __len__(self) -> int:
         return len(self.seqs)
@@ -67,24 +68,19 @@ class RecentIds:
         """What all this takes, roughly."""
         return len(self.seqs) * ID_MEMORY_BYTES + len(self.entries) * ENTRY_BYTES
 
-    @property
-    def open_ids(self) -> int:
-        """Ids of the open batch."""
-        return len(self._open) // ID_BYTES
-
     def add(self, digest: bytes, seq: int) -> None:
         """An id is accepted, and new."""
-        if not self._open:
-            self.entries.append(Entry(self.total, self._open))
+        if not self.open:
+            self.entries.append(Entry(self.total, b""))
         self.seqs[digest] = seq
-        self._open += digest + pack_seq(seq)
+        self.open += digest + pack_seq(seq)
         self.total += 1
 
     def close(self) -> Entry:
         """The open batch is complete: its entry, whose `at` and `time_ms` the caller sets. It is the last one."""
         entry = self.entries[-1]
-        entry.body = bytes(self._open)
-        self._open = bytearray()
+        entry.body = bytes(self.open)
+        self.open = bytearray()
         return entry
 
     def take(self, at: int, time_ms: int, body: bytes) -> None:
@@ -97,19 +93,38 @@ class RecentIds:
         self.entries.append(entry)
         self.total += len(entry)
 
-    def forget_oldest(self) -> None:
-        """Let go of the id that came first; there is one."""
-        while not len(self.entries[0]):
-            self.entries.popleft()
-        entry = self.entries[0]
-        place = entry.start
-        self.seqs.pop(bytes(entry.body[place : place + DIGEST_BYTES]), None)
-        entry.start = place + ID_BYTES
+    def forget_down_to(self, ids_max: int, limit: int = 1 << 60) -> int:
+        """Let go of the ids that came first, so that no more are left than this; of entries that are not open.
+
+        Returns:
+            How many those were, at most about `limit`.
+        """
+        excess = len(self.seqs) - ids_max
+        if excess <= 0:
+            return 0
+        left = excess = min(excess, limit)
+        entries = self.entries
+        while left and entries and entries[0].at:
+            entry = entries[0]
+            if len(entry) <= left:
+                left -= len(entry)
+                self.pop_entry()
+            else:
+                self._forget(entry, entry.start + left * ID_BYTES)
+                left = 0
+        return excess - left
 
     def pop_entry(self) -> Entry:
         """Let go of all ids of the oldest entry, which is not open; returns it."""
         entry = self.entries.popleft()
-        body, pop = entry.body, self.seqs.pop
-        for place in range(entry.start, len(body), ID_BYTES):
-            pop(bytes(body[place : place + DIGEST_BYTES]), None)
+        start = entry.start
+        self._forget(entry, len(entry.body))
+        entry.start = start
         return entry
+
+    def _forget(self, entry: Entry, end: int) -> None:
+        """Forget ids of a closed entry up to byte `end`."""
+        body, pop = entry.body, self.seqs.pop
+        for place in range(entry.start, end, ID_BYTES):
+            pop(body[place : place + DIGEST_BYTES], None)
+        entry.start = end

@@ -8,7 +8,8 @@ CRLF and further colons in every version, so we do.
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
 from segue.protocols.stomp.escaping import Version, unescape
@@ -22,7 +23,9 @@ __all__ = ["CLEAN", "Head", "HeadCache", "check_head_size", "cut_receipt", "read
 # and without a space in front. What is longer than 255 is left to the full reader.
 CLEAN: Final = rb"[!-\[\]-~][ -\[\]-~]{0,254}"
 
+_Matches: TypeAlias = Callable[[bytes], object]
 _is_clean: Final = re.compile(CLEAN).fullmatch
+_is_number: Final = re.compile(rb"[0-9]{1,18}").fullmatch
 _receipt_line: Final = re.compile(rb"\nreceipt:(" + CLEAN + rb")\r?(?:\n|\Z)").search
 _identity_line: Final = re.compile(
     rb"\n(" + "|".join(IDENTITY_NAMES).encode() + rb"):(" + CLEAN + rb")(?=\n|\Z)"
@@ -230,22 +233,31 @@ class HeadCache:
         exact: by key: the head, and its body's length or -1. To be read by the parser, which saves a call that way.
     """
 
-    __slots__ = ("_bytes", "_families", "_limits", "_seen_once", "_shapes", "exact")
+    __slots__ = ("_bytes", "_families", "_last", "_limits", "_seen_once", "_shapes", "exact")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.exact: dict[bytes, tuple[SendHead, int]] = {}
         self._shapes: dict[bytes, SendHead] = {}
         self._families: dict[bytes, SharedHead] = {}
+        # Of the family that came last: what stands before and behind the value, their size together, what a value is,
+        # the head, the length.
+        self._last: tuple[bytes, bytes, int, _Matches, SharedHead, int] | None = None
         self._seen_once: set[int] = set()
         self._bytes = 0
 
     def by_shape(self, key: bytes) -> tuple[SendHead | IdentifiedHead, int] | None:
         """Return what `exact` would say, from the shape or the family; None if neither is known."""
+        if self._last is not None:
+            start, end, fixed, is_value, shared, length = self._last
+            if key.startswith(start) and key.endswith(end):
+                value = key[len(start) : len(start) + len(key) - fixed]
+                if is_value(value) is not None:
+                    return IdentifiedHead(shared, value), length
         shape, length = _cut_length(key)
         head = self._shapes.get(shape)
         if head is None:
-            return self._by_family(shape, length) if self._families else None
+            return self._by_family(key, shape, length) if self._families else None
         if not 0 <= length <= self._limits.body_bytes_max:
             return None
         self._keep(key, head, length, 0)
@@ -273,14 +285,20 @@ class HeadCache:
         self.exact.clear()
         self._shapes.clear()
         self._families.clear()
+        self._last = None
         self._seen_once.clear()
         self._bytes = 0
 
-    def _by_family(self, shape: bytes, length: int) -> tuple[IdentifiedHead, int] | None:
+    def _by_family(self, key: bytes, shape: bytes, length: int) -> tuple[IdentifiedHead, int] | None:
         family, value = _cut_identity(shape)
         shared = self._families.get(family)
         if shared is None or length > self._limits.body_bytes_max:
             return None
+        # The next one is most likely of the same family, and its body as long.
+        start, _, rest = key.partition(b"\n%b:" % shared.name.encode())
+        is_value = _is_number if shared.name == "sequence-id" else _is_clean
+        start, end = key[: len(start) + len(shared.name) + 2], rest[len(value) :]
+        self._last = start, end, len(start) + len(end), is_value, shared, length
         return IdentifiedHead(shared, value), length
 
     def _remember_family(self, shape: bytes, head: SendHead) -> None:
@@ -320,6 +338,7 @@ class HeadCache:
             self.exact.clear()
             self._shapes.clear()
             self._families.clear()
+            self._last = None
             self._bytes = 0
 
 
@@ -357,6 +376,6 @@ def _cut_identity(shape: bytes) -> tuple[bytes, bytes]:
         return b"", b""
     start, end = found.span(2)
     value = found[2]
-    if found[1] == b"sequence-id" and not (value.isdigit() and len(value) <= _LENGTH_DIGITS_MAX):
+    if found[1] == b"sequence-id" and _is_number(value) is None:
         return b"", b""
     return shape[:start] + shape[end:], value

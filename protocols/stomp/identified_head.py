@@ -10,7 +10,7 @@ from typing import Final
 
 from segue.protocols.stomp.frames import SendHead, encode_block
 
-__all__ = ["IDENTITY_NAMES", "IdentifiedHead", "SharedHead"]
+__all__ = ["IDENTITY_NAMES", "IdentifiedHead", "SharedHead", "escaped"]
 
 IDENTITY_NAMES: Final = ("dedup-id", "_AMQ_DUPL_ID", "sequence-id")
 _STAND_IN: Final = "0"
@@ -65,7 +65,7 @@ class IdentifiedHead:
     def block(self) -> bytes:
         """See `SendHead`."""
         shared = self.shared
-        return shared.before + self.value.replace(b":", b"\\c") + shared.after
+        return shared.before + escaped(self.value) + shared.after
 
     @property
     def transaction(self) -> str | None:
@@ -90,3 +90,8 @@ class IdentifiedHead:
 
     def __repr__(self) -> str:
         return f"IdentifiedHead({self.headers!r}, {self.block!r})"
+
+
+def escaped(value: bytes) -> bytes:
+    """The value of an `IdentifiedHead` as it stands in a block."""
+    return value.replace(b":", b"\\c")

@@ -96,8 +96,8 @@ class Publishing:
         """Topics keep nothing, and so know no repeats."""
         target = route.target
         queue = target.queues[0] if isinstance(target, Composite) and target.queues else target
-        if isinstance(queue, Queue):
-            route.identity = identity_of(options)
+        if isinstance(queue, Queue) and isinstance(target, Queue | Composite):
+            route.identity, route.once = identity_of(options), target
             route.message_prefix = message_prefix(queue.log.id, self._stomp.frontend.epoch)
 
     def _part(self, text: str, options: SendOptions) -> Part:
@@ -134,9 +134,8 @@ class Publishing:
             transaction = open_transaction(self._session, head.transaction)
             self._send_in(transaction, route, identity, record, receipt)
             return None
-        if identity is not None:
-            assert isinstance(route.target, Queue | Composite)
-            acceptance = route.target.publish_once(identity, record)
+        if identity is not None and route.once is not None:
+            acceptance = route.once.publish_once(identity, record)
             return None if receipt is None else answer(receipt, route.message_prefix, acceptance)
         if isinstance(route.target, RetainingTopic):
             route.target.check_room(1, len(record))
@@ -156,9 +155,8 @@ class Publishing:
             if receipt is not None:
                 receipts[place] = answer(receipt, route.message_prefix, acceptance)
 
-        if identity is not None:
-            assert isinstance(route.target, Queue | Composite)
-            publish = OnceSend(route.target, identity, tell)
+        if identity is not None and route.once is not None:
+            publish = OnceSend(route.once, identity, tell)
         transaction.send(route.target, publish, record)
         if receipt is not None:
             receipts.append(receipt)

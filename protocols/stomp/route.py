@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from segue.broker.deduplication import Identity
+from segue.broker.deduplication import Identity, OnceTarget
 from segue.broker.expiry import NEVER
 from segue.broker.message import PERSISTENT, encode, prefix
 from segue.broker.transaction import Target as TransactionTarget
 from segue.protocols.stomp.frames import payload_prefix
-from segue.protocols.stomp.identified_head import IdentifiedHead
+from segue.protocols.stomp.identified_head import IdentifiedHead, escaped
 
 __all__ = ["Route", "Target"]
 
@@ -43,6 +43,7 @@ class Route:
         publish: takes a record.
         special: it is not enough to publish: a transaction, or what makes a message a repeat.
         identity: what makes these messages repeats; None where nothing does.
+        once: the target, as one that knows repeats; None where there is no identity.
         message_prefix: what the ids of messages begin with that the target takes; of no meaning without an identity.
         commons: for each length of body, what `segue.broker.message.encode` wants; valid for one `now_ms`.
         visible_ms: when a message that is accepted at a time can be delivered; None for at once.
@@ -52,11 +53,13 @@ class Route:
         "_block",
         "_expires_ms",
         "_flags",
+        "_identified",
         "_lives_ms",
         "_now_ms",
         "commons",
         "identity",
         "message_prefix",
+        "once",
         "persistent",
         "publish",
         "special",
@@ -83,10 +86,12 @@ class Route:
         self.persistent = persistent
         self.visible_ms: Callable[[int], int] | None = None
         self.identity: Identity | None = None
+        self.once: OnceTarget | None = None
         self.message_prefix = b""
         self.step = 0
         self.version = 0
         self.commons: dict[int, tuple[bytes, int]] = {}
+        self._identified: dict[tuple[int, int], tuple[bytes, int, bytes]] = {}
         self._block = block
         self._flags = PERSISTENT if persistent else 0
         self._now_ms = 0
@@ -99,6 +104,7 @@ class Route:
         if now_ms != self._now_ms:
             self._now_ms = now_ms
             self.commons.clear()
+            self._identified.clear()
 
     def has_consumers(self) -> bool:
         """True when somebody may wait for these messages."""
@@ -112,20 +118,29 @@ class Route:
 
     def identified_record(self, head: IdentifiedHead, body: bytes) -> bytes:
         """A message whose head differs from others of this route in one line."""
-        common = self._prefix(head.block, len(body))
-        return encode(common[0], common[1], body)
+        value = head.value if b":" not in head.value else escaped(head.value)
+        start, crc, end = self._identified.get((len(value), len(body))) or self._identify(head, len(value), len(body))
+        return encode(start, crc, value + end + body)
 
     def common(self, body_length: int) -> tuple[bytes, int]:
         """The bytes that messages with this head and length of body have in common, and the checksum over them."""
         if len(self.commons) >= _COMMONS_MAX:
             self.commons.clear()
-        common = self.commons[body_length] = self._prefix(self._block, body_length)
+        common = self.commons[body_length] = self._prefix(payload_prefix(self._block, body_length))
         return common
 
-    def _prefix(self, block: bytes, body_length: int) -> tuple[bytes, int]:
-        headers = payload_prefix(block, body_length)
+    def _identify(self, head: IdentifiedHead, value_length: int, body_length: int) -> tuple[bytes, int, bytes]:
+        """What stands before the value in a record, the checksum so far, and what stands behind it."""
+        if len(self._identified) >= _COMMONS_MAX:
+            self._identified.clear()
+        end = payload_prefix(head.shared.after, body_length)
+        start, crc = self._prefix(head.shared.before, value_length + len(end))
+        common = self._identified[value_length, body_length] = start, crc, end
+        return common
+
+    def _prefix(self, headers: bytes, headers_more: int = 0) -> tuple[bytes, int]:
         visible_ms = self._now_ms if self.visible_ms is None else self.visible_ms(self._now_ms)
         expires_ms = self._expires_ms
         if self._lives_ms is not None:
             expires_ms = min(expires_ms or NEVER, visible_ms + self._lives_ms)
-        return prefix(visible_ms, headers, self._flags, expires_ms)
+        return prefix(visible_ms, headers, self._flags, expires_ms, headers_more=headers_more)

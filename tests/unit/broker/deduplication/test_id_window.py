@@ -84,12 +84,19 @@ def test_the_oldest_ids_go_when_there_are_too_many(world: World, restarts: bool)
     if restarts:
         queue = found_again(world)
     assert publish(world, queue, "b", "c", "d") == [REPEAT] * 3
-    assert publish(world, queue, "a", "b", "d") == [NEW, NEW, REPEAT]
+    assert publish(world, queue, "a") + publish(world, queue, "b", "d") == [NEW, NEW, REPEAT]
 
 
 def test_a_window_of_one_id_remembers_the_last(world: World) -> None:
     queue = windowed(world, deduplication_ids_max=1)
-    assert publish(world, queue, "a", "a", "b", "a", "a") == [NEW, REPEAT, NEW, NEW, REPEAT]
+    answers = [repeat for one in "aabaa" for repeat in publish(world, queue, one)]
+    assert answers == [NEW, REPEAT, NEW, NEW, REPEAT]
+
+
+def test_ids_of_one_batch_are_remembered_until_it_is_sealed(world: World) -> None:
+    queue = windowed(world, deduplication_ids_max=1)
+    assert publish(world, queue, "a", "b", "a") == [NEW, NEW, REPEAT]
+    assert publish(world, queue, "b", "a") == [REPEAT, NEW]
 
 
 def test_a_queue_without_ids_has_nothing_beside_it(world: World, queue: Queue) -> None:

@@ -124,19 +124,13 @@ def test_the_reasons_are_a_table_with_those_that_were_overruled(governed: Broker
     governed.client().publish_confirmed("/queue/latest.prices", b"1", headers={"x-delivery-limit": "9"})
     done = run_segue("queue", "why", "latest.prices", "--data", str(governed.data))
     rows = [tuple(line.split(None, 2)) for line in done.out.splitlines()]
-    assert rows == [
+    assert ("overflow", "-", "default") in rows
+    # Each new option is one more of these, and the business of its own tests.
+    assert [row for row in rows if row[2:] != ("default",)] == [
         ("option", "value", "from"),
         ("dead_letter", "dead", "policy everything (0)"),
         ("delivery_limit", "9", "declared by a client"),
-        ("message_ttl_ms", "-", "default"),
         ("messages_max", "2", "policy latest (10)"),
-        ("bytes_max", "-", "default"),
-        ("overflow", "-", "default"),
-        ("expires_ms", "-", "default"),
-        ("priority_max", "0", "default"),
-        ("deduplication_window_ms", "-", "default"),
-        ("deduplication_ids_max", "-", "default"),
-        ("single_active", "false", "default"),
         (),
         ("Overruled:",),
         ("option", "value", "from"),

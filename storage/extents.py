@@ -7,6 +7,7 @@ behind it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from segue.storage.block import PackedBlock, Run, unpack_block
@@ -73,8 +74,18 @@ class ExtentReader:
             found = Part(found.runs + part.runs, found.damage + part.damage, part.upto)
         return found
 
-    async def read(self, log: Log, extent: Extent, seq: int, bytes_max: int) -> tuple[Part, int]:
+    async def read(
+        self,
+        log: Log,
+        extent: Extent,
+        seq: int,
+        bytes_max: int,
+        wanted: Callable[[int, int], object] = lambda first, last: True,
+    ) -> tuple[Part, int]:
         """As `read_range`, within one extent. Also returns the bytes that were read.
+
+        `wanted`: whether anything of a block (first, last) is; of others the records are neither looked at nor
+        returned.
 
         Raises:
             READ_ERRORS: the disk does not give them now.
@@ -91,9 +102,10 @@ class ExtentReader:
             blocks, damage, upto = [], [Damage(seq, extent.last, str(error))], extent.last + 1
         runs: list[Run] = []
         for block in blocks:
-            sound, bad = unpack_block(block)
-            runs += sound
-            damage += bad
+            if wanted(block.first, block.last):
+                sound, bad = unpack_block(block)
+                runs += sound
+                damage += bad
         part = Part(_from(seq, runs), sorted(each for each in damage if each.last >= seq), upto)
         size = sum(len(block.records) for block in blocks)
         self.bytes_read += size

@@ -10,7 +10,7 @@ import trio
 from segue.broker.jobs import JobKind, JobOrder, JobState
 from segue.broker.names import normal
 from segue.broker.room import on_disk
-from segue.broker.selector import SelectorError
+from segue.broker.selector import SelectorError, load_parser
 from segue.protocols.control.answer import Answer, Result
 from segue.protocols.control.arguments import Arguments
 from segue.protocols.control.frames import ControlError, ErrorCode
@@ -67,6 +67,9 @@ class JobCommands:
             arguments.flag("dry_run"),
         )
         arguments.finish()
+        if order.filter:
+            # The first selector of all loads its parser: a tenth of a second, which is not to be one of the event loop.
+            await trio.to_thread.run_sync(load_parser)
         try:
             job = self._node.jobs.start(order)
         except SelectorError as error:

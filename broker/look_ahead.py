@@ -236,6 +236,11 @@ class LookAhead:
         """All messages that are set aside and of which this is true: they are to be removed."""
         return [self._remove(place) for place in [place for place, held in self.held.items() if goes(held.record)]]
 
+    def take_out(self, seqs: Iterable[int]) -> list[int]:
+        """Those of some messages that are set aside: they are to be settled."""
+        places = map(self.cursor.place, seqs)
+        return [self._remove(place)[0] for place in places if place in self.held]
+
     def clear(self) -> list[int]:
         """Forget everything that is set aside. Returns what it was."""
         seqs = [self.cursor.number_at(place) for place in self.held]

@@ -157,7 +157,10 @@ class Transfer:
         return True
 
     def _settle(self, seqs: list[int]) -> None:
-        cursor = self._source.cursor
+        cursor, dispatcher = self._source.cursor, self._source.dispatcher
         returned = [seq for seq in seqs if seq in cursor.returned]
         cursor.settle_ahead([seq for seq in seqs if seq not in cursor.returned])
+        if dispatcher.look_ahead is not None:
+            cursor.settle(dispatcher.look_ahead.take_out(returned))
+            self._node.touched(dispatcher)  # what stood behind them may be for somebody who has waited
         cursor.drop_returned(returned)

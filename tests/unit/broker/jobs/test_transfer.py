@@ -11,6 +11,7 @@ from segue.broker.jobs import JobState
 from segue.broker.jobs import transfer as transfer_module
 from segue.broker.queue import Queue
 from segue.broker.queue_options import REFUSE, QueueOptions
+from segue.broker.selector import compile_selector
 from segue.storage.api import encode, prefix, times
 from tests.unit.broker.actors import World, record
 from tests.unit.broker.jobs.workshop import begin, bodies, finish, working
@@ -95,6 +96,38 @@ async def test_returned_messages_go_first_and_what_is_out_stays(
     assert (statistics.ready, statistics.returned, statistics.in_flight) == (0, 0, 1)
     world.give_back(subscription.consumer, 2)
     assert queue.statistics().ready == 1
+
+
+async def test_what_is_set_aside_for_other_consumers_moves_as_well(
+    autojump_clock: MockClock, world: World, queue: Queue
+) -> None:
+    numbered(queue, world, 9)
+    picky, _ = world.consume(queue, selector=compile_selector("third = 0"))
+    assert picky.bodies() == ["0", "3", "6"]
+    async with working(world):
+        job = await finish(world, begin(world, "move", "q", "r", filter="third = 1"))
+    assert job.passed_on == 3
+    assert bodies(world, queue) == ["2", "5", "8"]
+    assert bodies(world, world.node.queues["r"]) == ["1", "4", "7"]
+    statistics = queue.statistics()
+    assert (statistics.ready, statistics.in_flight, statistics.settled) == (0, 6, 3)
+
+
+async def test_a_group_goes_on_when_its_next_message_was_moved(
+    autojump_clock: MockClock, world: World, queue: Queue
+) -> None:
+    queue.note_grouped()
+    for body, kind in (("1", b"x"), ("2", b"y"), ("3", b"x")):
+        queue.publish(record(body, b"JMSXGroupID:g\nkind:" + kind + b"\n\n"))
+    world.node.store.want()
+    world.settle_down()
+    sink, subscription = world.consume(queue, selector=compile_selector("kind = 'x'"))
+    assert sink.bodies() == ["1"]
+    world.acknowledge(subscription.consumer, 1)
+    assert sink.bodies() == [], "2 comes first, and is not for this consumer"
+    async with working(world):
+        await finish(world, begin(world, "move", "q", "r", filter="kind = 'y'"))
+    assert sink.bodies() == ["3"]
 
 
 async def test_a_dry_run_counts_and_changes_nothing(autojump_clock: MockClock, world: World, queue: Queue) -> None:

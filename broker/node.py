@@ -14,6 +14,7 @@ import trio
 
 from segue.broker.clock import Clock
 from segue.broker.deduplication import COMPANION_KIND, DeduplicationMemory
+from segue.broker.deep_sweep import DeepSweep
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, ShuttingDownError
 from segue.broker.idle_queues import IdleQueues
@@ -106,6 +107,7 @@ class Node:
         self.schedule = Schedule(self)
         self.deduplication = DeduplicationMemory(self, settings.memory.deduplication_bytes_max)
         self.retained = RetainedMessages(self)
+        self._deep_sweep = DeepSweep(store, lambda: self._sweeps, self.end_step)
         self.held = False
         self.stopping = False
         self.started_ms = clock.now_ms()
@@ -450,6 +452,7 @@ class Node:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._go_on)
             nursery.start_soon(self.schedule.run)
+            nursery.start_soon(self._deep_sweep.run)
             nursery.start_soon(self.jobs.serve)
             while True:
                 await self.pressure.look_at_disk()

@@ -2,13 +2,14 @@
 
 Theory of operation. All of it is done in steps, as each message costs: one that is given up a little, one that is moved
 as much as a new one. What one step may spend is bounded; then another step is asked for. Messages are taken
-from the head of the cursor only, returned ones first, so that nothing is skipped and the cursor has no more holes than
-before.
+from the head of the cursor, returned ones first, so that nothing is skipped and the cursor has no more holes than
+before; what has expired further on is found by the deep sweep, and settled ahead of the cursor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 
 from segue.broker.bound import Bound
 from segue.broker.dead_letters import Burial, Reason, condemned
@@ -196,6 +197,21 @@ class Removal:
                 if not records:
                     return
                 self._remove(Reason.OVERFLOW, first, records)
+
+    def remove_ahead(self, cursor: Cursor, seqs: list[int], records: list[bytes]) -> bool:
+        """Messages that `cursor` has not come to have expired; `records` where they are to be buried (`DeepSweep`).
+
+        Returns:
+            False when one of them can't be moved now: it stays, and so do those behind it.
+        """
+        gone = seqs
+        if self.bury is not None:
+            standing = condemned(0, Reason.EXPIRED)
+            moved = takewhile(lambda one: self._bury_one(one[0], standing, one[1]), zip(seqs, records, strict=True))
+            gone = [seq for seq, _ in moved]
+        self.expired += len(gone)
+        cursor.settle_ahead(gone)
+        return len(gone) == len(seqs)
 
     def _remove(self, reason: Reason, first: int, records: list[bytes], deliveries: int = 0) -> None:
         """These were read, are with nobody now, and are not to be delivered. What can't be moved now is condemned."""

@@ -18,6 +18,7 @@ def in_one_second() -> str:
 
 @pytest.mark.parametrize("way", ["expires", "expiration", "x-message-ttl"])
 def test_nothing_is_delivered_after_its_deadline(connect: Connect, queue: str, way: str) -> None:
+    """Fault 42."""
     client = connect()
     value = in_one_second() if way == "expires" else "1000"
     client.publish_confirmed(queue, b"old", headers={way: value})

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from segue.broker.browse import Browser
 from segue.broker.dead_letters import Reason
+from segue.broker.deep_sweep import DeepSweep
 from segue.broker.errors import LimitReachedError
 from segue.broker.message import encode, prefix
 from segue.broker.node import Node
@@ -42,7 +43,7 @@ def life_operations(max_size: int) -> st.SearchStrategy[list[Operation]]:
     """Lists of operations: what clients do, what time and the disk do, and ends."""
     clients = st.sampled_from(["publish", "publish", "subscribe", "acknowledge", "give_back", "refuse", "refuse"])
     rarer = st.sampled_from(["leave", "transaction", "transaction", "purge", "browse"])
-    time = st.sampled_from(["pass_time", "pass_time", "sweep"])
+    time = st.sampled_from(["pass_time", "pass_time", "sweep", "deep_sweep"])
     disk = st.sampled_from(["checkpoint", "wait", "wait", "breathe", "flush"])
     end = st.sampled_from(["crash", "crash", "crash_soon", "checkpoint_and_crash", "stop"])
     operation = st.builds(
@@ -218,7 +219,8 @@ class Life:
         found: dict[str, dict[int, tuple[int, bytes]]] = {}
         for log in self._store.logs.values():
             (cursor,) = log.cursors
-            standings = dict.fromkeys(range(cursor.next, log.head), 0) | cursor.holes()
+            unread = [seq for seq in range(cursor.next, log.head) if cursor.gaps is None or seq not in cursor.gaps]
+            standings = dict.fromkeys(unread, 0) | cursor.holes()
             records: dict[int, bytes] = {}
             seq = 1
             while seq < log.ram_first:
@@ -453,6 +455,15 @@ class Life:
 
     async def _sweep(self, operation: Operation) -> None:
         self.node.sweep()
+
+    async def _deep_sweep(self, operation: Operation) -> None:
+        """Of what is on disk now; what it reads again and again in a year, it reads here at once."""
+        node = self.node
+        sweep = DeepSweep(
+            self._store, lambda: node._sweeps, self._end_step, part_bytes=2000, unread_bytes_min=1, pause_seconds=0
+        )
+        for _ in range(operation.amount):
+            await sweep.look_everywhere()
 
     async def _checkpoint(self, operation: Operation) -> None:
         await self._store.checkpoint()

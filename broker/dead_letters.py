@@ -33,6 +33,8 @@ class Reason(IntEnum):
     DELIVERY_LIMIT = 2
     EXPIRED = 3
     OVERFLOW = 4
+    PUT_OFF = 5
+    """It is none: it comes again later, see redelivery.py."""
 
     @property
     def text(self) -> str:
@@ -45,6 +47,7 @@ class Burial(Enum):
 
     MOVED = "moved"
     GIVEN_UP = "given up"
+    PUT_OFF = "put off"
     STUCK = "stuck"
     """There is no room for it now: it has to stay where it is."""
 

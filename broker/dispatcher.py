@@ -19,6 +19,7 @@ from segue.broker.dead_letters import Reason, condemned
 from segue.broker.headers import Headers
 from segue.broker.levels import Levels
 from segue.broker.look_ahead import Held, LookAhead
+from segue.broker.redelivery import Redelivery, deliveries_with, run_of_new
 from segue.broker.removal import REMOVED_COST_MAX, SETTLED_COST, STRETCH_MAX, Removal
 from segue.broker.selector import Selector
 from segue.storage.api import CONDEMNED, Cursor
@@ -46,6 +47,7 @@ class Dispatcher(Removal):
         selector: what is delivered at all; the rest is settled when it is reached. None for everything.
         look_ahead: who may have which message; None where everybody may have any.
         active: the one consumer that is served; None where all are.
+        redelivery: when messages come again that consumers return; None for at once.
     """
 
     def __init__(self, cursor: Cursor, in_flight_max: int) -> None:
@@ -61,6 +63,7 @@ class Dispatcher(Removal):
         self.selector: Selector | None = None
         self.look_ahead: LookAhead | None = None
         self.active: Consumer | None = None
+        self.redelivery: Redelivery | None = None
         self._settled: Consumer | None = None
         self._single_active = False
         self._ranked = False
@@ -185,6 +188,12 @@ class Dispatcher(Removal):
                 consumer.grant(list(messages))
                 self.queue_up(consumer)
 
+    def reject(self, messages: dict[int, int], consumer: Consumer, delay_ms: int | None = None) -> None:
+        """As `give_back`, of what a consumer returns by its own will: it may be put off, see redelivery.py."""
+        if self.redelivery is not None and self.open:
+            messages = self.redelivery.put_off(messages, delay_ms, self.delivery_limit)
+        self.give_back(messages, consumer)
+
     def condemn(self, messages: dict[int, int], reason: Reason, consumer: Consumer) -> None:
         """As `give_back`, but they are not to be delivered again: they become dead letters with the next `dispatch`."""
         if self.bury is None:
@@ -236,7 +245,7 @@ class Dispatcher(Removal):
                 self._go_on_later()
                 return
             if cursor.returned and cursor.has_returned:
-                again = cursor.take_returned()
+                again = self._take_returned()
                 if again is None:
                     return  # its bytes are on their way from disk; nothing newer may overtake it
                 if self.expiry is not None and self.expiry.deadline(again[2]) <= self.expiry.now_ms():
@@ -251,6 +260,8 @@ class Dispatcher(Removal):
                     first, records = self._wanted(first, records)
                     if not records:
                         continue
+                if self.redelivery is not None and not (records := self._never_delivered(first, records)):
+                    continue
                 self.delivered += len(records)
                 consumer.take(range(first, first + len(records)), records, first < cursor.maybe)
             if len(ready) > 1:
@@ -265,7 +276,7 @@ class Dispatcher(Removal):
         cursor = self.cursor
         while True:
             while cursor.returned and cursor.has_returned:
-                again = cursor.take_returned()
+                again = self._take_returned()
                 if again is None:
                     return  # as above
                 look_ahead.put_back(*again)
@@ -275,6 +286,23 @@ class Dispatcher(Removal):
                 pass
             if not cursor.has_returned:  # of a lower priority than what was read
                 return
+
+    def _take_returned(self) -> tuple[int, int, bytes] | None:
+        """As that of the cursor, with the deliveries from before a message was put off."""
+        again = self.cursor.take_returned()
+        if again is None or self.redelivery is None:
+            return again
+        seq, standing, record = again
+        return seq, deliveries_with(record, standing), record
+
+    def _never_delivered(self, first: int, records: list[bytes]) -> list[bytes]:
+        """Of what was read, the first run that was never delivered; one that was is put as if it had just come back."""
+        count = run_of_new(records)
+        if count < len(records):
+            self.cursor.read_again(first + max(1, count))
+        if not count:
+            self.cursor.spare(first, 0)
+        return records[:count]
 
     def _serve_aside(self, look_ahead: LookAhead) -> bool:
         """Give everybody a share of what was set aside. False when nobody could have any.
@@ -322,6 +350,8 @@ class Dispatcher(Removal):
             return False
         if self.expiry is not None:
             first, records = self._wanted(first, records)
+        if self.redelivery is not None and records and not (records := self._never_delivered(first, records)):
+            return True
         self._cost_left -= _SET_ASIDE_COST * len(records)
         maybe = first < cursor.maybe
         if len(ready) > 1:  # who was first is last the next time

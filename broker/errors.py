@@ -8,6 +8,7 @@ __all__ = [
     "LimitReachedError",
     "NotFoundError",
     "NotHeldError",
+    "NotSupportedError",
     "ShuttingDownError",
     "TransactionError",
     "UnreadableError",
@@ -51,6 +52,12 @@ class NotHeldError(BrokerError):
     """An acknowledgement of a message that this consumer does not hold. Nothing has changed."""
 
     code = "not-held"
+
+
+class NotSupportedError(BrokerError):
+    """What is asked for makes sense, but not here."""
+
+    code = "not-supported"
 
 
 class TransactionError(BrokerError):

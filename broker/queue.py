@@ -19,6 +19,7 @@ from segue.broker.levels import Levels
 from segue.broker.look_ahead import LookAhead
 from segue.broker.priority import Scale
 from segue.broker.queue_options import REFUSE, QueueOptions, declared_options
+from segue.broker.redelivery import Redelivery
 from segue.storage.api import CONDEMNED, Cursor, Log, times
 
 if TYPE_CHECKING:
@@ -140,6 +141,10 @@ class Queue:
         dispatcher.delivery_limit = options.delivery_limit
         office = DeadLetterOffice(self.node, dispatcher, self.name, options.dead_letter)
         dispatcher.bury = office.bury if options.dead_letter else None
+        if dispatcher.redelivery is not None:
+            dispatcher.bury = dispatcher.redelivery.before(dispatcher.bury)
+        elif options.redelivery_delay_ms or self.definition.get("puts_off"):
+            self.open_redelivery()
         if options.priority_max or self.levels is not None:
             self._set_priorities(options.priority_max)
         self._set_bound(options)
@@ -251,6 +256,18 @@ class Queue:
             )
         assert dispatcher.look_ahead is not None
         return dispatcher.look_ahead
+
+    def open_redelivery(self) -> None:
+        """Messages that come back may be put off from now on."""
+        dispatcher = self.dispatcher
+        if dispatcher.redelivery is None:
+            dispatcher.redelivery = Redelivery(self)
+            dispatcher.bury = dispatcher.redelivery.before(dispatcher.bury)
+
+    def note_put_off(self) -> None:
+        """A message is put off, or comes back from that. Durable with the open batch."""
+        if not self.log.definition.get("puts_off"):
+            self.node.store.redefine(self.log, {**self.log.definition, "puts_off": True})
 
     def close(self, reason: str) -> None:
         """It is being deleted: nobody consumes from it any more; consumers are told why, unless `reason` is empty."""

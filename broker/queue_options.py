@@ -30,6 +30,9 @@ class QueueOptions:
         deduplication_window_ms: how long deduplication ids are remembered; None for ten minutes.
         deduplication_ids_max: how many of them are, at most; None for 100,000.
         single_active: one consumer at a time is served; the others stand by.
+        redelivery_delay_ms: how much later a message comes again that a consumer returns; 0 for at once.
+        redelivery_multiplier: by this it grows with every delivery.
+        redelivery_delay_max_ms: but not beyond this; 0 for no bound.
     """
 
     dead_letter: str = ""
@@ -43,6 +46,9 @@ class QueueOptions:
     deduplication_window_ms: int | None = None
     deduplication_ids_max: int | None = None
     single_active: bool = False
+    redelivery_delay_ms: int = 0
+    redelivery_multiplier: int = 1
+    redelivery_delay_max_ms: int = 0
 
     @classmethod
     def from_definition(cls, definition: Mapping[str, Any]) -> QueueOptions:

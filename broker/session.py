@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from segue.broker.consumer import Consumer, Sink
 from segue.broker.dead_letters import Reason
 from segue.broker.dispatcher import Dispatcher
-from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, TransactionError
+from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, NotSupportedError, TransactionError
 from segue.broker.queue import Queue, TemporaryQueue
 from segue.broker.queue_options import NO_OPTIONS, QueueOptions
 from segue.broker.selector import Selector
@@ -208,13 +208,21 @@ class Session:
             if subscription.ended is not None:
                 subscription.ended()
 
-    def give_back(self, consumer: Consumer, seqs: list[int]) -> None:
-        """Messages that are out with a consumer of this session go back to their places.
+    def give_back(self, consumer: Consumer, seqs: list[int], delay_ms: int | None = None) -> None:
+        """Messages that are out with a consumer of this session come again: at once in their places, or later.
+
+        Args:
+            consumer: who has them.
+            seqs: which.
+            delay_ms: how much later; 0 for at once, None for as the queue says.
 
         Raises:
             NotHeldError: one of them is not out with it; nothing has changed.
+            NotSupportedError: there is a delay, and this is no durable queue; nothing has changed.
         """
-        consumer.dispatcher.give_back(consumer.take_out(seqs), consumer)
+        if delay_ms:
+            self._open_redelivery(consumer)
+        consumer.dispatcher.reject(consumer.take_out(seqs), consumer, delay_ms)
         self.node.touched(consumer.dispatcher)
 
     def refuse(self, consumer: Consumer, seqs: list[int]) -> None:
@@ -332,6 +340,12 @@ class Session:
             "transactions": len(self._transactions),
             "dropped": sum(s.source.dropped for s in self.subscriptions if isinstance(s.source, TopicSubscription)),
         }
+
+    def _open_redelivery(self, consumer: Consumer) -> None:
+        source = next((one.source for one in self.subscriptions if one.consumer is consumer), None)
+        if type(source) is not Queue:
+            raise NotSupportedError("messages can be put off in durable queues only")
+        source.open_redelivery()
 
     def _abort(self, transaction: Transaction) -> None:
         for dispatcher in transaction.abort():

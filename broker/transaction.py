@@ -100,7 +100,7 @@ class Transaction:
         # What returns comes first, or credit from the rest would bring newer messages before it.
         for consumer, held in self._end(self._rejected):
             consumer.release(held)
-            consumer.dispatcher.give_back(held, consumer)
+            consumer.dispatcher.reject(held, consumer)
         for consumer, held in self._end(self._refused):
             consumer.release(held)
             consumer.dispatcher.condemn(held, Reason.REJECTED, consumer)

@@ -16,7 +16,18 @@ from segue.storage.extents import READ_ERRORS
 from segue.storage.lock import holder_of, lock_directory
 from segue.storage.log import Log
 from segue.storage.posix import PosixDisk
-from segue.storage.record import HEADERS_AT, PERSISTENT, Encoding, Record, decode, encode, prefix, times
+from segue.storage.record import (
+    HEADERS_AT,
+    PERSISTENT,
+    Encoding,
+    Record,
+    decode,
+    deliveries_of,
+    encode,
+    prefix,
+    times,
+    with_deliveries,
+)
 from segue.storage.store import Store, StoreOptions, open_store
 
 __all__ = [
@@ -39,10 +50,12 @@ __all__ = [
     "StoreOptions",
     "UnusableDirectoryError",
     "decode",
+    "deliveries_of",
     "encode",
     "holder_of",
     "lock_directory",
     "open_store",
     "prefix",
     "times",
+    "with_deliveries",
 ]

@@ -9,7 +9,7 @@ Layout, little-endian (docs/formats/record.md has a worked example):
         16    8  expires, milliseconds since 1970 UTC, 0 = never
         24    1  encoding of the headers (`Encoding`)
         25    1  flags (`PERSISTENT`)
-        26    2  reserved, 0
+        26    2  deliveries before it was put where it is now; 0 but for what a consumer has put off
         28    4  size of the headers in bytes
         32    …  headers, then body
 
@@ -34,11 +34,13 @@ __all__ = [
     "Encoding",
     "Record",
     "decode",
+    "deliveries_of",
     "encode",
     "prefix",
     "split",
     "times",
     "verify",
+    "with_deliveries",
 ]
 
 HEADERS_AT = 32
@@ -49,6 +51,8 @@ SIZE_CRC = struct.Struct("<II")
 _FIXED = struct.Struct("<QQBBHI")
 _TIMES = struct.Struct("<QQ")
 _pack_size_crc = SIZE_CRC.pack
+_DELIVERIES_AT = 26
+_DELIVERIES_END = 28
 
 
 class Encoding(enum.IntEnum):
@@ -114,6 +118,18 @@ def times(record: bytes) -> tuple[int, int]:
     """When a record was accepted and when it expires (0: never), milliseconds since 1970; without the rest of it."""
     accepted_ms, expires_ms = _TIMES.unpack_from(record, 8)
     return accepted_ms, expires_ms
+
+
+def deliveries_of(record: bytes) -> int:
+    """How often a message was delivered before it was put where it is now."""
+    return int.from_bytes(record[_DELIVERIES_AT:_DELIVERIES_END], "little")
+
+
+def with_deliveries(record: bytes, deliveries: int) -> bytes:
+    """The same record, after so many deliveries; of more than 65,535 it forgets the rest."""
+    count = min(deliveries, 0xFFFF).to_bytes(_DELIVERIES_END - _DELIVERIES_AT, "little")
+    changed = b"".join((record[8:_DELIVERIES_AT], count, record[_DELIVERIES_END:]))
+    return _pack_size_crc(len(record), crc32(changed)) + changed
 
 
 def verify(record: bytes) -> bool:

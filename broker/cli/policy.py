@@ -26,6 +26,9 @@ _FLAGS: Final = {
     "messages_max": ("N", "most messages that wait in the queue"),
     "bytes_max": ("SIZE", "most bytes of them: 1000000, '64 MiB'"),
     "overflow": ("WHAT", "what happens then: drop-oldest or refuse"),
+    "redelivery_delay_ms": ("TIME", "how much later a message comes again that a consumer returns"),
+    "redelivery_multiplier": ("N", "by this it grows with every delivery"),
+    "redelivery_delay_max_ms": ("TIME", "but not beyond this"),
     "expires_ms": ("TIME", "how long the queue may go unused before it is deleted"),
 }
 _BESIDES: Final = frozenset({"policy", "from", "hidden", "queues", "subscriptions", "priority"})

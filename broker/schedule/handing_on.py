@@ -9,6 +9,7 @@ from segue.broker.errors import BrokerError
 from segue.broker.queue import Queue
 from segue.broker.schedule.scheduled_message import ScheduledMessage
 from segue.broker.topic import Topic
+from segue.storage.api import with_deliveries
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
@@ -28,12 +29,20 @@ def hand_on(node: Node, message: ScheduledMessage) -> str:
         Why that is not possible now; empty when it is done.
     """
     record = message.record
+    if message.deliveries and message.targets[1:] not in node.queues:
+        return ""  # it was deleted with its queue, in which it would be but for a consumer that has put it off
     try:
         targets = [_target(node, text) for text in message.targets.split("\n")]
         for target in targets:
             target.check_room(1, len(record))
     except BrokerError as error:
         return str(error)
+    if message.deliveries:
+        record = with_deliveries(record, message.deliveries)
+        for queue in targets:
+            assert isinstance(queue, Queue)
+            queue.open_redelivery()
+            queue.note_put_off()
     for target in targets:
         target.note(record)
         target.publish(record)

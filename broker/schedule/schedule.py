@@ -78,13 +78,19 @@ class Schedule:
         """As `after`, when the wall clock shows a time, milliseconds since 1970."""
         return self._accept(self.times, time_ms, targets, record, repeat)
 
-    def _accept(self, wheel: Wheel, due_ms: int, targets: str, record: bytes, repeat: Repeat) -> ScheduleId:
+    def put_off(self, queue: str, record: bytes, delay_ms: int, deliveries: int) -> None:
+        """Take a message from a queue that comes back to it later. Durable with the open batch."""
+        self._accept(self.delays, self._now_ms() + delay_ms, f"q{queue}", record, ONCE, deliveries)
+
+    def _accept(
+        self, wheel: Wheel, due_ms: int, targets: str, record: bytes, repeat: Repeat, deliveries: int = 0
+    ) -> ScheduleId:
         if self._log is None:
             self._log = self._create_log()
         log = wheel.bucket_for(due_ms).log
         identity = ScheduleId(0 if repeat else due_ms, log.id, log.head)
         accepted_ms = self._node.clock.now_ms()
-        message = ScheduledMessage(due_ms, identity, targets, record, accepted_ms, 0, repeat.as_text())
+        message = ScheduledMessage(due_ms, identity, targets, record, accepted_ms, deliveries, repeat.as_text())
         log.append(encode_scheduled(message))
         self.census.add(targets)
         return identity

@@ -114,3 +114,22 @@ class Policy:
         Flag(),
         "One consumer at a time is served; the others stand by, and the next one takes over when it leaves.",
     )
+    redelivery_delay_ms: int | None = optional(
+        Milliseconds(),
+        "How much later a message comes again that a consumer returns (NACK) without saying when; at the end of the "
+        "queue then. 0: at once, and in its place.",
+        minimum=0,
+        maximum=_CENTURY_MS,
+    )
+    redelivery_multiplier: int | None = optional(
+        Count("times"),
+        "By this redelivery_delay_ms grows with every delivery of the message; 1: not at all.",
+        minimum=1,
+        maximum=100,
+    )
+    redelivery_delay_max_ms: int | None = optional(
+        Milliseconds(),
+        "The longest that it may grow to; 0 for no bound.",
+        minimum=0,
+        maximum=_CENTURY_MS,
+    )

@@ -14,11 +14,12 @@ from segue.broker.errors import (
     LimitReachedError,
     NotFoundError,
     NotHeldError,
+    NotSupportedError,
     ShuttingDownError,
 )
 from segue.broker.selector import SelectorError
 from segue.broker.users import AuthenticationFailed, User
-from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
+from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, not_supported, quote
 from segue.protocols.stomp.frames import Frame, Version, connected
 from segue.protocols.stomp.headers import (
     AckMode,
@@ -48,6 +49,7 @@ _CODES: Final[dict[type[BrokerError], ErrorCode]] = {
     LimitReachedError: ErrorCode.LIMIT_REACHED,
     SelectorError: ErrorCode.INVALID_HEADER,
     NotHeldError: ErrorCode.UNKNOWN_ACK,
+    NotSupportedError: ErrorCode.NOT_SUPPORTED,
     ShuttingDownError: ErrorCode.SHUTTING_DOWN,
 }
 
@@ -169,6 +171,8 @@ class Commands:
         consumer = of_node.consumer
         seqs = consumer.up_to(seq, delivery) if sink.mode is AckMode.CLIENT else consumer.just(seq, delivery)
         if transaction is not None:
+            if options.delay_ms is not None:
+                raise not_supported("'delay' on a NACK in a transaction")
             if returning:
                 (transaction.reject if options.requeue else transaction.refuse)(consumer, seqs)
             else:
@@ -176,8 +180,10 @@ class Commands:
             if frame.receipt is not None:
                 transaction.receipts.append(frame.receipt)
             return None
-        if returning:
-            (self._session.give_back if options.requeue else self._session.refuse)(consumer, seqs)
+        if returning and options.requeue:
+            self._session.give_back(consumer, seqs, options.delay_ms)
+        elif returning:
+            self._session.refuse(consumer, seqs)
         else:
             consumer.acknowledge_all(seqs)
             consumer.settle()

@@ -72,7 +72,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *_rules(Treatment.OBEYED, _TRANSACTIONAL, "transaction"),
     *_rules(Treatment.OBEYED, ("SUBSCRIBE", "UNSUBSCRIBE", *_ON_ACK), "id"),
     *_rules(Treatment.OBEYED, _ON_ACK, "message-id", "subscription"),
-    *_rules(Treatment.OBEYED, ("NACK",), "requeue"),
+    *_rules(Treatment.OBEYED, ("NACK",), "requeue", "delay"),
     *_rules(Treatment.OBEYED, _SUBSCRIBE, "ack", "prefetch-count", "activemq.prefetchSize", "consumer-window-size"),
     *_rules(Treatment.OBEYED, _SUBSCRIBE, "subscription-type", "x-queue-name", "browser"),
     *_rules(Treatment.OBEYED, _SUBSCRIBE, "no-local", "activemq.noLocal"),

@@ -17,7 +17,7 @@ from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
 from segue.protocols.stomp.frames import Version, negotiate
 from segue.protocols.stomp.header_rules import MEANINGFUL_ON_SEND, REPLACED_ON_SEND, refuse_unsupported
 from segue.protocols.stomp.heart_beat import read_heart_beat
-from segue.protocols.stomp.schedule_headers import SendSchedule, read_schedule
+from segue.protocols.stomp.schedule_headers import SendSchedule, read_delay, read_schedule
 
 __all__ = [
     "PREFETCH_DEFAULT",
@@ -226,6 +226,7 @@ class AckOptions:
         subscription: of the MESSAGE; None only in 1.0.
         transaction: the transaction that it belongs to.
         requeue: of a NACK: the message returns to its place; else it is dead-lettered or discarded.
+        delay_ms: of a NACK: it comes again so much later; 0 for at once, None for as the queue says.
     """
 
     ack_id: str | None
@@ -233,6 +234,7 @@ class AckOptions:
     subscription: str | None
     transaction: str | None
     requeue: bool
+    delay_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +379,7 @@ def read_ack(headers: Mapping[str, str], version: Version, command: str) -> AckO
         subscription=(required if version is Version.V1_1 else _optional)(headers, "subscription", command),
         transaction=headers.get("transaction"),
         requeue=_boolean(headers, "requeue") is not False,
+        delay_ms=read_delay(headers) if command == "NACK" else None,
     )
 
 

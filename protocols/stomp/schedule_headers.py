@@ -9,7 +9,7 @@ from typing import Final
 
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
 
-__all__ = ["SCHEDULE_HEADERS", "SendSchedule", "read_schedule"]
+__all__ = ["SCHEDULE_HEADERS", "SendSchedule", "read_delay", "read_schedule"]
 
 _DELAYS: Final = ("delay", "x-delay", "AMQ_SCHEDULED_DELAY")
 _TIMES: Final = ("deliver-at", "AMQ_SCHEDULED_TIME", "_AMQ_SCHED_DELIVERY")
@@ -67,6 +67,15 @@ def read_schedule(headers: Mapping[str, str]) -> SendSchedule | None:
         )
     delay_ms = _milliseconds(headers, said[0], _DELAY_MS_MAX, _DELAY_RANGE) if said else 0
     return _repeated(headers, delay_ms) if repeated else SendSchedule(delay_ms) if delay_ms else None
+
+
+def read_delay(headers: Mapping[str, str]) -> int | None:
+    """The header `delay` of a NACK, in milliseconds; None without one.
+
+    Raises:
+        StompProtocolError: INVALID_HEADER.
+    """
+    return _milliseconds(headers, "delay", _DELAY_MS_MAX, _DELAY_RANGE) if "delay" in headers else None
 
 
 def _repeated(headers: Mapping[str, str], delay_ms: int) -> SendSchedule:

@@ -60,7 +60,7 @@ class Waiting(World):
         return [decode(found.log.hot[seq]).accepted_ms for seq in range(found.cursor.next, found.log.durable)]
 
     def restart(self) -> None:
-        """A node that finds everything on disk, as after a clean stop."""
+        """A node that finds everything on disk, as after a crash: what was out has come back."""
         self.settle_down()
         for log in self.store.logs.values():
             log.listener = None

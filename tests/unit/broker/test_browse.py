@@ -49,6 +49,17 @@ async def test_returned_messages_come_first_and_what_is_out_is_not_there(
     assert await read(Browser(queue)) == ["a", "c", "e", "f"]
 
 
+@pytest.mark.parametrize("spilled", [False, True])
+async def test_what_was_moved_away_is_not_shown(world: World, queue: Queue, spilled: bool) -> None:
+    world.publish(queue, *"abcdefgh")
+    if spilled:
+        world.store.spill(queue.log)
+    browser = Browser(queue)
+    queue.cursor.settle_ahead([3, 4, 5, 8])
+    for walk in (browser, Browser(queue)):
+        assert await read(walk, 100) == ["a", "b", "f", "g"]
+
+
 async def test_an_empty_queue_has_nothing_to_show(world: World, queue: Queue) -> None:
     assert await read(Browser(queue)) == []
     world.publish(queue, "a")

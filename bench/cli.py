@@ -14,6 +14,7 @@ from typing import Any
 from segue.bench.connections import open_connections
 from segue.bench.deep import measure_deep_queue
 from segue.bench.frames import BODY_BYTES_MIN
+from segue.bench.header_pattern import PatternError, check_pattern
 from segue.bench.ledger import Ledger
 from segue.bench.progress import ProgressBar
 from segue.bench.result import Result
@@ -73,11 +74,12 @@ def _consume(args: argparse.Namespace) -> int:
 
 def _end_to_end(args: argparse.Namespace) -> int:
     ends = {"producers": args.producers, "consumers": args.consumers, "backlog_max": args.backlog}
+    ends |= {"over_depth": args.over_depth, "delay_ms": args.delay}
     return _measure(args, Workload(**ends, **_publishing(args), prefetch=args.prefetch, ack=args.ack))
 
 
 def _latency(args: argparse.Namespace) -> int:
-    ends = {"producers": args.producers, "consumers": args.consumers, "rate": args.rate}
+    ends = {"producers": args.producers, "consumers": args.consumers, "rate": args.rate, "delay_ms": args.delay}
     return _measure(args, Workload(**ends, **_publishing(args), prefetch=args.prefetch, ack=args.ack))
 
 
@@ -160,9 +162,10 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
     text = "queue (%(default)s); -0, -1 ... are put behind it for several"
     add("--destination", default="/queue/segue-bench", metavar="QUEUE", help=text)
     add("--queues", type=whole(1), default=1, metavar="N", help="how many queues (%(default)s)")
-    text = "put on every SEND; {n} is its number"
+    text = "put on every SEND; {}, {number} and {1000} differ by message"
     add("--send-header", action="append", type=_header, default=[], metavar="NAME:VALUE", help=text)
-    add("--subscribe-header", action="append", type=_header, default=[], metavar="NAME:VALUE", help="on SUBSCRIBE")
+    text = "put on every SUBSCRIBE; {1000} differs by consumer"
+    add("--subscribe-header", action="append", type=_header, default=[], metavar="NAME:VALUE", help=text)
     add("--json", action="store_true", help="one JSON object instead of a table")
     parser.epilog = (
         f"The passcode is taken from the environment variable {_PASSCODE_VARIABLE}; without it, it is guest."
@@ -220,6 +223,13 @@ def _add_idle(parser: argparse.ArgumentParser) -> None:
 def _add_backlog(parser: argparse.ArgumentParser) -> None:
     text = "how far producers may be ahead of consumers (%(default)s)"
     parser.add_argument("--backlog", type=whole(1), default=5000, metavar="N", help=text)
+    text = "messages wait there already: take as many as are sent, whichever they are"
+    parser.add_argument("--over-depth", action="store_true", help=text)
+
+
+def _add_delay(parser: argparse.ArgumentParser) -> None:
+    text = "ask for delivery so much later; latency counts from then"
+    parser.add_argument("--delay", type=whole(0), default=0, metavar="MS", help=text)
 
 
 def _add_rate(parser: argparse.ArgumentParser) -> None:
@@ -264,13 +274,13 @@ _SCENARIOS: list[tuple[str, str, Command, tuple[Callable[[argparse.ArgumentParse
         "e2e",
         "producers and consumers at once",
         _end_to_end,
-        (_add_producers, _add_consumers, _add_messages, _add_length, _add_backlog),
+        (_add_producers, _add_consumers, _add_messages, _add_length, _add_backlog, _add_delay),
     ),
     (
         "latency",
         "a fixed rate; latency from when a message was due",
         _latency,
-        (_add_rate, _add_producers, _add_consumers, _add_messages, _add_length),
+        (_add_rate, _add_producers, _add_consumers, _add_messages, _add_length, _add_delay),
     ),
     ("deep", "fill a queue, publish behind what waits, drain it", _deep, (_add_messages, _add_depth)),
     ("connections", "open idle connections and hold them", _connections, (_add_connections,)),
@@ -317,4 +327,8 @@ def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not name or not colon:
         raise argparse.ArgumentTypeError(f"NAME:VALUE is wanted, not {text!r}")
+    try:
+        check_pattern(value)
+    except PatternError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
     return name, value

@@ -28,15 +28,27 @@ class Consumer:
         ledger: where deliveries are written.
         ages: looks up when messages were sent.
         limit: how many messages are acknowledged in all, over all consumers; what comes beyond is not. None for all.
+        ahead_max: of a run over depth: how many more messages than were sent consumers may have acknowledged. None for
+            any number.
     """
 
-    def __init__(self, link: Link, ack: AckMode, ledger: Ledger, ages: Ages, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        link: Link,
+        ack: AckMode,
+        ledger: Ledger,
+        ages: Ages,
+        limit: int | None = None,
+        ahead_max: int | None = None,
+    ) -> None:
         self.link = link
         self.order = ConsumerOrder()
         self._ack = ack
         self._ledger = ledger
         self._ages = ages
         self._limit = limit
+        self._ahead_max = ahead_max
+        self._kept: list[bytes] = []
 
     def receive(self, whole: bytes, now: int) -> None:
         """Acknowledge and book the messages in whole frames."""
@@ -48,10 +60,24 @@ class Consumer:
         if self._limit is not None and self._ledger.received + count > self._limit:
             count = self._limit - self._ledger.received
             del ack_ids[count:], keys[count:]
-        if ack_ids:
+        if self._is_ahead(count):
+            self._kept += ack_ids
+        elif ack_ids:
             self._acknowledge(ack_ids)
         self._ledger.add_deliveries(count, redelivered, now)
         self._check(keys, now)
+
+    def release(self) -> None:
+        """Acknowledge what was kept because producers were behind, if they are no more."""
+        if self._kept and not self._is_ahead():
+            self._acknowledge(self._kept)
+            self._kept.clear()
+
+    def _is_ahead(self, count: int = 0) -> bool:
+        """Whether consumers are ahead when so many more have come."""
+        if self._ahead_max is None:
+            return False
+        return self._ledger.received + count > self._ledger.sent + self._ahead_max
 
     def _acknowledge(self, ack_ids: list[bytes]) -> None:
         if self._ack == "client-individual":
@@ -64,6 +90,7 @@ class Consumer:
             self.order.add(run)
             fresh = self._ledger.sighting.add(run)
             ages = self._ages(run, now)
-            if ages is not None:
+            if ages is not None or self._ledger.any_returns:
                 self._ledger.returned += fresh
+            if ages is not None:
                 self._ledger.latency.record_all(ages)

@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
+from segue.bench.header_pattern import Column, escape, header_template, numbers_from
+
 __all__ = [
     "BODY_BYTES_MIN",
     "NUMBER_DIGITS",
@@ -36,25 +38,19 @@ BODY_BYTES_MIN = len("#") + RUN_DIGITS + STREAM_DIGITS + NUMBER_DIGITS + len(" "
 # Filler without NUL, EOL or colon: the receiving side finds headers and the ends of frames by searching for these.
 _FILLER = b"abcdefghijklmnopqrstuvwxyz0123456789"
 
-_NUMBER = b"{n}"
-"""What stands for the number of a message in a header."""
-
-_ESCAPES = str.maketrans({"\\": "\\\\", "\r": "\\r", "\n": "\\n", ":": "\\c"})
-
 
 class SendFrames:
     """The SEND frames of one producer, which goes round its streams in turn.
 
     All frames are made by one `%` over the frame repeated: about 0.3 us a message of 256 octets, where building each
-    one from its parts takes 0.45 us.
+    one from its parts takes 0.45 us. A header that differs from message to message adds about 0.1 us.
 
     Args:
         destinations: one a stream, in the order of the streams.
         streams: the number of each stream, below `STREAMS_MAX`.
         run: of at most `RUN_DIGITS` digits, so that what an earlier run left on a queue is not taken for this run's.
         body_bytes: `BODY_BYTES_MIN` and more.
-        headers: further headers, as (name, value); `{n}` in a value stands for the number of the message among those of
-            its producer.
+        headers: further headers, as (name, value); what stands in braces is filled in, see `header_pattern`.
     """
 
     def __init__(
@@ -68,20 +64,17 @@ class SendFrames:
         assert body_bytes >= BODY_BYTES_MIN, body_bytes
         assert len(destinations) == len(streams) > 0
         filler = (_FILLER * (body_bytes // len(_FILLER) + 1))[: body_bytes - BODY_BYTES_MIN]
-        more = b"".join(_header(name, value) for name, value in headers)
-        self._numbers_more = more.count(_NUMBER)
-        self._templates = [
-            b"SEND\n%bcontent-type:application/octet-stream\ncontent-length:%d\n%breceipt:%%d\n\n#%04d%05d%%09d %b\0"
-            % (
-                _template(_header("destination", name)),
-                body_bytes,
-                _template(more).replace(_NUMBER, b"%d"),
-                run,
-                stream,
-                filler,
+        self._templates: list[bytes] = []
+        self._columns: list[list[Column]] = []
+        for name, stream in zip(destinations, streams, strict=True):
+            prefix = b"%04d%05d" % (run, stream)
+            lines = [header_template(*header, prefix) for header in headers]
+            more = b"".join(line for line, _ in lines)
+            self._columns.append([column for _, columns in lines for column in columns])
+            self._templates.append(
+                b"SEND\n%bcontent-type:application/octet-stream\ncontent-length:%d\n%breceipt:%%d\n\n#%b%%09d %b\0"
+                % (_template(_header("destination", name)), body_bytes, more, prefix, filler)
             )
-            for name, stream in zip(destinations, streams, strict=True)
-        ]
 
     @property
     def streams(self) -> int:
@@ -91,13 +84,15 @@ class SendFrames:
     def encode(self, first: int, count: int) -> bytes:
         """The frames of messages `first` to `first + count - 1` of this producer; their receipts are these numbers."""
         if len(self._templates) == 1:
-            numbers = [range(first, first + count)] * (2 + self._numbers_more)
-            return (self._templates[0] * count) % tuple(chain.from_iterable(zip(*numbers, strict=True)))
+            numbers = numbers_from(first, count)
+            columns = (*(column(first, count) for column in self._columns[0]), numbers, numbers)
+            return (self._templates[0] * count) % tuple(chain.from_iterable(zip(*columns, strict=True)))
         return b"".join([self._encode_one(number) for number in range(first, first + count)])
 
     def _encode_one(self, number: int) -> bytes:
         round_, position = divmod(number, len(self._templates))
-        return self._templates[position] % ((number,) * (1 + self._numbers_more) + (round_,))
+        filled = [column(round_, 1)[0] for column in self._columns[position]]
+        return self._templates[position] % (*filled, number, round_)
 
 
 def connect(login: str, passcode: str, host: str) -> bytes:
@@ -142,7 +137,7 @@ def disconnect() -> bytes:
 
 
 def _header(name: str, value: str) -> bytes:
-    return f"{name.translate(_ESCAPES)}:{value.translate(_ESCAPES)}\n".encode()
+    return b"%b:%b\n" % (escape(name), escape(value))
 
 
 def _template(text: bytes) -> bytes:

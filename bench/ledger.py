@@ -70,7 +70,9 @@ class Ledger:
 
     Attributes:
         received: all messages that came, also again, and also those of an earlier run.
-        returned: how many of the messages that this run sent have come back.
+        returned: how many of the messages that this run sent have come back; of all that came, with `any_returns`.
+        early: how many came before they were due.
+        any_returns: it does not matter which messages come: there were many before this run.
     """
 
     started: int = 0
@@ -82,6 +84,8 @@ class Ledger:
     first_delivery: int = 0
     last_delivery: int = 0
     redelivered: int = 0
+    early: int = 0
+    any_returns: bool = False
     sighting: Sighting = field(default_factory=Sighting)
     confirm: Histogram = field(default_factory=Histogram)
     latency: Histogram = field(default_factory=Histogram)

@@ -21,6 +21,7 @@ class Result:
         latency: from sending (at a fixed rate: from when it was due) to arrival at the consumer.
         blocks: the run in pieces, where asked for.
         missing: messages of this run that did not arrive; without a producer, gaps in what arrived.
+        early: delayed messages that arrived before they were due.
         generator_cpu_seconds: what the load generator itself took, of one core.
         error: empty when the run went through.
     """
@@ -33,6 +34,7 @@ class Result:
     out_of_order: int
     missing: int
     redelivered: int
+    early: int
     publish_rate: float
     delivery_rate: float
     seconds: float
@@ -48,7 +50,9 @@ class Result:
     ) -> Result:
         """Sum up a ledger."""
         sighting = ledger.sighting
-        missing = ledger.sent - ledger.returned if workload.producers and workload.consumers else sighting.missing()
+        missing = (
+            max(ledger.sent - ledger.returned, 0) if workload.producers and workload.consumers else sighting.missing()
+        )
         since = ledger.started if workload.producers else ledger.first_delivery
         end = max(ledger.last_confirm, ledger.last_delivery, since)
         return cls(
@@ -60,6 +64,7 @@ class Result:
             out_of_order=out_of_order,
             missing=missing,
             redelivered=ledger.redelivered,
+            early=ledger.early,
             publish_rate=round(ledger.publish_rate(), 1),
             delivery_rate=round(ledger.delivery_rate(since), 1),
             seconds=round((end - since) / 1e9, 4),
@@ -73,7 +78,7 @@ class Result:
     @property
     def faultless(self) -> bool:
         """Whether all went through, once and in order."""
-        return not (self.error or self.duplicates or self.out_of_order or self.missing)
+        return not (self.error or self.duplicates or self.out_of_order or self.missing or self.early)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the names of the attributes, percentiles as objects, None where nothing was measured."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from segue.bench import frames
 from segue.bench.consumer import Consumer
+from segue.bench.header_pattern import consumer_headers
 from segue.bench.ledger import Blocks, Ledger
 from segue.bench.link import Link
 from segue.bench.loop import Loop
@@ -26,6 +27,9 @@ __all__ = ["Watcher", "run_workload"]
 _TICK_SECONDS = 0.1
 _GOODBYE_SECONDS = 20.0
 _NANOSECONDS_PER_SECOND = 1_000_000_000
+_NANOSECONDS_PER_MILLISECOND = 1_000_000
+# A broker whose clock has whole milliseconds takes a message for up to one older than it is.
+_CLOCK_NANOSECONDS = _NANOSECONDS_PER_MILLISECOND
 
 Watcher = Callable[[Ledger], None]
 """Called now and then while a run goes on: for a progress bar."""
@@ -56,6 +60,7 @@ class _Run:
         self._ledger = Ledger(
             confirm_blocks=Blocks(workload.block if workload.producers else 0),
             delivery_blocks=Blocks(0 if workload.producers else workload.block),
+            any_returns=workload.over_depth,
         )
         self._allowance = Allowance(self._ledger, workload.backlog_max)
         self._loop = Loop()
@@ -92,19 +97,21 @@ class _Run:
     def _connect(self) -> None:
         queues = pairs(self._workload.consumers, self._target.queues)
         for number in range(self._workload.consumers):
-            self._consumers.append(self._open_consumer([queue for end, queue in queues if end == number]))
+            self._consumers.append(self._open_consumer(number, [queue for end, queue in queues if end == number]))
         streams = list(enumerate(pairs(self._workload.producers, self._target.queues)))
         for number in range(self._workload.producers):
             own = [(stream, queue) for stream, (end, queue) in streams if end == number]
             self._producers.append(self._open_producer(number, own))
 
-    def _open_consumer(self, queues: list[int]) -> Consumer:
+    def _open_consumer(self, consumer_number: int, queues: list[int]) -> Consumer:
         target, load = self._target, self._workload
         link = self._open_link()
         limit = None if load.producers else load.messages
-        consumer = Consumer(link, load.ack, self._ledger, self._ages, limit)
+        ahead_max = load.backlog_max if load.over_depth else None
+        consumer = Consumer(link, load.ack, self._ledger, self._ages, limit, ahead_max)
+        headers = consumer_headers(target.subscribe_headers, consumer_number)
         for number, queue in enumerate(queues):
-            request = frames.subscribe(number, target.queue(queue), load.ack, load.prefetch, target.subscribe_headers)
+            request = frames.subscribe(number, target.queue(queue), load.ack, load.prefetch, headers)
             early = link.request(request, b"RECEIPT")
             # A broker may deliver before it sends the receipt.
             if b"MESSAGE\n" in early:
@@ -119,12 +126,13 @@ class _Run:
 
     def _open_producer(self, number: int, streams: list[tuple[int, int]]) -> Producer:
         target, load = self._target, self._workload
+        delay = [("delay", str(load.delay_ms))] if load.delay_ms else []
         encoder = frames.SendFrames(
             [target.queue(queue) for _, queue in streams],
             [stream for stream, _ in streams],
             self._number,
             load.body_bytes,
-            (("persistent", "true"), *target.send_headers),
+            (("persistent", "true"), *delay, *target.send_headers),
         )
         quota, link = load.quota(number), self._open_link()
         producer = Producer(link, encoder, load.window, quota, self._allowance, self._ledger, load.body_bytes)
@@ -192,7 +200,10 @@ class _Run:
         return min((min(times, default=now + _NANOSECONDS_PER_SECOND) - now) / _NANOSECONDS_PER_SECOND, _TICK_SECONDS)
 
     def _pump_those_who_wait(self) -> None:
-        """Receipts make a producer send on by itself; time and consumers do not."""
+        """Receipts make a producer send on by itself; time and consumers do not; nor producers a consumer."""
+        if self._workload.over_depth:
+            for consumer in self._consumers:
+                consumer.release()
         if self._workload.rate is None and not self._allowance.take_refused():
             return
         now = time.monotonic_ns()
@@ -208,7 +219,16 @@ class _Run:
         if number != self._number or not self._producers:
             return None
         position, end = divmod(stream, len(self._producers))
-        return self._producers[end].ages(position, first, count, now)
+        ages = self._producers[end].ages(position, first, count, now)
+        return self._since_due(ages) if self._workload.delay_ms else ages
+
+    def _since_due(self, ages: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Ages of messages that were to be delayed, from when they were due."""
+        delay = self._workload.delay_ms * _NANOSECONDS_PER_MILLISECOND
+        for age, count in ages:
+            if age < delay - _CLOCK_NANOSECONDS:
+                self._ledger.early += count
+            yield age - delay, count
 
     # Ending.
 

@@ -59,7 +59,7 @@ def _remarks(result: Result) -> Iterator[str]:
     if result.received:
         yield (
             f"checked: {result.missing:,} missing, {result.duplicates:,} twice, {result.out_of_order:,} out of order, "
-            f"{result.redelivered:,} redelivered"
+            f"{result.redelivered:,} redelivered" + (f", {result.early:,} early" if result.early else "")
         )
     share = result.generator_cpu_seconds / result.seconds if result.seconds else 0.0
     yield f"generator: {result.generator_cpu_seconds:.2f} s of CPU, {share:.0%} of a core"

@@ -28,6 +28,9 @@ class Workload:
         seconds: how long messages are sent, or taken; None until `messages` are through.
         rate: messages a second over all producers, in an open loop; None for as fast as the window allows.
         backlog_max: how far producers may be ahead of consumers, so that an end-to-end run is one; None for no limit.
+        over_depth: messages wait already: as many are taken as are sent, whichever they are, and consumers do not get
+            further ahead of producers than `backlog_max` either.
+        delay_ms: each message asks to be delivered so much later, and its latency counts from then.
         block: report rate and latency for every so many messages; 0 for not.
         idle_seconds: consumers alone: the queue is empty when nothing comes for so long.
         patience_seconds: a run in which nothing happens for so long has failed.
@@ -43,6 +46,8 @@ class Workload:
     seconds: float | None = None
     rate: float | None = None
     backlog_max: int | None = None
+    over_depth: bool = False
+    delay_ms: int = 0
     block: int = 0
     idle_seconds: float = 3.0
     patience_seconds: float = 60.0

@@ -29,6 +29,7 @@ _KEPT = (
     "out_of_order",
     "missing",
     "redelivered",
+    "early",
     "publish_rate",
     "delivery_rate",
     "seconds",
@@ -46,10 +47,12 @@ class Arena:
         peer: the broker; started and stopped here.
         round_number: for the records.
         emit: takes each record as it is made.
+        name: whose records these are; the peer's without it.
     """
 
-    def __init__(self, peer: Peer, round_number: int, emit: Callable[[Record], None]) -> None:
+    def __init__(self, peer: Peer, round_number: int, emit: Callable[[Record], None], name: str | None = None) -> None:
         self.peer = peer
+        self.name = name or peer.name
         self.round_number = round_number
         self._emit = emit
         self._queues = itertools.count(1)
@@ -75,7 +78,7 @@ class Arena:
 
     def measure(self, scenario: str, words: str, target: Target) -> dict[str, Any]:
         """Run a command of the load generator and record it with what it cost; return the values of the record."""
-        print(f"{time.strftime('%T')}  {self.peer.name:17} {scenario}", file=sys.stderr, flush=True)
+        print(f"{time.strftime('%T')}  {self.name:17} {scenario}", file=sys.stderr, flush=True)
         with Observation(self.peer) as observation:
             figures = run_bench(words, target)
         assert observation.figures is not None
@@ -88,7 +91,7 @@ class Arena:
 
     def record(self, scenario: str, values: dict[str, Any], error: str = "") -> None:
         """Emit a record."""
-        self._emit(Record(self.peer.name, scenario, self.round_number, values, error))
+        self._emit(Record(self.name, scenario, self.round_number, values, error))
 
     def drain(self, target: Target, messages: int) -> None:
         """Take off what a publish run left, so that the next run is measured on a broker with empty queues."""

@@ -10,7 +10,7 @@ from segue.bench.comparison.records import Records
 from segue.bench.comparison.scenarios import DEEP
 from segue.bench.comparison.tables import DEEP_TABLE, TABLES, Table, number
 
-__all__ = ["BEGIN", "END", "ReportError", "insert", "render"]
+__all__ = ["BEGIN", "END", "ReportError", "grid", "insert", "noise", "render"]
 
 BEGIN = "<!-- comparison: begin -->"
 END = "<!-- comparison: end -->"
@@ -20,17 +20,17 @@ class ReportError(ValueError):
     """The page has no place for the report."""
 
 
-def insert(page: str, report: str) -> str:
+def insert(page: str, report: str, begin_line: str = BEGIN, end_line: str = END) -> str:
     """The page with the report between its markers.
 
     Raises:
         ReportError: the markers are not there, once and in order.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = page.partition(begin_line)
+    _, end, after = rest.partition(end_line)
     if not begin or not end:
-        raise ReportError(f"the page needs a line {BEGIN!r} and, below it, a line {END!r}")
-    return f"{before}{BEGIN}\n\n{report.strip()}\n\n{END}{after}"
+        raise ReportError(f"the page needs a line {begin_line!r} and, below it, a line {end_line!r}")
+    return f"{before}{begin}\n\n{report.strip()}\n\n{end}{after}"
 
 
 def render(records: Records) -> str:
@@ -61,13 +61,13 @@ def _machine(records: Records) -> str:
         f"{values['processor']}, {values['cores']} cores, {values['memory_gib']} GiB; {values['system']}, "
         f"Linux {values['kernel']}, {values['file_system']}; Python {values['python']}. "
         f"A bare 4 KiB synchronous write takes {number(bare[0])} ms (p99 {number(bare[1])} ms). "
-        f"{_noise(records)}"
+        f"{noise(records)}"
     )
     peers = [_peer(values["peers"], name) for name in records.peers()]
-    return "\n".join(["### The machine", "", machine, "", *_grid([["broker", "version", "behind a receipt"], *peers])])
+    return "\n".join(["### The machine", "", machine, "", *grid([["broker", "version", "behind a receipt"], *peers])])
 
 
-def _noise(records: Records) -> str:
+def noise(records: Records) -> str:
     """How quiet the machine was: a neighbour takes from brokers what the figures then lack."""
     cores = sorted(records.all("cost", "other_cores"))
     if not cores:
@@ -89,7 +89,7 @@ def _goals(records: Records) -> str:
         measured = "-" if verdict.value is None else goal.unit.format(verdict.value)
         rows.append([goal.title, wanted, measured, {True: "yes", False: "**no**", None: "not measured"}[verdict.met]])
     text = "Multiples are of RabbitMQ with quorum queues in the same campaign."
-    return "\n".join(["### Goals", "", text, "", *_grid(rows)])
+    return "\n".join(["### Goals", "", text, "", *grid(rows)])
 
 
 def _table(records: Records, table: Table) -> str:
@@ -98,7 +98,7 @@ def _table(records: Records, table: Table) -> str:
     if not measured:
         return ""
     heads = ["broker", *(head for head, _ in table.columns)]
-    return "\n".join([f"### {table.title}", "", table.text, "", *_grid([heads, *measured])])
+    return "\n".join([f"### {table.title}", "", table.text, "", *grid([heads, *measured])])
 
 
 def _blocks(records: Records) -> str:
@@ -119,6 +119,7 @@ def _failures(records: Records) -> str:
     return "\n".join(["### What did not go through", "", *lines]) if lines else ""
 
 
-def _grid(rows: Sequence[Sequence[str]]) -> list[str]:
+def grid(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table, its lines; the first row is its head."""
     head, *body = [f"| {' | '.join(row)} |" for row in rows]
     return [head, "|" + "---|" * len(rows[0]), *body]

@@ -66,6 +66,7 @@ class LoopbackBroker:
             queue, _, body = line.partition(b" ")
             self.waiting.setdefault(queue.decode(), []).append(body)
         self.acknowledged: list[str] = []
+        self.subscribed: list[dict[str, str]] = []
         self.listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self.listener.getsockname()[1]
 
@@ -105,6 +106,7 @@ class LoopbackBroker:
         return receipt
 
     def _subscribe(self, peer: socket.socket, headers: dict[str, str]) -> bytes:
+        self.subscribed.append(headers)
         queue = headers["destination"]
         self._subscribers[queue] = (peer, headers["id"])
         bodies = self.waiting.pop(queue, [])

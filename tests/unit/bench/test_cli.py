@@ -92,6 +92,7 @@ def test_options_that_do_not_go_together_are_refused_before_anything_is_sent(
         (("publish", "--seconds", "nan"), "'nan' is not a number of seconds, more than 0 and up to 1,000,000"),
         (("latency", "--rate", "0"), "'0' is not a number of messages a second"),
         (("deep", "--messages", "-1"), "'-1' is not a whole number"),
+        (("publish", "--send-header", "id:{what}"), "{what}: nothing, 'run', 'number', a number or a|b|c"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

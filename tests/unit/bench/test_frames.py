@@ -87,14 +87,3 @@ def test_disconnect_asks_for_a_receipt() -> None:
     assert [(command, "receipt" in fields) for command, fields, _ in client_frames(frames.disconnect())] == [
         ("DISCONNECT", True)
     ]
-
-
-@pytest.mark.parametrize("destinations", [["/queue/a"], ["/queue/a", "/queue/b"]])
-def test_a_header_may_have_the_number_of_the_message(destinations: list[str]) -> None:
-    more = [("dedup-id", "x{n}"), ("share", "50%"), ("again", "{n}")]
-    encoder = frames.SendFrames(destinations, list(range(len(destinations))), 0, 32, more)
-    sent = [fields for _, fields, _ in client_frames(encoder.encode(3, 2))]
-    assert [(head["dedup-id"], head["share"], head["again"], head["receipt"]) for head in sent] == [
-        ("x3", "50%", "3", "3"),
-        ("x4", "50%", "4", "4"),
-    ]

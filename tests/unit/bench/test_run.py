@@ -1,6 +1,7 @@
 """Whole runs against a broker of a few lines: what is counted, and what is found."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -95,6 +96,40 @@ def test_messages_of_an_earlier_run_are_not_taken_for_those_of_this_one() -> Non
     assert (result.received, result.unique, result.missing) == (50, 50, 0)
     assert result.latency is not None
     assert result.latency.count == 30
+
+
+def test_over_depth_as_many_messages_are_taken_as_are_sent_whichever_they_are() -> None:
+    with loopback_broker() as broker:
+        run_workload(broker.target(), Workload(producers=1, messages=200))
+        load = Workload(producers=1, consumers=1, messages=100, backlog_max=20, over_depth=True)
+        result = run_workload(broker.target(), load)
+    assert (result.sent, result.confirmed, result.error, result.faultless) == (100, 100, "", True)
+    assert result.received >= 100
+
+
+def test_over_depth_consumers_are_held_while_producers_are_behind() -> None:
+    with loopback_broker() as broker:
+        run_workload(broker.target(), Workload(producers=1, messages=300))
+        load = Workload(producers=1, consumers=1, messages=50, window=1, backlog_max=20, over_depth=True)
+        result = run_workload(broker.target(), load)
+        # All 300 came at once, before anything was sent, and 50 that were sent do not catch up with that.
+        assert broker.acknowledged == []
+    assert result.error == ""
+
+
+def test_a_delay_is_asked_for_and_what_comes_before_it_is_found() -> None:
+    with loopback_broker() as broker:
+        load = Workload(producers=1, consumers=1, messages=30, delay_ms=60_000)
+        result = run_workload(broker.target(), load)
+    assert (result.early, result.faultless) == (30, False)
+
+
+def test_consumers_of_one_queue_subscribe_with_headers_of_their_own() -> None:
+    with loopback_broker() as broker:
+        target = replace(broker.target(), subscribe_headers=(("selector", "half = {2}"), ("x-priority", "{|9}")))
+        run_workload(target, Workload(producers=1, consumers=2, messages=1))
+        asked = [(headers["selector"], headers.get("x-priority")) for headers in broker.subscribed]
+    assert asked == [("half = 0", None), ("half = 1", "9")]
 
 
 @pytest.mark.parametrize(

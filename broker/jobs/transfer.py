@@ -22,6 +22,7 @@ from segue.broker.jobs.redrive import origin_of, redriven
 from segue.broker.names import InvalidNameError, check_queue_name
 from segue.broker.room import on_disk, until_let_go
 from segue.broker.selector import compile_selector
+from segue.storage.api import deliveries_of, with_deliveries
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
@@ -147,6 +148,8 @@ class Transfer:
         node = self._node
         if self._job.order.kind is JobKind.REDRIVE and origin_of(record):
             record = redriven(record, queue=self._job.order.queue, now_ms=node.clock.now_ms())
+        elif deliveries_of(record):
+            record = with_deliveries(record, 0)  # they were made in the queue that it leaves
         try:
             queue = node.queue(to)
             queue.note(record)

@@ -12,7 +12,7 @@ from segue.broker.jobs import transfer as transfer_module
 from segue.broker.queue import Queue
 from segue.broker.queue_options import REFUSE, QueueOptions
 from segue.broker.selector import compile_selector
-from segue.storage.api import encode, prefix, times
+from segue.storage.api import encode, prefix, times, with_deliveries
 from tests.unit.broker.actors import World, record
 from tests.unit.broker.jobs.workshop import begin, bodies, finish, working
 
@@ -265,6 +265,23 @@ async def test_a_moved_message_keeps_its_deadline_and_its_bytes(
     world.node.sweep()
     world.settle_down()
     assert moved.statistics().expired == 1
+
+
+async def test_deliveries_before_a_message_was_put_off_stay_behind(
+    autojump_clock: MockClock, world: World, queue: Queue
+) -> None:
+    queue.note_put_off()
+    queue.open_redelivery()
+    queue.publish(with_deliveries(record("a"), 3))
+    world.node.store.want()
+    world.settle_down()
+    other = world.node.queue("r")
+    other.open_redelivery()
+    async with working(world):
+        await finish(world, begin(world, "move", "q", "r"))
+    sink, _ = world.consume(other)
+    (delivery,) = sink.take()
+    assert (delivery.deliveries, delivery.redelivered) == (1, False)
 
 
 async def dead(world: World, *letters: str, queue: str = "q") -> Queue:

@@ -321,6 +321,10 @@ class Dispatcher(Removal):
 
     def _deliver_aside(self, consumer: Consumer, taken: list[tuple[int, Held]]) -> None:
         expiry = self.expiry
+        if expiry is None and not any(held.deliveries or held.redelivered for _, held in taken):
+            self.delivered += len(taken)
+            consumer.take([seq for seq, _ in taken], [held.record for _, held in taken], False)
+            return
         for seq, (record, deliveries, _, redelivered) in taken:
             if not consumer.open:
                 self._take_back(seq, deliveries)

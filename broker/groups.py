@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final
+
+from segue.broker.message import HEADERS_AT
 
 __all__ = ["GROUP_HEADERS", "closes_group", "group_of"]
 
 GROUP_HEADERS: Final = ("JMSXGroupID", "_AMQ_GROUP_ID")
 """JMS's name, which ActiveMQ uses in STOMP, and Artemis' own."""
+_KEYS: Final = tuple(f"\n{name}:".encode() for name in GROUP_HEADERS)
+_CLOSES: Final = b"\nJMSXGroupSeq:-1\n"
 
 
-class _Lookup(Protocol):
-    def get(self, name: str, /) -> str | None: ...
-
-
-def group_of(headers: _Lookup) -> str | None:
-    """The group that a message belongs to; None for none, and an empty name is none."""
-    for name in GROUP_HEADERS:
-        if value := headers.get(name):
-            return value
+def group_of(record: bytes) -> bytes | None:
+    """The group that a message belongs to, as its record has it; None for none, and an empty name is none."""
+    end = _end(record)
+    for key in _KEYS:
+        found = record.find(key, HEADERS_AT, end)
+        if found >= 0:
+            start = found + len(key)
+        elif record.startswith(key[1:], HEADERS_AT):
+            start = HEADERS_AT + len(key) - 1
+        else:
+            continue
+        if name := record[start : record.find(b"\n", start)]:
+            return name
     return None
 
 
-def closes_group(headers: _Lookup) -> bool:
+def closes_group(record: bytes) -> bool:
     """True for the last message of a group: the next one may go to anybody."""
-    return headers.get("JMSXGroupSeq") == "-1"
+    return record.find(_CLOSES, HEADERS_AT, _end(record)) >= 0 or record.startswith(_CLOSES[1:], HEADERS_AT)
+
+
+def _end(record: bytes) -> int:
+    return HEADERS_AT + int.from_bytes(record[HEADERS_AT - 4 : HEADERS_AT], "little")

@@ -54,7 +54,7 @@ class Group:
 
     __slots__ = ("closed", "name", "out", "owner", "waiting")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: bytes) -> None:
         self.name = name
         self.owner: Consumer | None = None
         self.out = 0
@@ -97,13 +97,14 @@ class LookAhead:
         self.grouped = False
         self.held: dict[int, Held] = {}
         self.bytes = 0
-        self.groups: dict[str, Group] = {}
+        self.groups: dict[bytes, Group] = {}
         self._lanes: dict[Selector | None, list[int]] = {}
         self._users: dict[Selector | None, int] = {}  # of lanes
         self._own: dict[Consumer, list[int]] = {}
         self._out: dict[int, Group] = {}
-        self._preferred: OrderedDict[str, Consumer] = OrderedDict()
-        self._oldest: list[int] = []
+        self._preferred: OrderedDict[bytes, Consumer] = OrderedDict()
+        self._oldest: list[int] | None = None  # a heap, from when it is asked for
+        self._told = 0  # of `bytes`, what is in the sum over all queues
 
     @property
     def full(self) -> bool:
@@ -129,7 +130,7 @@ class LookAhead:
         self._own[consumer] = []
         self._users[selector] = self._users.get(selector, 0) + 1
         if selector not in self._lanes:
-            lane = [place for place in self._offered() if _selects(selector, Headers(self.held[place].record))]
+            lane = [place for place in self._offered() if _selects(selector, self.held[place].record)]
             heapify(lane)
             self._lanes[selector] = lane
 
@@ -162,12 +163,11 @@ class LookAhead:
         aside: dict[int, int] = {}
         base = self.cursor.place(first) - first
         for seq, record in enumerate(records, first):
-            headers = Headers(record)
-            group = self._group(headers) if self.grouped else None
-            consumer = self._taker(group, headers, rooms)
+            group = self._group(record) if self.grouped else None
+            consumer = self._taker(group, record, rooms)
             if consumer is None:
                 aside[seq] = 0
-                self._hold(base + seq, Held(record, 0, group, redelivered), headers)
+                self._hold(base + seq, Held(record, 0, group, redelivered))
                 continue
             room = rooms[consumer] - 1
             if in_turn or not room:
@@ -175,21 +175,22 @@ class LookAhead:
             if room:
                 rooms[consumer] = room
             if group is not None:
-                self._goes_out(seq, group, consumer, headers)
+                self._goes_out(seq, group, consumer, record)
             seqs, of_consumer = given.setdefault(consumer, ([], []))
             seqs.append(seq)
             of_consumer.append(record)
         if aside:
             self.cursor.set_aside(aside)
+            self._account()
         for consumer, (seqs, of_consumer) in given.items():
             yield consumer, seqs, of_consumer
 
     def put_back(self, seq: int, deliveries: int, record: bytes) -> None:
         """A message has come back, and `Cursor.take_returned` has given it."""
-        headers = Headers(record)
-        group = self._group(headers) if self.grouped else None
-        self._hold(self.cursor.place(seq), Held(record, deliveries, group, True), headers)
+        group = self._group(record) if self.grouped else None
+        self._hold(self.cursor.place(seq), Held(record, deliveries, group, True))
         self.cursor.keep_aside(seq, deliveries)
+        self._account()
 
     # -- what is set aside
 
@@ -198,17 +199,20 @@ class LookAhead:
         taken: list[tuple[int, Held]] = []
         if not self.held:
             return taken
-        own, lane = self._own[consumer], self._lanes[consumer.selector]
+        own, lane, holds = self._own[consumer], self._lanes[consumer.selector], self._holds
         while len(taken) < limit:
-            self._clean(own, consumer)
-            self._clean(lane, consumer)
+            while own and not holds(own[0], consumer):
+                heappop(own)
+            while lane and not holds(lane[0], consumer):
+                heappop(lane)
             if not own and not lane:
                 break
             seq, held = self._release(heappop(own if own and (not lane or own[0] < lane[0]) else lane))
             taken.append((seq, held))
             if held.group is not None:
-                self._goes_out(seq, held.group, consumer, Headers(held.record))
+                self._goes_out(seq, held.group, consumer, held.record)
                 self._offer(held.group)
+        self._account()
         return taken
 
     def done(self, seqs: Iterable[int]) -> None:
@@ -226,6 +230,8 @@ class LookAhead:
     def take_oldest(self) -> tuple[int, Held] | None:
         """The lowest message that is set aside: it is to be removed."""
         oldest = self._oldest
+        if oldest is None:
+            oldest = self._oldest = sorted(self.held)
         while oldest:
             place = heappop(oldest)
             if place in self.held:
@@ -244,9 +250,10 @@ class LookAhead:
     def clear(self) -> list[int]:
         """Forget everything that is set aside. Returns what it was."""
         seqs = [self.cursor.number_at(place) for place in self.held]
-        self._count(-self.bytes)
+        self.bytes = 0
+        self._account()
         self.held.clear()
-        self._oldest.clear()
+        self._oldest = None
         for lane in (*self._lanes.values(), *self._own.values()):
             lane.clear()
         for group in list(self.groups.values()):
@@ -257,8 +264,8 @@ class LookAhead:
 
     # -- inside
 
-    def _group(self, headers: Headers) -> Group | None:
-        name = group_of(headers)
+    def _group(self, record: bytes) -> Group | None:
+        name = group_of(record)
         if name is None:
             return None
         group = self.groups.get(name)
@@ -266,33 +273,38 @@ class LookAhead:
             group = self.groups[name] = Group(name)
         return group
 
-    def _taker(self, group: Group | None, headers: Headers, rooms: dict[Consumer, int]) -> Consumer | None:
+    def _taker(self, group: Group | None, record: bytes, rooms: dict[Consumer, int]) -> Consumer | None:
         """Who gets a message that was just read; None when it has to be set aside."""
         if group is not None:
             if group.waiting:
                 return None
             consumer = group.owner or self._preferred.get(group.name)
-            if consumer is not None and consumer in rooms and _selects(consumer.selector, headers):
+            if consumer is not None and consumer in rooms and _selects(consumer.selector, record):
                 return consumer
             if group.owner is not None:
                 return None
-        return next((consumer for consumer in rooms if _selects(consumer.selector, headers)), None)
+        for consumer in rooms:
+            if consumer.selector is None or _selects(consumer.selector, record):
+                return consumer
+        return None
 
     def _remove(self, place: int) -> tuple[int, Held]:
         seq, held = self._release(place)
         if held.group is not None:
             self._offer(held.group)
+        self._account()
         return seq, held
 
-    def _hold(self, place: int, held: Held, headers: Headers) -> None:
+    def _hold(self, place: int, held: Held) -> None:
         self.held[place] = held
-        self._count(len(held.record) + _HELD_BYTES_MORE)
-        heappush(self._oldest, place)
-        if len(self._oldest) > 2 * len(self.held) + _PREFERRED_MAX:
-            self._oldest = sorted(self.held)
+        self.bytes += len(held.record) + _HELD_BYTES_MORE
+        if self._oldest is not None:
+            heappush(self._oldest, place)
+            if len(self._oldest) > 2 * len(self.held) + _PREFERRED_MAX:
+                self._oldest = None
         group = held.group
         if group is None:
-            self._into_lanes(place, headers)
+            self._into_lanes(place, held.record)
             return
         heappush(group.waiting, place)
         if group.waiting[0] == place:
@@ -300,31 +312,32 @@ class LookAhead:
 
     def _release(self, place: int) -> tuple[int, Held]:
         held = self.held.pop(place)
-        self._count(-len(held.record) - _HELD_BYTES_MORE)
+        self.bytes -= len(held.record) + _HELD_BYTES_MORE
         seq = self.cursor.number_at(place)
         self.cursor.take_aside(seq)
         return seq, held
 
-    def _count(self, size: int) -> None:
-        self.bytes += size
-        self._pressure.look_ahead_bytes += size
+    def _account(self) -> None:
+        self._pressure.look_ahead_bytes += self.bytes - self._told
+        self._told = self.bytes
 
-    def _goes_out(self, seq: int, group: Group, consumer: Consumer, headers: Headers) -> None:
+    def _goes_out(self, seq: int, group: Group, consumer: Consumer, record: bytes) -> None:
         group.owner = consumer
         group.out += 1
-        group.closed = closes_group(headers)
+        group.closed = closes_group(record)
         self._out[seq] = group
 
     def _rests(self, group: Group) -> None:
         """Nothing of it is out any more: who gets the next one is open."""
         owner, group.owner = group.owner, None
-        preferred = self._preferred
-        preferred.pop(group.name, None)
-        if not group.closed and owner is not None and owner.open:
-            preferred[group.name] = owner
-            if len(preferred) > _PREFERRED_MAX:
-                preferred.popitem(last=False)
         self._offer(group)
+        if not group.waiting:
+            preferred = self._preferred
+            preferred.pop(group.name, None)
+            if not group.closed and owner is not None and owner.open:
+                preferred[group.name] = owner
+                if len(preferred) > _PREFERRED_MAX:
+                    preferred.popitem(last=False)
 
     def _offer(self, group: Group) -> None:
         """Put the first waiting message of a group where it can be taken from; forget a group that is through."""
@@ -336,22 +349,16 @@ class LookAhead:
                 self.groups.pop(group.name, None)
             return
         place = waiting[0]
-        headers = Headers(self.held[place].record)
         owner = group.owner
         if owner is None:
-            self._into_lanes(place, headers)
-        elif owner in self._own and _selects(owner.selector, headers):
+            self._into_lanes(place, self.held[place].record)
+        elif owner in self._own and _selects(owner.selector, self.held[place].record):
             heappush(self._own[owner], place)
 
-    def _into_lanes(self, place: int, headers: Headers) -> None:
+    def _into_lanes(self, place: int, record: bytes) -> None:
         for selector, lane in self._lanes.items():
-            if _selects(selector, headers):
+            if selector is None or _selects(selector, record):
                 heappush(lane, place)
-
-    def _clean(self, lane: list[int], consumer: Consumer) -> None:
-        """Take from the front of a lane what no longer holds."""
-        while lane and not self._holds(lane[0], consumer):
-            heappop(lane)
 
     def _holds(self, place: int, consumer: Consumer) -> bool:
         held = self.held.get(place)
@@ -368,5 +375,5 @@ class LookAhead:
                 yield place
 
 
-def _selects(selector: Selector | None, headers: Headers) -> bool:
-    return selector is None or selector.matches(headers)
+def _selects(selector: Selector | None, record: bytes) -> bool:
+    return selector is None or selector.matches(Headers(record))

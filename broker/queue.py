@@ -14,7 +14,6 @@ from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import LimitReachedError
 from segue.broker.expiry import Expiry
 from segue.broker.groups import group_of
-from segue.broker.headers import Headers
 from segue.broker.levels import Levels
 from segue.broker.look_ahead import LookAhead
 from segue.broker.priority import Scale
@@ -234,7 +233,7 @@ class Queue:
         """A message that was accepted elsewhere is about to be published here: note what it brings along."""
         if times(record)[1]:
             self.note_expiring()
-        if group_of(Headers(record)) is not None:
+        if group_of(record) is not None:
             self.note_grouped()
 
     def _mark(self, mark: str) -> bool:

@@ -216,7 +216,7 @@ class Topic:
         """See `Queue`."""
         if times(record)[1]:
             self.note_expiring()
-        if group_of(Headers(record)) is not None:
+        if group_of(record) is not None:
             self.note_grouped()
 
     def note_grouped(self) -> None:

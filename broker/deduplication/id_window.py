@@ -167,9 +167,9 @@ class IdWindow:
         return entries[0].at if entries and entries[0].at else self._companion.log.sealed
 
     def _fold(self) -> bool:
-        """Keep of the oldest entry in memory the filter only; False when it is not on its way to disk."""
+        """Keep of the oldest entry in memory the filter only; False when it can't be read again yet."""
         entries = self._recent.entries
-        if not entries or entries[0].at <= 0:
+        if self._companion is None or not entries or not 0 < entries[0].at < self._companion.log.sealed:
             return False
         if self._older is None:
             self._older = OlderIds(self.ids_max)

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from segue.broker.deduplication import Acceptance, DeduplicationId, Identity, ProducerNumber, RecallPendingError
+from typing import Protocol
+
+from segue.broker.deduplication import (
+    Acceptance,
+    DeduplicationId,
+    Identity,
+    OnceTarget,
+    ProducerNumber,
+    RecallPendingError,
+)
+from segue.broker.node import Node
 from segue.broker.queue import Queue
 from tests.unit.broker.actors import FakeOutput, World, record
 
 __all__ = ["Publisher", "publish", "publish_number"]
+
+
+class HasNode(Protocol):
+    """A world, or something like it."""
+
+    node: Node
 
 
 class Publisher(FakeOutput):
@@ -17,10 +33,10 @@ class Publisher(FakeOutput):
         waits: how often it had to wait.
     """
 
-    def __init__(self, world: World, queue: Queue) -> None:
+    def __init__(self, world: HasNode, target: OnceTarget) -> None:
         super().__init__()
         self.world = world
-        self.queue = queue
+        self.target = target
         self.answers: list[Acceptance] = []
         self.waits = 0
         self._unsent: list[Identity] = []
@@ -39,7 +55,7 @@ class Publisher(FakeOutput):
     def _go_on(self) -> None:
         while self._unsent:
             try:
-                answer = self.queue.publish_once(self._unsent[0], record("x"))
+                answer = self.target.publish_once(self._unsent[0], record("x"))
             except RecallPendingError as pending:
                 self.waits += 1
                 pending.wait(self)

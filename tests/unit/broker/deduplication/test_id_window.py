@@ -248,3 +248,10 @@ def test_a_disk_that_gives_nothing_is_tried_again_while_publishers_wait(world: W
         world.node.deduplication.forget()
         world.settle_down()
     assert publisher.answers == [Acceptance(1, True)]
+
+
+def test_ids_of_the_open_batch_stay_in_memory_when_that_is_short() -> None:
+    """They can't be read from the log before the batch is sealed."""
+    world = World(memory={"deduplication_bytes_max": 400_000})
+    ids = [str(number) for number in range(4100)]
+    assert publish(world, world.node.queue("q"), *ids, *ids) == [NEW] * 4100 + [REPEAT] * 4100

@@ -10,7 +10,7 @@ import json
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice, takewhile
 from typing import Any, Final
 from zlib import crc32
 
@@ -130,16 +130,16 @@ def log_of(row: Row) -> LogState:
 def cursor_of(row: Row) -> CursorState:
     """A row of `cursor`."""
     identity, log, next_seq, promised, holes, quarantined, definition = _checked("cursor", row)
-    ranges = list(_PAIR.iter_unpack(quarantined))
-    ahead = next((at for at, (first, _) in enumerate(ranges) if first >= next_seq), len(ranges))
-    gaps = Gaps(ranges[ahead:]) if ahead < len(ranges) else None
+    ranges = list(takewhile(lambda pair: pair[0] < next_seq, _PAIR.iter_unpack(quarantined)))
+    ahead = quarantined[len(ranges) * _PAIR.size :]
+    gaps = Gaps.unpack(ahead) if ahead else None
     return CursorState(
         identity,
         log,
         next_seq,
         promised,
         dict(_PAIR.iter_unpack(holes)),
-        ranges[:ahead],
+        ranges,
         json.loads(definition),
         gaps,
     )
@@ -217,7 +217,9 @@ def _log_row(state: LogState) -> Row:
 
 def _cursor_row(state: CursorState) -> Row:
     holes = b"".join([_PAIR.pack(seq, deliveries) for seq, deliveries in sorted(state.holes.items())])
-    ranges = b"".join([_PAIR.pack(first, last) for first, last in chain(state.quarantined, state.gaps or ())])
+    ranges = b"".join([_PAIR.pack(first, last) for first, last in state.quarantined])
+    if state.gaps is not None:
+        ranges += state.gaps.pack()
     return _with_checksum(
         "cursor", state.id, state.log, state.next, state.promised, holes, ranges, json.dumps(state.definition)
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +31,8 @@ def test_ranges_are_put_in_and_dropped_from_below(steps: list[tuple[int, int]]) 
         assert numbers(gaps) == model
         assert gaps.messages == len(model)
         assert gaps == gaps.copy() == Gaps(gaps)
+        again = Gaps.unpack(gaps.pack())
+        assert (again, again.messages) == (gaps, gaps.messages)
         assert len(gaps) == sum(1 for number in model if number - 1 not in model), "no two of them touch"
 
 
@@ -47,6 +51,10 @@ def test_questions_are_answered_as_a_set_would(
     assert gaps.within(seq, last) == len(model & set(range(seq, last + 1)))
     between = [number for first, end in gaps.between(seq, last) for number in range(first, end + 1)]
     assert between == [number for number in range(seq, last + 1) if number not in model]
+
+
+def test_ranges_are_packed_as_pairs_in_little_endian() -> None:
+    assert Gaps([(1, 2), (5, 1 << 40)]).pack() == struct.pack("<4Q", 1, 2, 5, 1 << 40)
 
 
 def test_what_was_passed_does_not_stay_in_memory() -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 import trio
 
 from segue import broker
+from segue.broker.allocator import bound_arenas
 from segue.broker.clock import SystemClock
 from segue.broker.frontends import FrontEnd, load_frontends
 from segue.broker.log_lines import Log
@@ -49,6 +50,7 @@ def run(settings: Settings, log: Log) -> None:
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_SECONDS)
     gc.set_threshold(_GC_YOUNG_MAX, 20, 50)
+    bound_arenas()
     frontends = load_frontends()
     os.umask(0o077)
     _raise_descriptor_limit()

@@ -54,6 +54,7 @@ class BrokerProcess:
         settings: `section.key` to value, handed over as environment variables.
         arguments: More arguments for `segue serve`.
         descriptors_max: The limit of open files for the daemon.
+        address_space_bytes: The limit of its virtual memory.
         module: What is started with `python -m`; another one may give the daemon a bad disk.
         environment: More environment variables.
     """
@@ -65,6 +66,7 @@ class BrokerProcess:
         settings: Mapping[str, object] | None = None,
         arguments: Sequence[str] = (),
         descriptors_max: int | None = None,
+        address_space_bytes: int | None = None,
         module: str = "segue.broker",
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -72,6 +74,7 @@ class BrokerProcess:
         self.settings = dict(settings or {})
         self.arguments = list(arguments)
         self.descriptors_max = descriptors_max
+        self.address_space_bytes = address_space_bytes
         self.module = module
         self.environment = dict(environment or {})
         self.starts = 0
@@ -112,7 +115,7 @@ class BrokerProcess:
             stderr=subprocess.STDOUT,
             env=self._environment(),
             start_new_session=True,
-            preexec_fn=self._limit_descriptors if self.descriptors_max is not None else None,
+            preexec_fn=self._set_limits if self.descriptors_max or self.address_space_bytes else None,
         )
         assert self._process.stdout is not None
         self._output = _Output(self._process.stdout)
@@ -127,9 +130,11 @@ class BrokerProcess:
             environment[_SETTING.format(name.upper().replace(".", "__"))] = str(value)
         return environment | self.environment
 
-    def _limit_descriptors(self) -> None:
-        if self.descriptors_max is not None:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors_max, self.descriptors_max))
+    def _set_limits(self) -> None:
+        limits = {resource.RLIMIT_NOFILE: self.descriptors_max, resource.RLIMIT_AS: self.address_space_bytes}
+        for what, value in limits.items():
+            if value is not None:
+                resource.setrlimit(what, (value, value))
 
     def wait_ready(self, timeout_seconds: float = _READY_SECONDS) -> None:
         process, output = self._running()

@@ -376,7 +376,7 @@ class Queue:
 
     def _make_levels(self) -> Levels:
         store, dispatcher = self.node.store, self.dispatcher
-        levels = Levels(store, self.name, self.log.cursors[0], partial(self.node.touched, dispatcher))
+        levels = Levels(store, self.name, self.log.cursors[0], partial(self.node.go_on_later, dispatcher))
         dispatcher.draw_from(levels)
         self.cursor = self.levels = levels
         if self.bound is not None:

@@ -187,6 +187,8 @@ class Removal:
                 self._remove(Reason.OVERFLOW, again[0], [again[2]], again[1])
             elif (aside := self._take_oldest_aside()) is not None:
                 self._remove(Reason.OVERFLOW, aside[0], [aside[2]], aside[1])
+            elif cursor.returned and cursor.has_returned:
+                continue  # what was set aside has come back, and some of it is next
             elif self.bury is None:
                 skipped = cursor.skip(excess)
                 if not skipped:

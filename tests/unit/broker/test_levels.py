@@ -11,6 +11,7 @@ from segue.broker.levels import Levels
 from segue.broker.message import encode, prefix
 from segue.broker.queue import Queue
 from segue.broker.queue_options import REFUSE, QueueOptions
+from segue.broker.selector import compile_selector
 from tests.unit.broker.actors import FakeSink, World, body_of, record
 
 
@@ -345,6 +346,44 @@ def test_messages_can_be_settled_ahead_of_their_turn(world: World, queue: Queue)
     assert queue.statistics().ready == 5
     sink, _ = world.consume(queue)
     assert sink.bodies() == ["b", "g", "c", "d", "a"]
+
+
+def test_consumers_that_select_get_the_highest_of_what_they_select(world: World, queue: Queue) -> None:
+    sinks = [world.consume(queue, prefetch=2, selector=compile_selector(f"kind = '{kind}'")) for kind in "xy"]
+    for number, priority in enumerate([0, 9, 4, 4, 9, 0, 5, 5]):
+        queue.publish(record(f"{number}", b"priority:%d\nkind:%b\n\n" % (priority, b"xy"[number % 2 :][:1])))
+    world.node.store.want()
+    world.settle_down()
+    assert [sink.bodies() for sink, _ in sinks] == [["4", "6"], ["1", "7"]]
+    for _, subscription in sinks:
+        world.acknowledge(subscription.consumer, *subscription.consumer.unacknowledged)
+    assert [sink.bodies() for sink, _ in sinks] == [["2", "0"], ["3", "5"]]
+
+
+@pytest.mark.parametrize("dead_letter", ["", "dead"])
+def test_what_nobody_selects_goes_for_newer_ones_by_its_level_too(world: World, dead_letter: str) -> None:
+    queue = declare(world, messages_max=4, dead_letter=dead_letter)
+    world.consume(queue, selector=compile_selector("kind = 'x'"))
+    publish(world, queue, *MIXED)
+    assert queue.statistics().dropped == 3
+    assert [level.cursor.ready for level in levels_of(queue)] == [2, 1, 1, 0]
+    publish(world, queue, ("h", 1), ("i", 10))
+    assert [level.cursor.ready for level in levels_of(queue)] == [3, 1, 0, 0, 0]
+
+
+def test_a_group_goes_on_in_the_order_of_its_priorities(world: World, queue: Queue) -> None:
+    queue.note_grouped()
+    sinks = [world.consume(queue, prefetch=1) for _ in range(2)]
+    for body, priority in MIXED:
+        queue.publish(record(body, b"JMSXGroupID:g\npriority:%d\n\n" % (4 if priority is None else priority)))
+    world.node.store.want()
+    world.settle_down()
+    got = []
+    while taken := [(one, subscription) for sink, subscription in sinks for one in sink.take()]:
+        ((one, subscription),) = taken
+        got.append(one.body)
+        world.acknowledge(subscription.consumer, one.seq)
+    assert got == IN_ORDER
 
 
 # Ways into it ---------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from segue.broker.dead_letters import Burial, Reason, dead_letter, goes_round, sentence_of
 from segue.broker.errors import LimitReachedError
+from segue.broker.groups import group_of
 
 if TYPE_CHECKING:
     from segue.broker.dispatcher import Dispatcher
@@ -40,7 +41,10 @@ class DeadLetterOffice:
             record, queue=self._source, reason=reason, deliveries=deliveries, now_ms=node.clock.now_ms()
         )
         try:
-            node.queue(self._target).publish(letter)
+            target = node.queue(self._target)
+            if group_of(letter) is not None:
+                target.note_grouped()
+            target.publish(letter)
         except LimitReachedError as error:
             node.dead_letters_stuck(self._dispatcher, self._target, str(error))
             return Burial.STUCK

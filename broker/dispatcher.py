@@ -17,10 +17,10 @@ from collections.abc import Callable, Mapping
 from segue.broker.consumer import Consumer, Sink
 from segue.broker.dead_letters import Reason, condemned
 from segue.broker.headers import Headers
-from segue.broker.levels import Levels
+from segue.broker.levels import ABOVE_ALL, LevelOrder, Levels
 from segue.broker.look_ahead import Held, LookAhead
 from segue.broker.redelivery import Redelivery, deliveries_with, run_of_new
-from segue.broker.removal import REMOVED_COST_MAX, SETTLED_COST, STRETCH_MAX, Removal
+from segue.broker.removal import LOOK_AGAIN_SECONDS, REMOVED_COST_MAX, SETTLED_COST, STRETCH_MAX, Removal
 from segue.broker.selector import Selector
 from segue.storage.api import CONDEMNED, Cursor
 
@@ -32,7 +32,7 @@ _STRETCH_MIN = 8
 """Messages that are read at a time where some may have expired, or are not selected. As long as those that are to be
 delivered and those that are not take turns, most of a long read would be for nothing."""
 _SET_ASIDE_COST = 1024
-"""Of what one step may spend: to look at who may have a message takes some 5 µs."""
+"""Of what one step may spend: to look at who may have a message takes some 5 µs for each selector."""
 
 
 class Dispatcher(Removal):
@@ -69,6 +69,7 @@ class Dispatcher(Removal):
         self._ranked = False
         self._ready: deque[Consumer] = deque()
         self._stretch = STRETCH_MAX
+        self._expired_aside: list[int] = []
         cursor.listener = self.dispatch
 
     @property
@@ -151,6 +152,7 @@ class Dispatcher(Removal):
         if single_active is not self._single_active:
             self._single_active = single_active
             self._elect()
+            self._go_on_later()  # who stood by may take something now
 
     def close(self) -> None:
         """The cursor is about to be deleted: nothing is delivered any more, and nothing comes back to it."""
@@ -223,6 +225,8 @@ class Dispatcher(Removal):
             self._bury()
         if self.sweeping:
             self._sweep()
+        if self._expired_aside:
+            self._sweep_aside()
         self._hand_out()
         if self.bound is not None:
             self._drop_oldest(self.bound)
@@ -245,7 +249,7 @@ class Dispatcher(Removal):
                 self._go_on_later()
                 return
             if cursor.returned and cursor.has_returned:
-                again = self._take_returned()
+                again = self._take_returned(cursor)
                 if again is None:
                     return  # its bytes are on their way from disk; nothing newer may overtake it
                 if self.expiry is not None and self.expiry.deadline(again[2]) <= self.expiry.now_ms():
@@ -273,23 +277,37 @@ class Dispatcher(Removal):
 
     def _hand_out_by_choice(self, look_ahead: LookAhead) -> None:
         """As `_hand_out`, where it matters who gets which."""
-        cursor = self.cursor
-        while True:
-            while cursor.returned and cursor.has_returned:
-                again = self._take_returned()
-                if again is None:
-                    return  # as above
-                look_ahead.put_back(*again)
-            while look_ahead.held and not self.paused and self._serve_aside(look_ahead):
-                pass
-            while not self.paused and self._serve_new(look_ahead):
-                pass
-            if not cursor.has_returned:  # of a lower priority than what was read
+        while self.look_ahead is look_ahead:
+            if not self._put_back(look_ahead) or self.paused:
                 return
+            while look_ahead.held and self._serve_aside(look_ahead, self.cursor.unread_place):
+                pass
+            if self.look_ahead is not look_ahead or self._serve_new(look_ahead):
+                continue
+            full = min(look_ahead.room, self._room) <= 0  # then what is to come first waits until something has gone
+            if full and look_ahead.held and self._serve_aside(look_ahead, ABOVE_ALL):
+                continue
+            if not any(head.returned and head.has_returned for head in self.heads):
+                return
+        self._hand_out()  # a connection that failed has taken the last selector with it
 
-    def _take_returned(self) -> tuple[int, int, bytes] | None:
+    def _put_back(self, look_ahead: LookAhead) -> bool:
+        """Let the look-ahead know what has come back. False when the bytes of some are on their way from disk.
+
+        That is of all levels: what waits of a group must not overtake those of its messages that have come back,
+        whatever there is to be read of a higher level.
+        """
+        for head in self.heads:
+            while head.returned and head.has_returned:
+                again = self._take_returned(head)
+                if again is None:
+                    return False
+                look_ahead.put_back(*again)
+        return True
+
+    def _take_returned(self, cursor: Cursor | LevelOrder) -> tuple[int, int, bytes] | None:
         """As that of the cursor, with the deliveries from before a message was put off."""
-        again = self.cursor.take_returned()
+        again = cursor.take_returned()
         if again is None or self.redelivery is None:
             return again
         seq, standing, record = again
@@ -304,8 +322,8 @@ class Dispatcher(Removal):
             self.cursor.spare(first, 0)
         return records[:count]
 
-    def _serve_aside(self, look_ahead: LookAhead) -> bool:
-        """Give everybody a share of what was set aside. False when nobody could have any.
+    def _serve_aside(self, look_ahead: LookAhead, before: int) -> bool:
+        """Give everybody a share of what was set aside, up to a place. False when nobody could have any.
 
         Who has just settled something comes first: so his groups go on with him.
         """
@@ -314,7 +332,7 @@ class Dispatcher(Removal):
         if settled is not None and settled.waiting and not self._ranked:
             line.insert(0, settled)
         for consumer in line:
-            if (room := min(consumer.room, _SHARE_MAX)) and (taken := look_ahead.take(consumer, room)):
+            if (room := min(consumer.room, _SHARE_MAX)) and (taken := look_ahead.take(consumer, room, before)):
                 served = True
                 self._deliver_aside(consumer, taken)
         return served
@@ -349,14 +367,15 @@ class Dispatcher(Removal):
         if self._cost_left <= 0:
             self._go_on_later()
             return False
-        first, records = cursor.read(room)
+        cost = _SET_ASIDE_COST * look_ahead.selectors
+        first, records = cursor.read(min(room, 1 + self._cost_left // cost))
         if not records:
             return False
         if self.expiry is not None:
             first, records = self._wanted(first, records)
         if self.redelivery is not None and records and not (records := self._never_delivered(first, records)):
             return True
-        self._cost_left -= _SET_ASIDE_COST * len(records)
+        self._cost_left -= cost * len(records)
         maybe = first < cursor.maybe
         if len(ready) > 1:  # who was first is last the next time
             self._stand(ready.popleft())
@@ -383,10 +402,16 @@ class Dispatcher(Removal):
     def _line(self) -> list[Consumer]:
         """Consumers that can take something, in turn."""
         ready = self._ready
-        for consumer in [consumer for consumer in ready if not consumer.able]:
-            ready.remove(consumer)
-            consumer.waiting = False
-        return list(ready)
+        able = []
+        for consumer in ready:
+            if consumer.able:
+                able.append(consumer)
+            else:
+                consumer.waiting = False
+        if len(able) < len(ready):  # to remove one by one takes 0.5 s when 5,000 of 10,000 go
+            ready.clear()
+            ready.extend(able)
+        return able
 
     def _look_no_further(self, look_ahead: LookAhead) -> None:
         """End the look-ahead when everybody may have everything again."""
@@ -482,20 +507,31 @@ class Dispatcher(Removal):
         """See `Removal`; what is set aside stands in no order of deadlines, so all of it is looked at."""
         seconds = super().sweep()
         expiry, look_ahead = self.expiry, self.look_ahead
-        if expiry is not None and look_ahead is not None:
-            now_ms = expiry.now_ms()
-            for seq, held in look_ahead.take_if(lambda record: expiry.deadline(record) <= now_ms):
-                self._remove(Reason.EXPIRED, seq, [held.record], held.deliveries)
-        return seconds
+        if expiry is None or look_ahead is None or not look_ahead.held:
+            return seconds
+        now_ms = expiry.now_ms()
+        self._expired_aside = look_ahead.places_of(lambda record: expiry.deadline(record) <= now_ms)
+        self._sweep_aside()
+        return min(seconds, LOOK_AGAIN_SECONDS)
+
+    def _sweep_aside(self) -> None:
+        """Remove what the last sweep has found past its deadline, as many as one step may take."""
+        places, expiry, look_ahead = self._expired_aside, self.expiry, self.look_ahead
+        if expiry is None or look_ahead is None:
+            places.clear()  # they have been put back, and are found where they are
+        while places:
+            if self._cost_left <= 0:
+                self._go_on_later()
+                return
+            assert look_ahead is not None
+            taken = look_ahead.take_at(places.pop())
+            if taken is not None:
+                self._remove(Reason.EXPIRED, taken[0], [taken[1].record], taken[1].deliveries)
 
     def _take_oldest_aside(self) -> tuple[int, int, bytes] | None:
-        look_ahead = self.look_ahead
-        if look_ahead is None:
+        if self.look_ahead is None:
             return None
-        if self.drops_from is not self.cursor:  # the last to be delivered goes, and that is in no order here
-            self.look_anew()
-            return None
-        taken = look_ahead.take_oldest()
+        taken = self.look_ahead.take_oldest(self.drops_from.unread_place)
         return None if taken is None else (taken[0], taken[1].deliveries, taken[1].record)
 
     def _go_on_later(self) -> None:
@@ -507,7 +543,7 @@ class Dispatcher(Removal):
         if deliveries:
             consumer.take_again(seq, record, deliveries + 1)
         else:  # it was set aside, and never delivered
-            consumer.take((seq,), [record], seq < self.cursor.maybe)
+            consumer.take((seq,), [record], self.cursor.may_repeat(seq))
 
 
 def _selected(selector: Selector, records: list[bytes]) -> tuple[int, int]:

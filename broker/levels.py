@@ -23,19 +23,20 @@ from typing import Any, Final
 from segue.broker.priority import Scale, priority_of
 from segue.storage.api import Cursor, Log, Store
 
-__all__ = ["LEVEL", "Level", "LevelOrder", "Levels", "levels_of"]
+__all__ = ["ABOVE_ALL", "LEVEL", "SEQ_BITS", "SEQ_MASK", "Level", "LevelOrder", "Levels", "levels_of"]
 
 LEVEL: Final = "level"
 """The kind of a level's log, in its definition."""
-_SEQ_BITS: Final = 48
+SEQ_BITS: Final = 48
 """At a million messages a second they last for nine years."""
-_SEQ_MASK: Final = (1 << _SEQ_BITS) - 1
+SEQ_MASK: Final = (1 << SEQ_BITS) - 1
 _WHICH_BITS: Final = 9
-_NUMBER_MASK: Final = (1 << _WHICH_BITS + _SEQ_BITS) - 1
+_NUMBER_MASK: Final = (1 << _WHICH_BITS + SEQ_BITS) - 1
 _RANKS: Final = 256
 _LAST: Final = -1
 """The rank of the queue's own log while the queue has no priorities: what has a level of its own is drained first."""
-_ABOVE_ALL: Final = 1 << 62
+ABOVE_ALL: Final = 1 << 70
+"""Greater than every number and every place."""
 
 
 class Level:
@@ -56,11 +57,11 @@ class Level:
     @property
     def tag(self) -> int:
         """What is added to a sequence number to make it the queue's."""
-        return self.which << _SEQ_BITS
+        return self.which << SEQ_BITS
 
     def seqs(self, numbers: Iterable[int]) -> list[int]:
         """The sequence numbers of these messages, which are all its own."""
-        return [number & _SEQ_MASK for number in numbers] if self.which else list(numbers)
+        return [number & SEQ_MASK for number in numbers] if self.which else list(numbers)
 
 
 class LevelOrder:
@@ -108,7 +109,7 @@ class LevelOrder:
 
     def is_ready(self, number: int) -> bool:
         """True when this one, which is durable, could go out now."""
-        return self._level(number).cursor.is_ready(number & _SEQ_MASK)
+        return self._level(number).cursor.is_ready(number & SEQ_MASK)
 
     @property
     def gap_ranges(self) -> int:
@@ -134,7 +135,7 @@ class LevelOrder:
     @property
     def maybe(self) -> int:
         """Above every number when what the last `read` gave may be a repeat from before a crash, else 0."""
-        return _ABOVE_ALL if self._is_repeat else 0
+        return ABOVE_ALL if self._is_repeat else 0
 
     def holes(self) -> dict[int, int]:
         """Unsettled numbers below the `next` of their levels → deliveries so far."""
@@ -170,7 +171,7 @@ class LevelOrder:
 
     def read_again(self, number: int) -> None:
         """The last `read` gave too much: from this number on it has not happened."""
-        self._level(number).cursor.read_again(number & _SEQ_MASK)
+        self._level(number).cursor.read_again(number & SEQ_MASK)
 
     def take_returned(self) -> tuple[int, int, bytes] | None:
         """The lowest returned message of the first level that has anything; None as with a cursor."""
@@ -192,7 +193,7 @@ class LevelOrder:
 
     def spare(self, number: int, standing: int) -> None:
         """Put back what `take_returned` or `take_condemned` gave: as if it had not been taken."""
-        self._level(number).cursor.spare(number & _SEQ_MASK, standing)
+        self._level(number).cursor.spare(number & SEQ_MASK, standing)
 
     def skip(self, count: int) -> int:
         """Settle unread messages of the first level that has any, so many at most. Returns how many that were."""
@@ -216,17 +217,29 @@ class LevelOrder:
     def give_back(self, messages: dict[int, int]) -> None:
         """These messages (number → deliveries so far, or a standing) go back."""
         for level, numbers in self._sorted(messages):
-            level.cursor.give_back({number & _SEQ_MASK: messages[number] for number in numbers})
+            level.cursor.give_back({number & SEQ_MASK: messages[number] for number in numbers})
 
     def condemn_returned(self, messages: dict[int, int]) -> None:
         """Messages that wait in `returned` get a standing each."""
         for level, numbers in self._sorted(messages):
-            level.cursor.condemn_returned({number & _SEQ_MASK: messages[number] for number in numbers})
+            level.cursor.condemn_returned({number & SEQ_MASK: messages[number] for number in numbers})
 
     def place(self, number: int) -> int:
         """Where a message stands in the order of first deliveries, as long as the levels have the same ranks."""
         level = self._level(number)
-        return ((_RANKS - level.rank) << _WHICH_BITS | level.which) << _SEQ_BITS | number & _SEQ_MASK
+        return ((_RANKS - level.rank) << _WHICH_BITS | level.which) << SEQ_BITS | number & SEQ_MASK
+
+    @property
+    def unread_place(self) -> int:
+        """Where the next message stands that `read` could give; above all when there is none."""
+        for level in self._readable():
+            if level.cursor.unread:
+                return self.place(level.tag + level.cursor.next)
+        return ABOVE_ALL
+
+    def may_repeat(self, number: int) -> bool:
+        """True when a first delivery of this one may be a repeat from before a crash."""
+        return self._level(number).cursor.may_repeat(number & SEQ_MASK)
 
     def number_at(self, place: int) -> int:
         """The message that stands at a `place`."""
@@ -235,15 +248,15 @@ class LevelOrder:
     def set_aside(self, messages: dict[int, int]) -> None:
         """Messages that `read` gave wait for somebody who may have them."""
         for level, numbers in self._sorted(messages):
-            level.cursor.set_aside({number & _SEQ_MASK: messages[number] for number in numbers})
+            level.cursor.set_aside({number & SEQ_MASK: messages[number] for number in numbers})
 
     def keep_aside(self, number: int, deliveries: int) -> None:
         """As `set_aside`, for one that `take_returned` gave."""
-        self._level(number).cursor.keep_aside(number & _SEQ_MASK, deliveries)
+        self._level(number).cursor.keep_aside(number & SEQ_MASK, deliveries)
 
     def take_aside(self, number: int) -> None:
         """Somebody takes a message that was set aside."""
-        self._level(number).cursor.take_aside(number & _SEQ_MASK)
+        self._level(number).cursor.take_aside(number & SEQ_MASK)
 
     def bring_back(self, numbers: Iterable[int]) -> None:
         """What was set aside goes out again by `take_returned`."""
@@ -261,7 +274,7 @@ class LevelOrder:
         return (level for level in self._order if not level.cursor.fault)
 
     def _level(self, number: int) -> Level:
-        return self._by_which[number >> _SEQ_BITS]
+        return self._by_which[number >> SEQ_BITS]
 
     def _sorted(self, numbers: Collection[int]) -> Iterator[tuple[Level, Collection[int]]]:
         """The levels of some messages, and which of them each has, in the order that they have here."""
@@ -273,7 +286,7 @@ class LevelOrder:
             return
         found: dict[int, list[int]] = {}
         for number in numbers:
-            found.setdefault(number >> _SEQ_BITS, []).append(number)
+            found.setdefault(number >> SEQ_BITS, []).append(number)
         for which, some in found.items():
             yield self._by_which[which], some
 
@@ -416,7 +429,7 @@ class _OutOfLevel(list[dict[int, int]]):
         which = self._which
         for container in self._containers:
             if container:
-                yield {n & _SEQ_MASK: count for n, count in container.items() if n >> _SEQ_BITS == which}
+                yield {n & SEQ_MASK: count for n, count in container.items() if n >> SEQ_BITS == which}
 
 
 class _Returned(Mapping[int, int]):
@@ -438,7 +451,7 @@ class _Returned(Mapping[int, int]):
             yield from (tag + seq for seq in level.cursor.returned)
 
     def __getitem__(self, number: int) -> int:
-        return self._by_which[number >> _SEQ_BITS].cursor.returned[number & _SEQ_MASK]
+        return self._by_which[number >> SEQ_BITS].cursor.returned[number & SEQ_MASK]
 
 
 class _Condemned(Collection[int]):

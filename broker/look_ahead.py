@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from segue.broker.groups import closes_group, group_of
 from segue.broker.headers import Headers
-from segue.broker.levels import Levels
+from segue.broker.levels import ABOVE_ALL, SEQ_BITS, SEQ_MASK, Levels
 from segue.broker.pressure import Pressure
 from segue.storage.api import Cursor
 
@@ -103,7 +103,7 @@ class LookAhead:
         self._own: dict[Consumer, list[int]] = {}
         self._out: dict[int, Group] = {}
         self._preferred: OrderedDict[bytes, Consumer] = OrderedDict()
-        self._oldest: list[int] | None = None  # a heap, from when it is asked for
+        self._oldest: list[int] | None = None  # a heap, from when it is asked for, see `_turned`
         self._told = 0  # of `bytes`, what is in the sum over all queues
 
     @property
@@ -116,6 +116,11 @@ class LookAhead:
         """How many more messages may be set aside."""
         bytes_max = self._pressure.ration(self._bytes_max, self._pressure.look_ahead_bytes)
         return self._messages_max - len(self.held) if self.bytes < bytes_max or not self.held else 0
+
+    @property
+    def selectors(self) -> int:
+        """How many different ones consumers have, having none among them."""
+        return len(self._lanes)
 
     @property
     def selective(self) -> bool:
@@ -188,14 +193,18 @@ class LookAhead:
     def put_back(self, seq: int, deliveries: int, record: bytes) -> None:
         """A message has come back, and `Cursor.take_returned` has given it."""
         group = self._group(record) if self.grouped else None
-        self._hold(self.cursor.place(seq), Held(record, deliveries, group, True))
+        redelivered = deliveries > 0 or self.cursor.may_repeat(seq)
+        self._hold(self.cursor.place(seq), Held(record, deliveries, group, redelivered))
         self.cursor.keep_aside(seq, deliveries)
         self._account()
 
     # -- what is set aside
 
-    def take(self, consumer: Consumer, limit: int) -> list[tuple[int, Held]]:
-        """Up to so many messages that are set aside and that this consumer may have, lowest first; they go out."""
+    def take(self, consumer: Consumer, limit: int, before: int) -> list[tuple[int, Held]]:
+        """Up to so many messages that are set aside and that this consumer may have, lowest first; they go out.
+
+        Only those whose place is lower than `before`.
+        """
         taken: list[tuple[int, Held]] = []
         if not self.held:
             return taken
@@ -205,9 +214,10 @@ class LookAhead:
                 heappop(own)
             while lane and not holds(lane[0], consumer):
                 heappop(lane)
-            if not own and not lane:
+            first = own if own and (not lane or own[0] < lane[0]) else lane
+            if not first or first[0] >= before:
                 break
-            seq, held = self._release(heappop(own if own and (not lane or own[0] < lane[0]) else lane))
+            seq, held = self._release(heappop(first))
             taken.append((seq, held))
             if held.group is not None:
                 self._goes_out(seq, held.group, consumer, held.record)
@@ -227,20 +237,27 @@ class LookAhead:
                 if not group.out:
                     self._rests(group)
 
-    def take_oldest(self) -> tuple[int, Held] | None:
-        """The lowest message that is set aside: it is to be removed."""
+    def take_oldest(self, unread_place: int) -> tuple[int, Held] | None:
+        """The oldest message that is set aside, of the lowest level that has one: it is to be removed.
+
+        None when there is none, or when the one at `unread_place` is to go before it.
+        """
         oldest = self._oldest
         if oldest is None:
-            oldest = self._oldest = sorted(self.held)
-        while oldest:
-            place = heappop(oldest)
-            if place in self.held:
-                return self._remove(place)
-        return None
+            oldest = self._oldest = sorted(map(_turned, self.held))
+        while oldest and _turned(oldest[0]) not in self.held:
+            heappop(oldest)
+        if not oldest or (unread_place != ABOVE_ALL and _turned(unread_place) < oldest[0]):
+            return None
+        return self._remove(_turned(heappop(oldest)))
 
-    def take_if(self, goes: Callable[[bytes], bool]) -> list[tuple[int, Held]]:
-        """All messages that are set aside and of which this is true: they are to be removed."""
-        return [self._remove(place) for place in [place for place, held in self.held.items() if goes(held.record)]]
+    def places_of(self, wanted: Callable[[bytes], bool]) -> list[int]:
+        """The places of all messages that are set aside and of which this is true."""
+        return [place for place, held in self.held.items() if wanted(held.record)]
+
+    def take_at(self, place: int) -> tuple[int, Held] | None:
+        """The message at a place, if it is set aside still: it is to be removed."""
+        return self._remove(place) if place in self.held else None
 
     def take_out(self, seqs: Iterable[int]) -> list[int]:
         """Those of some messages that are set aside: they are to be settled."""
@@ -283,9 +300,21 @@ class LookAhead:
                 return consumer
             if group.owner is not None:
                 return None
+        return self._first_of(rooms, record)
+
+    def _first_of(self, rooms: dict[Consumer, int], record: bytes) -> Consumer | None:
+        """The first who selects a message; each selector is asked once, though thousands of consumers have it."""
+        refused: set[Selector] = set()
         for consumer in rooms:
-            if consumer.selector is None or _selects(consumer.selector, record):
+            selector = consumer.selector
+            if selector is None:
                 return consumer
+            if selector not in refused:
+                if _selects(selector, record):
+                    return consumer
+                refused.add(selector)
+                if len(refused) == len(self._lanes):
+                    break
         return None
 
     def _remove(self, place: int) -> tuple[int, Held]:
@@ -299,7 +328,7 @@ class LookAhead:
         self.held[place] = held
         self.bytes += len(held.record) + _HELD_BYTES_MORE
         if self._oldest is not None:
-            heappush(self._oldest, place)
+            heappush(self._oldest, _turned(place))
             if len(self._oldest) > 2 * len(self.held) + _PREFERRED_MAX:
                 self._oldest = None
         group = held.group
@@ -353,12 +382,17 @@ class LookAhead:
         if owner is None:
             self._into_lanes(place, self.held[place].record)
         elif owner in self._own and _selects(owner.selector, self.held[place].record):
-            heappush(self._own[owner], place)
+            self._into(self._own[owner], place)
 
     def _into_lanes(self, place: int, record: bytes) -> None:
         for selector, lane in self._lanes.items():
             if selector is None or _selects(selector, record):
-                heappush(lane, place)
+                self._into(lane, place)
+
+    def _into(self, lane: list[int], place: int) -> None:
+        heappush(lane, place)
+        if len(lane) > 2 * len(self.held) + _PREFERRED_MAX:  # behind one that returns again and again
+            lane[:] = sorted({place for place in lane if place in self.held})
 
     def _holds(self, place: int, consumer: Consumer) -> bool:
         held = self.held.get(place)
@@ -377,3 +411,8 @@ class LookAhead:
 
 def _selects(selector: Selector | None, record: bytes) -> bool:
     return selector is None or selector.matches(Headers(record))
+
+
+def _turned(place: int) -> int:
+    """A place of which the lowest is dropped first: levels the other way round. Turned twice, it is as before."""
+    return -(place >> SEQ_BITS) << SEQ_BITS | place & SEQ_MASK

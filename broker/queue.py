@@ -338,7 +338,7 @@ class Queue:
             name=self.name,
             kind=self.kind,
             ready=ready,
-            returned=len(cursor.returned) - len(cursor.condemned) - passed_over,
+            returned=max(0, len(cursor.returned) - len(cursor.condemned) - passed_over),
             passed_over=passed_over,
             groups=0 if look_ahead is None else len(look_ahead.groups),
             look_ahead_full=look_ahead is not None and look_ahead.full,

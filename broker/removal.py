@@ -17,7 +17,7 @@ from segue.broker.expiry import Expiry
 from segue.broker.levels import LevelOrder, Levels
 from segue.storage.api import Cursor
 
-__all__ = ["REMOVED_COST_MAX", "SETTLED_COST", "STRETCH_MAX", "Removal"]
+__all__ = ["LOOK_AGAIN_SECONDS", "REMOVED_COST_MAX", "SETTLED_COST", "STRETCH_MAX", "Removal"]
 
 REMOVED_COST_MAX = 1 << 20
 SETTLED_COST = 512
@@ -26,7 +26,7 @@ _MOVED_COST = 4096
 is a message anew; of large ones as many as have that size in octets."""
 STRETCH_MAX = 512
 """Messages that are read at a time where some may have expired, or are not selected."""
-_LOOK_AGAIN_SECONDS = 1.0
+LOOK_AGAIN_SECONDS = 1.0
 _LOOK_AGAIN_SECONDS_MAX = 60.0
 """Though the first message lives longer: clocks are set, and messages settled."""
 
@@ -145,7 +145,7 @@ class Removal:
         else:
             self.sweeping = True
             self._go_on_later()
-        return _LOOK_AGAIN_SECONDS
+        return LOOK_AGAIN_SECONDS
 
     def _sweep_returned(self, cursor: Cursor | LevelOrder, expiry: Expiry) -> bytes | None:
         """Remove the first returned message if it is past its deadline; otherwise it is what is returned here."""
@@ -187,8 +187,6 @@ class Removal:
                 self._remove(Reason.OVERFLOW, again[0], [again[2]], again[1])
             elif (aside := self._take_oldest_aside()) is not None:
                 self._remove(Reason.OVERFLOW, aside[0], [aside[2]], aside[1])
-            elif cursor.returned and cursor.has_returned:
-                continue  # what was set aside has come back, and some of it is next
             elif self.bury is None:
                 skipped = cursor.skip(excess)
                 if not skipped:

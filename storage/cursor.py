@@ -239,6 +239,15 @@ class Cursor:
         """Where a message stands in the order of first deliveries: the lowest goes first."""
         return seq
 
+    @property
+    def unread_place(self) -> int:
+        """Where the first message stands that was never handed out: above all that were."""
+        return self.next
+
+    def may_repeat(self, seq: int) -> bool:
+        """True when a first delivery of this one may be a repeat from before a crash."""
+        return seq < self.maybe
+
     def number_at(self, place: int) -> int:
         """The message that stands at a `place`."""
         return place

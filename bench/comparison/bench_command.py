@@ -20,6 +20,8 @@ def bench_command(words: str, target: Target) -> list[str]:
     place = ["--broker", f"{target.host}:{target.port}", "--destination", target.destination]
     scenario, *options = words.split()
     command = [sys.executable, "-m", "segue.bench", scenario, *place, "--queues", str(target.queues)]
+    for option, headers in (("--send-header", target.send_headers), ("--subscribe-header", target.subscribe_headers)):
+        command += [word for name, value in headers for word in (option, f"{name}:{value}")]
     return [*command, *options, "--json"]
 
 

@@ -25,7 +25,7 @@ run: $(VENV)/.installed ## start the broker on loopback, with its data in ./data
 	$(BIN)/segue serve --data $(DATA) --stomp $(STOMP)
 
 test: check ## every check and every test but the long ones
-	$(PYTEST) -m "not long" --numprocesses=$(WORKERS)
+	$(PYTEST) -m "not long" --numprocesses=$(WORKERS) --max-worker-restart=0
 
 # Two at a time, under an hour on two cores: the model's tests keep one core busy, the daemon's mostly wait. A group's
 # output comes when it ends. Load figures are taken last, by a machine that does nothing else; but not the ten minutes of

@@ -82,7 +82,7 @@ class Workshop:
         """Have the last job done, and see one result for each, in order, and nothing else."""
         client = self.broker.client()
         client.publish_confirmed(JOBS, LAST_JOB.encode())
-        self.worker.wait_end()
+        self.worker.wait_end(lambda: len(self.results()))
         assert self.results() == [*self.jobs, LAST_JOB]
         client.subscribe(JOBS)
         client.expect_no_message()

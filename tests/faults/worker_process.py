@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -68,10 +69,19 @@ class WorkerProcess:
         self._process.wait()
         self._close()
 
-    def wait_end(self) -> None:
-        """See that it ends by itself, behind its last job."""
-        assert self._process.wait(_END_SECONDS) == 0
+    def wait_end(self, progress: Callable[[], int]) -> None:
+        """See that it ends by itself, behind its last job; it may take its time as long as `progress` rises."""
+        done = -1
+        while (code := self._code_within(_END_SECONDS)) is None:
+            before, done = done, progress()
+            assert done > before, f"the worker does nothing behind {done}"
+        assert code == 0
         self._close()
+
+    def _code_within(self, seconds: float) -> int | None:
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.wait(seconds)
+        return None
 
     def _close(self) -> None:
         self._steps.close()

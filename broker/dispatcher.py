@@ -81,7 +81,7 @@ class Dispatcher(Removal):
         """The queue has levels from now on, of which `cursor` is one; consumers, and what they hold, stay."""
         self.look_anew()
         if self.look_ahead is not None:
-            self.look_ahead.cursor = levels
+            self.look_ahead.draw_from(levels)
         levels.listener = self.dispatch
         self.cursor, self.heads, self.drops_from = levels, levels.each, levels.lowest_first
 

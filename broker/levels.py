@@ -229,6 +229,10 @@ class LevelOrder:
         level = self._level(number)
         return ((_RANKS - level.rank) << _WHICH_BITS | level.which) << SEQ_BITS | number & SEQ_MASK
 
+    def rank_at(self, place: int) -> int:
+        """The rank of the level that a `place` is in."""
+        return _RANKS - (place >> _WHICH_BITS + SEQ_BITS)
+
     @property
     def unread_place(self) -> int:
         """Where the next message stands that `read` could give; above all when there is none."""

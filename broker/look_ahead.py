@@ -91,6 +91,7 @@ class LookAhead:
 
     def __init__(self, cursor: Cursor | Levels, pressure: Pressure, messages_max: int, bytes_max: int) -> None:
         self.cursor = cursor
+        self._levels = cursor if isinstance(cursor, Levels) else None
         self._pressure = pressure
         self._messages_max = messages_max
         self._bytes_max = bytes_max
@@ -104,6 +105,7 @@ class LookAhead:
         self._out: dict[int, Group] = {}
         self._preferred: OrderedDict[bytes, Consumer] = OrderedDict()
         self._oldest: list[int] | None = None  # a heap, from when it is asked for, see `_turned`
+        self._of_level: dict[int, list[int]] = {}  # rank → messages and bytes set aside, where there are levels
         self._told = 0  # of `bytes`, what is in the sum over all queues
 
     @property
@@ -113,9 +115,20 @@ class LookAhead:
 
     @property
     def room(self) -> int:
-        """How many more messages may be set aside."""
+        """How many more messages may be set aside. What is set aside of other levels than the next one is no bound.
+
+        Or messages that nobody wants would hold up more urgent ones.
+        """
+        held, size = len(self.held), self.bytes
+        if self._levels is not None and held:
+            held, size = self._of_level.get(self._levels.rank_at(self._levels.unread_place), (0, 0))
         bytes_max = self._pressure.ration(self._bytes_max, self._pressure.look_ahead_bytes)
-        return self._messages_max - len(self.held) if self.bytes < bytes_max or not self.held else 0
+        return self._messages_max - held if size < bytes_max or not held else 0
+
+    def draw_from(self, levels: Levels) -> None:
+        """Messages come from these levels from now on; nothing is set aside."""
+        assert not self.held
+        self.cursor = self._levels = levels
 
     @property
     def selectors(self) -> int:
@@ -270,6 +283,7 @@ class LookAhead:
         self.bytes = 0
         self._account()
         self.held.clear()
+        self._of_level.clear()
         self._oldest = None
         for lane in (*self._lanes.values(), *self._own.values()):
             lane.clear()
@@ -326,7 +340,10 @@ class LookAhead:
 
     def _hold(self, place: int, held: Held) -> None:
         self.held[place] = held
-        self.bytes += len(held.record) + _HELD_BYTES_MORE
+        size = len(held.record) + _HELD_BYTES_MORE
+        self.bytes += size
+        if self._levels is not None:
+            self._count(self._levels.rank_at(place), 1, size)
         if self._oldest is not None:
             heappush(self._oldest, _turned(place))
             if len(self._oldest) > 2 * len(self.held) + _PREFERRED_MAX:
@@ -341,10 +358,18 @@ class LookAhead:
 
     def _release(self, place: int) -> tuple[int, Held]:
         held = self.held.pop(place)
-        self.bytes -= len(held.record) + _HELD_BYTES_MORE
+        size = len(held.record) + _HELD_BYTES_MORE
+        self.bytes -= size
+        if self._levels is not None:
+            self._count(self._levels.rank_at(place), -1, -size)
         seq = self.cursor.number_at(place)
         self.cursor.take_aside(seq)
         return seq, held
+
+    def _count(self, rank: int, messages: int, size: int) -> None:
+        of_level = self._of_level.setdefault(rank, [0, 0])
+        of_level[0] += messages
+        of_level[1] += size
 
     def _account(self) -> None:
         self._pressure.look_ahead_bytes += self.bytes - self._told

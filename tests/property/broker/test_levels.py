@@ -17,6 +17,7 @@ from segue.broker.message import encode, prefix
 from segue.broker.node import Node
 from segue.broker.priority import Scale
 from segue.broker.queue_options import QueueOptions
+from segue.broker.selector import compile_selector
 from segue.broker.settings import Settings
 from segue.broker.users import Users
 from segue.storage.api import Store
@@ -29,6 +30,7 @@ from tests.unit.broker.memory_store import FakeClock
 
 _PREFETCH = 3
 _SILENT = 11
+_HALVES = (compile_selector("half = 0"), compile_selector("half = 1"))
 _Step = tuple[str, int, int]
 _ACTIONS = ("publish", "publish", "acknowledge", "return", "leave", "spill")
 _played = st.lists(st.tuples(st.sampled_from(_ACTIONS), st.integers(0, _SILENT), st.integers(1, 4)), max_size=40)
@@ -36,9 +38,10 @@ _LIFE = ("publish", "publish", "publish", "delete", "checkpoint", "options")
 _lived = st.lists(st.tuples(st.sampled_from(_LIFE), st.integers(0, 9), st.integers(0, 9)), min_size=2, max_size=10)
 
 
-def message(body: str, priority: int | None, size: int = 0) -> bytes:
+def message(body: str, priority: int | None, size: int = 0, half: int = 0) -> bytes:
     said = b"" if priority is None else b"priority:%d\n" % priority
-    return encode(*prefix(1000, said + b"content-length:1\n\n"), body.encode().ljust(size, b"."))
+    headers = said + b"half:%d\ncontent-length:1\n\n" % half
+    return encode(*prefix(1000, headers), body.encode().ljust(size, b"."))
 
 
 class Model:
@@ -99,6 +102,50 @@ def test_what_consumers_get_is_what_a_sorted_list_has_first(priority_max: int, t
         assert [one.body for one in taken] == model.take(_PREFETCH - len(held))
         held |= {one.body: one.seq for one in taken}
     assert queue.statistics().in_flight == len(held)
+
+
+@examples(40)
+@given(st.sampled_from([1, 9, 255]), _played)
+def test_consumers_that_select_get_each_what_a_sorted_list_of_his_own_has_first(
+    priority_max: int, todo: list[_Step]
+) -> None:
+    """The messages of even and of odd numbers are two queues in one."""
+    world, models = World(), [Model(priority_max), Model(priority_max)]
+    queue = world.node.declare_queue("q", options=QueueOptions(priority_max=priority_max))
+    consumers = [world.consume(queue, prefetch=_PREFETCH, selector=one) for one in _HALVES]
+    held: list[dict[str, int]] = [{}, {}]
+    for number, (what, priority, count) in enumerate(todo):
+        half = priority % 2
+        _, subscription = consumers[half]
+        chosen = sorted(held[half])[:count]
+        if what == "publish":
+            for copy in range(count):
+                one = (priority + 7 * copy) % (_SILENT + 1)
+                body, said = f"{number}.{copy}", None if one == _SILENT else one * priority_max // 10
+                queue.publish(message(body, said, half=copy % 2))
+                models[copy % 2].publish(body, said)
+            world.node.store.want()
+            world.settle_down()
+        elif what == "acknowledge":
+            world.acknowledge(subscription.consumer, *[held[half].pop(body) for body in chosen])
+        elif what == "return":
+            for body in chosen:
+                models[half].give_back(body)
+            world.give_back(subscription.consumer, *[held[half].pop(body) for body in chosen])
+        elif what == "leave":
+            for body in held[half]:
+                models[half].give_back(body)
+            held[half].clear()
+            world.node.sessions[subscription.consumer.session_id].close()
+            consumers[half] = world.consume(queue, prefetch=_PREFETCH, selector=_HALVES[half])
+        else:
+            for log in queue.logs:
+                world.store.spill(log)
+        for of_half, model, (its_sink, _) in zip(held, models, consumers, strict=True):
+            taken = its_sink.take()
+            assert [one.body for one in taken] == model.take(_PREFETCH - len(of_half))
+            of_half |= {one.body: one.seq for one in taken}
+    assert queue.statistics().in_flight == len(held[0]) + len(held[1])
 
 
 def node_on(store: Store) -> Node:

@@ -360,6 +360,45 @@ def test_consumers_that_select_get_the_highest_of_what_they_select(world: World,
     assert [sink.bodies() for sink, _ in sinks] == [["2", "0"], ["3", "5"]]
 
 
+def test_what_nobody_selects_holds_up_its_own_level_and_no_higher_one() -> None:
+    world = World(queue_look_ahead_max=3)
+    queue = declare(world)
+    sink, subscription = world.consume(queue, prefetch=2, selector=compile_selector("kind = 'x'"))
+    for number in range(5):
+        queue.publish(record(f"low {number}", b"priority:0\nkind:%b\n\n" % (b"x" if number == 4 else b"y")))
+    world.node.store.want()
+    world.settle_down()
+    assert sink.bodies() == []
+    assert (queue.statistics().passed_over, queue.statistics().look_ahead_full) == (3, True)
+    for number in range(4):
+        queue.publish(record(f"high {number}", b"priority:9\nkind:%b\n\n" % (b"x" if number > 1 else b"y")))
+    world.node.store.want()
+    world.settle_down()
+    assert sink.bodies() == ["high 2", "high 3"]
+    assert queue.statistics().passed_over == 5
+    world.node.sessions[subscription.consumer.session_id].close()
+    everything, _ = world.consume(queue)
+    assert everything.bodies() == [*[f"high {n}" for n in range(4)], *[f"low {n}" for n in range(5)]]
+
+
+def test_an_urgent_message_goes_before_one_that_was_set_aside_for_the_same_consumer(world: World, queue: Queue) -> None:
+    _, full = world.consume(queue, prefetch=1, selector=compile_selector("kind = 'x'"))
+    sink, other = world.consume(queue, prefetch=3, selector=compile_selector("kind = 'y'"))
+    for body, priority, kind in [("a", 1, b"x"), ("b", 1, b"x"), ("c", 0, b"y"), ("d", 5, b"x")]:
+        queue.publish(record(body, b"priority:%d\nkind:%b\n\n" % (priority, kind)))
+        world.node.store.want()
+        world.settle_down()
+    assert sink.bodies() == ["c"]
+    consumer = full.consumer
+    got = []
+    while consumer.unacknowledged:
+        (number,) = consumer.unacknowledged
+        got.append(number >> 48)
+        world.acknowledge(consumer, number)
+    assert got == [2, 6, 2]
+    assert other.consumer.credit == 2
+
+
 @pytest.mark.parametrize("dead_letter", ["", "dead"])
 def test_what_nobody_selects_goes_for_newer_ones_by_its_level_too(world: World, dead_letter: str) -> None:
     queue = declare(world, messages_max=4, dead_letter=dead_letter)

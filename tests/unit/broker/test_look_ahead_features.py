@@ -126,15 +126,17 @@ def test_a_returned_message_goes_before_others_of_its_group_though_something_hig
     assert second.bodies() == ["h1", "g1", "g2"]
 
 
-def test_when_nothing_more_may_be_set_aside_what_is_goes_before_higher_ones_behind_the_bound() -> None:
+def test_what_is_set_aside_is_bounded_for_each_level_so_that_none_holds_up_a_higher_one() -> None:
     world = World(queue_look_ahead_max=2)
     queue = world.node.declare_queue("q", options=QueueOptions(priority_max=9))
     red, _ = world.consume(queue, selector=RED)
-    publish(world, queue, "b1 c:blue p:0", "b2 c:blue p:0")
-    publish(world, queue, "b9 c:blue p:9")
+    publish(world, queue, "b1 c:blue p:0", "b2 c:blue p:0", "b3 c:blue p:0")
     assert queue.statistics().look_ahead_full
+    publish(world, queue, "b7 c:blue p:9", "r1 c:red p:9", "b8 c:blue p:9", "b9 c:blue p:9")
+    assert queue.statistics().look_ahead_full
+    assert (queue.statistics().passed_over, red.bodies()) == (4, ["r1"])
     blue, _ = world.consume(queue, selector=BLUE, prefetch=10)
-    assert (blue.bodies(), red.bodies()) == (["b1", "b2", "b9"], [])
+    assert (blue.bodies(), red.bodies()) == (["b7", "b8", "b9", "b1", "b2", "b3"], [])
 
 
 def test_a_bounded_queue_with_priorities_drops_what_is_set_aside_of_the_lowest(world: World) -> None:

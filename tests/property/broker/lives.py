@@ -434,7 +434,7 @@ class Life:
         queue = self.node.queues[name]
         ready, condemned = queue.cursor.ready, list(queue.cursor.condemned)
         assert queue.purge() == ready
-        assert list(queue.cursor.condemned) == condemned, "they are on their way"
+        assert sorted(queue.cursor.condemned) == sorted(condemned), "they are on their way"
         for log in queue.logs:
             tag = (log.definition["level"] + 1) << 48 if log is not queue.log else 0
             self._first[name, tag >> 48] = tag + log.durable - 1

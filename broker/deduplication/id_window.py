@@ -86,17 +86,17 @@ class IdWindow:
         """An id that `find` does not know was accepted; durable with the open batch."""
         recent = self._recent
         if not recent.open and self._companion is not None:
-            self._companion.call_when_sealed(self._write)
+            self._companion.call_when_sealed(self._seal)
         recent.add(digest, seq)
         if self._answers:
             self._answers.pop(digest, None)
         if len(recent.open) >= _RECORD_BYTES_MAX:
-            self._write()
+            self._close_record()
 
     def forget(self) -> bool:
         """Let go of what has left the window, some of it at a time; True when there is more. Called every second."""
         if self._companion is None:
-            self._write()
+            self._seal()
         more = self._forget_some(self._clock.now_ms())
         if self._recall is not None:
             self._recall.retry()
@@ -124,8 +124,24 @@ class IdWindow:
 
     # -- inside
 
-    def _write(self) -> None:
-        """The batch is about to be sealed, or the record is full."""
+    def _seal(self) -> None:
+        """The batch is about to be sealed.
+
+        Nothing leaves the window before that, nor memory: a transaction asks for all of its messages, and then nothing
+        that was at hand for one of them may need the disk.
+        """
+        self._close_record()
+        recent = self._recent
+        # Not for each id: together they are forgotten in a third of the time.
+        recent.forget_down_to(self.ids_max)
+        while len(recent) > RECENT_IDS_MAX and self._fold():
+            pass
+        self._account()
+        if self._memory.is_short:
+            self.spare_memory()
+
+    def _close_record(self) -> None:
+        """What the open batch has brought is complete, or enough for one record."""
         recent = self._recent
         if not recent.open:
             return
@@ -134,13 +150,6 @@ class IdWindow:
             entry.at, entry.time_ms = -1, self._clock.now_ms()
         else:
             entry.at, entry.time_ms = self._companion.append(entry.body)
-        # Not for each id: together they are forgotten in a third of the time.
-        recent.forget_down_to(self.ids_max)
-        while len(recent) > RECENT_IDS_MAX and self._fold():
-            pass
-        self._account()
-        if self._memory.is_short:
-            self.spare_memory()
 
     def _is_due(self, now_ms: int) -> bool:
         entries = self._recent.entries

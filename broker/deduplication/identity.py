@@ -119,16 +119,17 @@ class OnceTarget(Protocol):
 class OnceSend:
     """How a transaction publishes a message with an identity: `told` hears the answer at the commit."""
 
-    __slots__ = ("_identity", "_target", "_told")
+    __slots__ = ("_identity", "_repeat", "_target", "_told")
 
     def __init__(self, target: OnceTarget, identity: Identity, told: Callable[[Acceptance], None]) -> None:
         self._target = target
         self._identity = identity
         self._told = told
+        self._repeat: Acceptance | None = None
 
     def __call__(self, record: bytes) -> None:
-        """Publish it."""
-        self._told(self._target.publish_once(self._identity, record))
+        """Publish it, unless `is_repeat` has just found that it is one: room was not asked for."""
+        self._told(self._repeat or self._target.publish_once(self._identity, record))
 
     def is_repeat(self) -> bool:
         """True when it would add nothing now.
@@ -136,4 +137,5 @@ class OnceSend:
         Raises:
             RecallPendingError: that has to be read from disk.
         """
-        return self._target.recall(self._identity) is not None
+        self._repeat = self._target.recall(self._identity)
+        return self._repeat is not None

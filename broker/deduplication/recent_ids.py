@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 from segue.broker.deduplication.entries import DIGEST_BYTES, ID_BYTES, pack_seq, seq_at
@@ -43,7 +44,9 @@ class Entry:
 class RecentIds:
     """See the module.
 
-    Invariant: `seqs` holds exactly the ids that stand in `entries` and are not forgotten there.
+    Invariant: `seqs` holds exactly the ids that stand in `entries` and are not forgotten there. An id stands there
+    once, but for what was read back: one that had left the window and came again is in the log twice, and the later
+    one counts.
 
     Attributes:
         seqs: digest → sequence number of the message.
@@ -52,12 +55,13 @@ class RecentIds:
         total: ids that ever came, those before the last start included as far as they were read back.
     """
 
-    __slots__ = ("entries", "open", "seqs", "total")
+    __slots__ = ("_some_twice", "entries", "open", "seqs", "total")
 
     def __init__(self) -> None:
         self.seqs: dict[bytes, int] = {}
         self.entries: deque[Entry] = deque()
         self.total = 0
+        self._some_twice = False
         self.open = bytearray()
 
     def __len__(self) -> int:
@@ -87,11 +91,13 @@ class RecentIds:
         """What a record of the companion log says; from the oldest to the newest."""
         entry = Entry(self.total, body, at, time_ms)
         whole = len(body) - len(body) % ID_BYTES
+        before = len(self.seqs)
         self.seqs.update(
             {body[place : place + DIGEST_BYTES]: seq_at(body, place) for place in range(0, whole, ID_BYTES)}
         )
         self.entries.append(entry)
         self.total += len(entry)
+        self._some_twice = self._some_twice or len(self.seqs) - before < len(entry)
 
     def forget_down_to(self, ids_max: int, limit: int = 1 << 60) -> int:
         """Let go of the ids that came first, so that no more are left than this; of entries that are not open.
@@ -124,7 +130,10 @@ class RecentIds:
 
     def _forget(self, entry: Entry, end: int) -> None:
         """Forget ids of a closed entry up to byte `end`."""
-        body, pop = entry.body, self.seqs.pop
-        for place in range(entry.start, end, ID_BYTES):
-            pop(body[place : place + DIGEST_BYTES], None)
+        body, seqs = entry.body, self.seqs
+        places: Iterable[int] = range(entry.start, end, ID_BYTES)
+        if self._some_twice:
+            places = [at for at in places if seqs.get(body[at : at + DIGEST_BYTES]) == seq_at(body, at)]
+        for place in places:
+            del seqs[body[place : place + DIGEST_BYTES]]
         entry.start = end

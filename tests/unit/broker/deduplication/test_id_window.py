@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from segue.broker.deduplication import Acceptance, DeduplicationId, id_window
+from segue.broker.deduplication import Acceptance, DeduplicationId, OnceSend, id_window
 from segue.broker.queue import Queue
 from segue.broker.queue_options import QueueOptions
 from tests.unit.broker.actors import World, record
@@ -255,3 +255,28 @@ def test_ids_of_the_open_batch_stay_in_memory_when_that_is_short() -> None:
     world = World(memory={"deduplication_bytes_max": 400_000})
     ids = [str(number) for number in range(4100)]
     assert publish(world, world.node.queue("q"), *ids, *ids) == [NEW] * 4100 + [REPEAT] * 4100
+
+
+def test_an_id_that_stands_twice_in_the_log_counts_from_the_second_time_on_after_a_start(world: World) -> None:
+    queue = windowed(world, deduplication_window_ms=10_000)
+    publish(world, queue, "a")
+    world.clock.advance(11)
+    assert publish(world, queue, "a") == [NEW]
+    queue = found_again(world)
+    assert publish(world, queue, "a") == [REPEAT]
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_a_transaction_that_was_asked_for_needs_the_disk_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own messages do not push out of memory what it was told is there, or half of it would have happened."""
+    monkeypatch.setattr(id_window, "_RECORD_BYTES_MAX", 4 * 24)
+    queue = world.node.queue("q")
+    for number in range(9):
+        publish(world, queue, f"{number}")
+    session = world.session()
+    session.begin("t")
+    answers: list[Acceptance] = []
+    for one in [*(f"new {number}" for number in range(12)), *(f"{number}" for number in range(9))]:
+        session.transaction("t").send(queue, OnceSend(queue, DeduplicationId(one), answers.append), record("x"))
+    session.commit("t")
+    assert [answer.repeat for answer in answers] == [NEW] * 12 + [REPEAT] * 9

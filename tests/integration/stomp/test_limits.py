@@ -150,7 +150,7 @@ def test_peers_that_never_log_in_are_capped_and_real_clients_still_connect(broke
         settings={
             "limits.connections_unauthenticated_max": 200,
             "limits.connections_unauthenticated_per_address_max": 50,
-            "limits.login_seconds": 3,
+            "limits.login_seconds": 10,
         }
     )
     old = broker.client()
@@ -188,7 +188,7 @@ _TRICKLES = {
 
 def test_peers_that_do_not_log_in_are_closed_at_the_deadline_and_no_others(broker_factory: BrokerFactory) -> None:
     """Fault 56: silent, or an octet now and then for ever."""
-    broker = broker_factory(settings={"limits.login_seconds": 2})
+    broker = broker_factory(settings={"limits.login_seconds": 4})
     client = broker.client()
     strangers = {name: broker.raw_client() for name in _TRICKLES}
     for number in range(200):

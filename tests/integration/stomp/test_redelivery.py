@@ -22,7 +22,7 @@ def test_a_message_comes_again_after_the_delay_of_its_nack(connect: Connect, que
     began = time.monotonic()
     client.nack(first, headers={"delay": "300"}, wait=True)
     again = client.expect_message(b"a")
-    assert time.monotonic() - began >= 0.3
+    assert time.monotonic() - began >= 0.299, "the broker counts in whole milliseconds"
     assert (again["redelivered"], again["x-delivery-count"]) == ("true", "2")
     client.nack(again, headers={"delay": "0"}, wait=True)
     assert client.expect_message(b"a")["x-delivery-count"] == "3"

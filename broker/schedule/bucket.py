@@ -87,8 +87,7 @@ class Bucket:
     @property
     def empty(self) -> bool:
         """True when nothing is in it, and nothing on its way; what is damaged stays."""
-        cursor = self.cursor
-        return not (self.log.head > cursor.next or cursor.returned or self.out or cursor.quarantined)
+        return not self.size and not self.cursor.quarantined
 
     def read(self, limit: int) -> list[tuple[int, bytes]]:
         """The next messages with their numbers, at most `limit`; they are out then.

@@ -30,12 +30,17 @@ class FakeClock:
     def __init__(self) -> None:
         self.seconds = 1000.0
         self.days = 0
+        self._set_by_ms = 0
 
     def now_ms(self) -> int:
-        return 1_700_000_000_000 + int(self.seconds * 1000) + self.days * 86_400_000
+        return 1_700_000_000_000 + int(self.seconds * 1000) + self.days * 86_400_000 + self._set_by_ms
 
     def monotonic(self) -> float:
         return self.seconds
+
+    def set_by(self, seconds: float) -> None:
+        """Somebody sets the wall clock."""
+        self._set_by_ms += round(seconds * 1000)
 
     def advance(self, seconds: float) -> None:
         self.seconds += seconds

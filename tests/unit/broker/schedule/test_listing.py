@@ -90,6 +90,16 @@ async def test_when_the_last_one_is_cancelled_its_bucket_goes(world: Waiting) ->
     assert world.node.schedule.size == 0
 
 
+async def test_so_it_does_when_the_last_of_those_that_were_cancelled_stood_behind_what_came(world: Waiting) -> None:
+    world.send("a", delay=5.1)
+    behind = world.send("b", delay=5.2)
+    world.work()
+    assert await cancel(world, behind)
+    world.wait(10)
+    assert world.bodies() == ["a"]
+    assert world.logs == ["schedule"]
+
+
 async def test_those_that_wait_for_room_are_listed_and_cancelled(world: Waiting) -> None:
     world.full_queue("q")
     sent = [world.send(body, delay=1) for body in "abc"]

@@ -39,6 +39,8 @@ class Fate:
         ended: the moment from which it is settled for good.
         moves: how often it became a dead letter.
         circle: queues in which it has expired, one behind the other, since somebody refused it.
+        redriven: how often it was sent back, and the moment of the last time.
+        before: what it was before that.
     """
 
     place: str
@@ -53,6 +55,8 @@ class Fate:
     purged: bool = False
     moves: int = 0
     circle: set[str] = field(default_factory=set)
+    redriven: tuple[int, int] = (0, 0)
+    before: Fate | None = None
 
 
 class Fates:
@@ -110,6 +114,18 @@ class Fates:
         fate.out = False
         fate.ended = moment
 
+    def sent_back(self, queue: str, record: bytes, moment: int, now_ms: int) -> None:
+        """A job has redriven it from this queue to where it died last."""
+        body = self._seen(queue, record)
+        fate = self.known[body]
+        assert not fate.out, f"{body} was redriven while it was with a consumer"
+        assert fate.verdict is None, f"{body} was redriven although it is condemned"
+        assert fate.ended is None, f"{body} was redriven after it was settled"
+        origin = header(decode(record), "dead-letter-from") or ""
+        again = Fate(origin, fate.moment, now_ms, 0, purged=fate.purged, before=fate)
+        again.redriven = fate.redriven[0] + 1, moment
+        self.known[body] = again
+
     # -- what is seen
 
     def delivered(self, queue: str, record: bytes, deliveries: int, redelivered: bool, now_ms: int) -> str:
@@ -132,6 +148,7 @@ class Fates:
         seen: set[str] = set()
         for queue, messages in found.items():
             for standing, record in messages.values():
+                self._take_back(record)
                 body = self._seen(queue, record)
                 assert body not in seen, f"{body} is in two places"
                 seen.add(body)
@@ -142,6 +159,15 @@ class Fates:
                 del self.known[body]
                 self.gone.add(body)
         self.confirmed = self.moment
+
+    def _take_back(self, record: bytes) -> None:
+        """It may be as it was before it was redriven, if nobody was told of that."""
+        fate = self.known.get(body_of(record))
+        count = int(header(decode(record), "redriven-count") or 0)
+        while fate is not None and fate.redriven[0] > count:
+            assert fate.redriven[1] > self.confirmed, f"{body_of(record)} was redriven, durably, and is back"
+            assert fate.before is not None
+            self.known[body_of(record)] = fate = fate.before
 
     def _recover(self, body: str, standing: int, now_ms: int) -> None:
         fate = self.known[body]
@@ -197,6 +223,7 @@ class Fates:
         assert body not in self.gone, f"{body} is back"
         fate = self.known[body]
         deaths = json.loads(header(message, "x-death") or "[]")
+        assert int(header(message, "redriven-count") or 0) == fate.redriven[0], f"{body}: {fate}"
         moves = sum(death["count"] for death in deaths)
         if moves != fate.moves or queue != fate.place:
             self._moved(body, fate, queue, record, moves)
@@ -224,6 +251,7 @@ class Fates:
                 break
             fate.circle.add(death["queue"])
         moved = Fate(queue, fate.moment, message.accepted_ms, 0, moves=moves, circle=fate.circle, purged=fate.purged)
+        moved.redriven, moved.before = fate.redriven, fate.before
         self.known[body] = moved
 
     def _check_reason(self, body: str, fate: Fate, reason: Reason, time_ms: int) -> None:

@@ -15,6 +15,9 @@ from segue.broker.browse import Browser
 from segue.broker.dead_letters import Reason
 from segue.broker.deep_sweep import DeepSweep
 from segue.broker.errors import LimitReachedError
+from segue.broker.jobs import Job, JobKind, JobOrder
+from segue.broker.jobs.redrive import origin_of
+from segue.broker.jobs.transfer import Transfer
 from segue.broker.message import encode, prefix
 from segue.broker.node import Node
 from segue.broker.queue import Queue
@@ -42,7 +45,7 @@ _PEERS_MAX = 4
 def life_operations(max_size: int) -> st.SearchStrategy[list[Operation]]:
     """Lists of operations: what clients do, what time and the disk do, and ends."""
     clients = st.sampled_from(["publish", "publish", "subscribe", "acknowledge", "give_back", "refuse", "refuse"])
-    rarer = st.sampled_from(["leave", "transaction", "transaction", "purge", "browse"])
+    rarer = st.sampled_from(["leave", "transaction", "transaction", "redrive", "redrive", "purge", "browse"])
     time = st.sampled_from(["pass_time", "pass_time", "sweep", "deep_sweep"])
     disk = st.sampled_from(["checkpoint", "wait", "wait", "breathe", "flush"])
     end = st.sampled_from(["crash", "crash", "crash_soon", "checkpoint_and_crash", "stop"])
@@ -428,6 +431,26 @@ class Life:
         for seq in rejected:
             self.fates.returned(peer.held.pop(seq), moment)
         peer.session.commit("t")
+
+    async def _redrive(self, operation: Operation) -> None:
+        """A step of a job sends dead letters back to where each came from; of the first queue that has some."""
+        for number in range(3):
+            queue = self.node.queues[NAMES[(operation.which + number) % 3]]
+            transfer = Transfer(self.node, Job(1, JobOrder(JobKind.REDRIVE, queue.name), 0))
+            window = await transfer._browser.chunk(20_000)
+            if any(origin_of(record) for _, record in window):
+                self._send_back(transfer, queue, window, operation.amount)
+                break
+
+    def _send_back(self, transfer: Transfer, queue: Queue, window: list[tuple[int, bytes]], most: int) -> None:
+        self._take()
+        moment, now_ms, is_ready = self.fates.next_moment(), self._clock.now_ms(), queue.cursor.is_ready
+        ready = [(seq, record) for seq, record in window if is_ready(seq)]
+        transfer._step(window, 0, most)
+        for seq, record in ready:
+            if not is_ready(seq):
+                self.fates.sent_back(queue.name, record, moment, now_ms)
+        self._store.want()
 
     async def _purge(self, operation: Operation) -> None:
         name = NAMES[operation.which % 3]

@@ -30,6 +30,10 @@ _FLAGS: Final = {
     "redelivery_multiplier": ("N", "by this it grows with every delivery"),
     "redelivery_delay_max_ms": ("TIME", "but not beyond this"),
     "expires_ms": ("TIME", "how long the queue may go unused before it is deleted"),
+    "priority_max": ("N", "highest priority of its messages, up to 255; 0: in the order in which they came"),
+    "deduplication_window_ms": ("TIME", "how long deduplication ids are remembered"),
+    "deduplication_ids_max": ("N", "most of them that are remembered"),
+    "single_active": ("true|false", "one consumer at a time is served; the others stand by"),
 }
 _BESIDES: Final = frozenset({"policy", "from", "hidden", "queues", "subscriptions", "priority"})
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from segue.broker.cli import build_parser
 from segue.broker.queue_options import QueueOptions
 from segue.broker.settings import Policy, Settings, load_settings
 from segue.broker.settings.keys import Key, keys_of
@@ -72,6 +73,11 @@ def test_a_key_of_a_table_with_a_name_has_a_text_and_an_example_that_it_takes(ke
         key.check_range(key.default)
     elif key.path != ("users", "NAME", "password_hash"):  # a hash that everybody knows is not to be copied
         key.check_range(key.setting.kind.read(tomllib.loads(f"x = {key.setting.kind.example}")["x"]))
+
+
+def test_every_key_of_a_policy_is_a_flag_of_the_command_that_sets_one() -> None:
+    words = build_parser("policy").parse_args(["policy", "set", "p"])
+    assert {declared.name for declared in fields(Policy)} - set(vars(words)) == set()
 
 
 def test_every_setting_is_read_by_the_code_that_it_is_for() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.helpers.broker_process import BrokerFactory
 from tests.helpers.stomp_client import StompClient
+from tests.integration.cli.conftest import run_segue
 from tests.integration.stomp.conftest import Connect
 
 __all__: list[str] = []
@@ -228,6 +229,25 @@ def test_a_policy_gives_priorities_to_a_queue_that_is_there_and_takes_them_away(
     client.publish_confirmed("/queue/q", b"e", headers={"priority": "9"})
     client.subscribe("/queue/q")
     client.expect_messages(b"d", b"c", b"a", b"b", b"e")
+
+
+def test_a_policy_that_is_set_holds_for_the_next_message_of_a_publisher_that_is_there(
+    broker_factory: BrokerFactory,
+) -> None:
+    """With a head that the connection has known for long, to a queue and to a list of two."""
+    broker = broker_factory()
+    client = broker.client()
+    lists = ("/queue/q", "/queue/r,/queue/s")
+    for body in (b"1", b"2", b"3"):
+        for destination in lists:
+            client.publish_confirmed(destination, body, headers={"priority": "9"})
+    done = run_segue("policy", "set", "p", "--queues", "*", "--priority-max", "9", "--data", str(broker.data))
+    assert done.exit_code == 0, done
+    for destination in lists:
+        client.publish_confirmed(destination, b"4", headers={"priority": "9"})
+    for queue in "qrs":
+        client.subscribe(f"/queue/{queue}", id=queue)
+        client.expect_messages(b"4", b"1", b"2", b"3")
 
 
 def test_a_queue_that_is_deleted_and_made_again_has_nothing_of_the_old_one(broker_factory: BrokerFactory) -> None:

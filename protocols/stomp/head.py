@@ -14,8 +14,9 @@ from typing import Final, TypeAlias
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
 from segue.protocols.stomp.escaping import Version, unescape
 from segue.protocols.stomp.frames import CLIENT_COMMANDS, SERVER_COMMANDS, SendHead, encode_block
-from segue.protocols.stomp.identified_head import IDENTITY_NAMES, IdentifiedHead, SharedHead
+from segue.protocols.stomp.identified_head import IDENTITY_NAMES, VARYING_NAMES, IdentifiedHead, SharedHead
 from segue.protocols.stomp.limits import Limits
+from segue.protocols.stomp.schedule_headers import SCHEDULE_HEADERS
 
 __all__ = ["CLEAN", "Head", "HeadCache", "check_head_size", "cut_receipt", "read_command", "read_head"]
 
@@ -30,6 +31,11 @@ _receipt_line: Final = re.compile(rb"\nreceipt:(" + CLEAN + rb")\r?(?:\n|\Z)").s
 _identity_line: Final = re.compile(
     rb"\n(" + "|".join(IDENTITY_NAMES).encode() + rb"):(" + CLEAN + rb")(?=\n|\Z)"
 ).search
+_varying_lines: Final = [
+    re.compile(rb"\n(" + name.encode() + rb"):(" + CLEAN + rb")(?=\n|\Z)").search for name in VARYING_NAMES
+]
+# What a session takes out of a block, or puts into it, would be missing in one that is put together anew.
+_REWRITTEN: Final = frozenset(("reply-to", *SCHEDULE_HEADERS))
 _COMMANDS: Final = {command.encode(): command for command in CLIENT_COMMANDS | SERVER_COMMANDS}
 # More digits than any limit has; a number of a million digits would take quadratic time to read.
 _LENGTH_DIGITS_MAX: Final = 18
@@ -221,7 +227,8 @@ class HeadCache:
     knows what `read_head` would say.
 
     A *family* is a shape without the value of the one line in which heads differ whose producer gives each message an
-    id or a number (`IdentifiedHead`). It is here only after `read_head` has accepted one of them; values are CLEAN.
+    id, a number or one of many groups (`IdentifiedHead`). It is here only after `read_head` has accepted one of them;
+    values are CLEAN.
 
     Only what comes a second time is kept. A producer that puts a unique header into each message would else fill the
     cache with what nobody asks for again.
@@ -290,7 +297,7 @@ class HeadCache:
         self._bytes = 0
 
     def _by_family(self, key: bytes, shape: bytes, length: int) -> tuple[IdentifiedHead, int] | None:
-        family, value = _cut_identity(shape)
+        family, _, value = _cut_identity(shape)
         shared = self._families.get(family)
         if shared is None or length > self._limits.body_bytes_max:
             return None
@@ -304,10 +311,13 @@ class HeadCache:
     def _remember_family(self, shape: bytes, head: SendHead) -> None:
         """Keep what a head has in common with others, if one of these came before."""
         headers = head.headers
-        names = [name for name in IDENTITY_NAMES if name in headers]
-        family, _ = _cut_identity(shape)
-        # What a session puts into the block for `reply-to` would be missing in one that is put together anew.
-        if len(names) != 1 or not family or "reply-to" in headers or shape.count(b"\n%b:" % names[0].encode()) != 1:
+        names: list[str] = [name for name in IDENTITY_NAMES if name in headers]
+        if not names:
+            names += [name for name in VARYING_NAMES if name in headers][:1]
+        family, name, _ = _cut_identity(shape)
+        if names != [name] or shape.count(b"\n%b:" % names[0].encode()) != 1:
+            return
+        if not _REWRITTEN.isdisjoint(headers):
             return
         if self._is_seen_again(family):
             size = _KEY_BYTES + _HEAD_BYTES + 3 * len(family) + _HEADER_BYTES * len(headers)
@@ -369,13 +379,13 @@ def _cut_length(key: bytes) -> tuple[bytes, int]:
     return start + line_end + after, int(digits)
 
 
-def _cut_identity(shape: bytes) -> tuple[bytes, bytes]:
-    """Return a shape without the value of its line that tells messages apart, and the value; or `(b"", b"")`."""
-    found = _identity_line(shape)
+def _cut_identity(shape: bytes) -> tuple[bytes, str, bytes]:
+    """Return a shape without the value of its line that tells messages apart, the name and the value; or nothing."""
+    found = _identity_line(shape) or next((found for line in _varying_lines if (found := line(shape))), None)
     if found is None:
-        return b"", b""
+        return b"", "", b""
     start, end = found.span(2)
     value = found[2]
     if found[1] == b"sequence-id" and _is_number(value) is None:
-        return b"", b""
-    return shape[:start] + shape[end:], value
+        return b"", "", b""
+    return shape[:start] + shape[end:], found[1].decode(), value

@@ -1,7 +1,8 @@
 """Heads of SEND frames that differ in one line alone, the one that tells a message from all others.
 
-A producer that gives each message an id, or a number, never sends the same head twice. What all of them have in common
-is kept once, as a `SharedHead` with a stand-in for the value; a frame's own head is that and the value.
+A producer that gives each message an id, or a number, never sends the same head twice; one that spreads messages over a
+thousand groups does so seldom. What all of them have in common is kept once, as a `SharedHead` with a stand-in for the
+value; a frame's own head is that and the value.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from typing import Final
 
 from segue.protocols.stomp.frames import SendHead, encode_block
 
-__all__ = ["IDENTITY_NAMES", "IdentifiedHead", "SharedHead", "escaped"]
+__all__ = ["IDENTITY_NAMES", "VARYING_NAMES", "IdentifiedHead", "SharedHead", "escaped"]
 
 IDENTITY_NAMES: Final = ("dedup-id", "_AMQ_DUPL_ID", "sequence-id")
+VARYING_NAMES: Final = ("correlation-id", "JMSXGroupID", "_AMQ_GROUP_ID")
+"""Headers whose value, if there is one, does not matter to where a message goes, nor to the RECEIPT. The first of them
+that a head has is the one in which it may differ from others, if none of `IDENTITY_NAMES` is there."""
 _STAND_IN: Final = "0"
 """A value that any of these headers may have."""
 

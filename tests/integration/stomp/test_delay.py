@@ -43,6 +43,18 @@ def test_a_message_comes_after_its_delay(connect: Connect, queue: str, name: str
     assert frame.get(name) is None, "whoever sends it on would delay it again"
 
 
+@pytest.mark.parametrize("name", ["correlation-id", "JMSXGroupID"])
+def test_whoever_sends_on_a_message_with_an_id_of_its_own_does_not_delay_it(
+    connect: Connect, queue: str, name: str
+) -> None:
+    client = connect()
+    client.subscribe(queue, ack="auto")
+    for number in range(4):  # from the third one on they are known by what they have in common
+        client.publish_confirmed(queue, b"%d" % number, headers={"delay": "1", name: f"{number}"})
+        frame = client.expect_message(b"%d" % number)
+        assert (frame[name], frame.get("delay")) == (str(number), None)
+
+
 @pytest.mark.parametrize("name", ["deliver-at", "AMQ_SCHEDULED_TIME", "_AMQ_SCHED_DELIVERY"])
 def test_a_message_comes_at_its_time(connect: Connect, queue: str, name: str) -> None:
     client = connect()

@@ -159,7 +159,11 @@ def identified(line: bytes, learned: tuple[bytes, ...]) -> object:
 
 
 @pytest.mark.parametrize(
-    "line", [b"dedup-id:17", b"dedup-id:a:b c", b"dedup-id:" + b"x" * 255, b"_AMQ_DUPL_ID:17", b"sequence-id:17"]
+    "line",
+    [
+        *(b"dedup-id:17", b"dedup-id:a:b c", b"dedup-id:" + b"x" * 255, b"_AMQ_DUPL_ID:17", b"sequence-id:17"),
+        *(b"JMSXGroupID:17", b"_AMQ_GROUP_ID:a:b", b"correlation-id:17"),
+    ],
 )
 def test_heads_that_differ_in_their_id_alone_are_known_from_the_third_one_on(line: bytes) -> None:
     name = line.partition(b":")[0]
@@ -191,8 +195,28 @@ def test_a_number_that_is_none_is_read_by_all_the_rules(number: bytes) -> None:
     assert identified(b"sequence-id:" + number, (b"sequence-id:1", b"sequence-id:2")) is None
 
 
-@pytest.mark.parametrize("more", [b"\ndedup-id:9", b"\n_AMQ_DUPL_ID:9", b"\nreply-to:/temp-queue/r"])
-def test_a_head_with_two_ids_or_a_reply_is_no_family(more: bytes) -> None:
+@pytest.mark.parametrize("more", [b"\nJMSXGroupID:g", b"\ncorrelation-id:c\n_AMQ_GROUP_ID:g"])
+def test_heads_of_one_group_may_differ_in_their_ids(more: bytes) -> None:
+    learned = tuple(b"dedup-id:%d%b" % (number, more) for number in range(2))
+    assert identified(b"dedup-id:17" + more, learned) is not None
+
+
+def test_heads_that_differ_in_id_and_group_are_read_by_all_the_rules() -> None:
+    learned = tuple(b"dedup-id:%d\nJMSXGroupID:%d" % (number, number) for number in range(4))
+    assert identified(b"dedup-id:17\nJMSXGroupID:17", learned) is None
+
+
+@pytest.mark.parametrize("line", ["dedup-id:é\nJMSXGroupID:%d", "correlation-id:é\nJMSXGroupID:%d"])
+def test_a_head_whose_first_id_needs_a_full_reading_is_no_family(line: str) -> None:
+    learned = tuple((line % number).encode() for number in range(4))
+    assert identified((line % 17).encode(), learned) is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [b"\ndedup-id:9", b"\n_AMQ_DUPL_ID:9", b"\nreply-to:/temp-queue/r", b"\ndelay:5", b"\nAMQ_SCHEDULED_TIME:5"],
+)
+def test_a_head_with_two_ids_a_reply_or_a_delay_is_no_family(more: bytes) -> None:
     learned = tuple(b"dedup-id:%d%b" % (number, more) for number in range(4))
     assert identified(b"dedup-id:17" + more, learned) is None
 

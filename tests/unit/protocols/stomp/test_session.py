@@ -119,6 +119,15 @@ def test_a_producer_that_gives_each_message_an_id_is_read_quickly_and_means_the_
     assert [message["dedup-id"] for message in client.frames()] == [f"id:{number}" for number in range(7)]
 
 
+def test_messages_of_many_groups_are_read_quickly_and_mean_the_same(world: StompWorld) -> None:
+    client = world.client()
+    names = [f"g:{number % 7}" for number in range(20)]
+    client.say(*(send("x", JMSXGroupID=name, receipt="r") for name in names))
+    assert [dict(receipt.headers) for receipt in client.frames()] == [{"receipt-id": "r"}] * 20
+    client.say(subscribe("/queue/q"))
+    assert [message["JMSXGroupID"] for message in client.frames()] == names
+
+
 @pytest.mark.parametrize("destination", ["/topic/t", "/topic/t,/topic/u"])
 def test_ids_of_messages_to_topics_are_passed_on(world: StompWorld, destination: str) -> None:
     client = world.client()

@@ -31,6 +31,7 @@ from segue.broker.receiving import Receiving
 from segue.broker.retained.retained import KIND as RETAINED
 from segue.broker.retained.retained import RetainedMessages
 from segue.broker.schedule.schedule import SCHEDULE_KINDS, Schedule
+from segue.broker.selector_parser import SelectorParser
 from segue.broker.session import Session
 from segue.broker.settings import Settings
 from segue.broker.topic import DurableSubscription, Topic, TopicRoutes, TopicSubscription
@@ -81,6 +82,7 @@ class Node:
         schedule: what is to be delivered later.
         deduplication: what they remember of their publishers.
         retained: the last messages of topics, for who subscribes later; to be loaded before anybody does.
+        selectors: what compiles them.
         sessions: authenticated peers by id.
         held: True while publishers have to wait; acknowledgements are still taken.
         fan_out_bytes: what subscribers to topics are to be given in this step, at most; kept by the topics.
@@ -107,6 +109,7 @@ class Node:
         self.schedule = Schedule(self)
         self.deduplication = DeduplicationMemory(self, settings.memory.deduplication_bytes_max)
         self.retained = RetainedMessages(self)
+        self.selectors = SelectorParser(self)
         self._deep_sweep = DeepSweep(store, lambda: self._sweeps, self.end_step)
         self.held = False
         self.stopping = False
@@ -454,6 +457,7 @@ class Node:
             nursery.start_soon(self.schedule.run)
             nursery.start_soon(self._deep_sweep.run)
             nursery.start_soon(self.jobs.serve)
+            nursery.start_soon(self.selectors.serve)
             while True:
                 await self.pressure.look_at_disk()
                 now = self.clock.monotonic()

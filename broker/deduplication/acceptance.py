@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from segue.broker.errors import BrokerError
+from segue.broker.pending import PendingError
 
 if TYPE_CHECKING:
     from segue.broker.deduplication.recall import Recall
@@ -27,11 +27,8 @@ class Acceptance(NamedTuple):
     last: int | None = None
 
 
-class RecallPendingError(BrokerError):
-    """Whether it is a repeat stands on disk, and is being read: nothing has happened; the call is to be made again.
-
-    Ordering: what the same publisher has sent behind it must wait, too.
-    """
+class RecallPendingError(PendingError):
+    """Whether it is a repeat stands on disk, and is being read: nothing has happened; the call is to be made again."""
 
     code = "recall-pending"
 
@@ -40,5 +37,5 @@ class RecallPendingError(BrokerError):
         self._recall = recall
 
     def wait(self, output: Output) -> None:
-        """Have `output.let_go` called when the call can be made again and publishers are not held."""
+        """See `PendingError`."""
         self._recall.wait(output)

@@ -14,9 +14,9 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
-from segue.broker.deduplication import RecallPendingError
 from segue.broker.errors import BrokerError
 from segue.broker.message import encode
+from segue.broker.pending import PendingError
 from segue.broker.receiving import SMALL_BYTES
 from segue.protocols.stomp.commands import Commands, as_protocol_error
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
@@ -88,8 +88,8 @@ class StompSession:
         # Receipts that are due for the read in progress, and whether an ERROR was the last word.
         self._receipts: list[bytes] = []
         self._failed = False
-        # Events put aside while publishers are held, or until it is known whether the first of them is a repeat.
-        self._pending: RecallPendingError | None = None
+        # Events put aside while publishers are held, or until it is known what becomes of the first of them.
+        self._pending: PendingError | None = None
         self._at = 0  # of the events of a read, the one that may find that it has to wait so
         self._aside: list[Event] = []
         self._aside_bytes = 0
@@ -330,7 +330,7 @@ class StompSession:
         failure: StompProtocolError | None = None
         try:
             stopped_at = self._work(events, receipts, settled)
-        except RecallPendingError as pending:
+        except PendingError as pending:
             self._pending = pending.with_traceback(None)
             stopped_at = self._at
         except StompProtocolError as error_:

@@ -10,7 +10,7 @@ from urllib.parse import quote as percent_encode
 
 from segue.broker.errors import LimitReachedError, NotFoundError
 from segue.broker.queue import Queue
-from segue.broker.selector import Selector, compile_selector
+from segue.broker.selector import Selector
 from segue.protocols.stomp.browse import browse
 from segue.protocols.stomp.destination import (
     Destination,
@@ -70,6 +70,7 @@ class Subscribing:
 
         Raises:
             StompProtocolError, BrokerError: it can't be done.
+            PendingError: nothing has happened; the same call is to be made again.
         """
         stomp = self._stomp
         limits = self._node.settings.limits
@@ -97,7 +98,7 @@ class Subscribing:
     def _subscribe_queue(self, options: SubscribeOptions, destination: Destination, text: str, key: str) -> None:
         if options.no_local:
             raise not_supported("'no-local' on a queue")
-        selector = _selector(options)
+        selector = self._selector(options)
         queue = self._queue_to_read(options, destination, text)
         if options.browser:
             self._session.check_owner(queue)
@@ -119,7 +120,7 @@ class Subscribing:
             settles=sink.settles,
             exclusive=bool(options.queue.exclusive),
             window_bytes=options.window_bytes or 0,
-            selector=_selector(options),
+            selector=self._selector(options),
             rank=options.rank,
             alone=options.alone,
         )
@@ -141,7 +142,7 @@ class Subscribing:
         window = options.window_bytes or 0
         if options.no_local and (durable is not None or options.queue_name is not None):
             raise not_supported("'no-local' on a durable subscription, or on one with a queue of its own name")
-        selector = _selector(options)
+        selector = self._selector(options)
         if options.queue_name is not None:
             self._subscribe_bound(options, pattern, text, key, lasting=durable is not None)
             return
@@ -194,6 +195,9 @@ class Subscribing:
 
         self._add(key, options.id, text, options.ack, begin)
         self._by_id[key].bound_queue = queue.name
+
+    def _selector(self, options: SubscribeOptions) -> Selector | None:
+        return self._node.selectors.compile(options.selector) if options.selector else None
 
     def _add(
         self,
@@ -282,10 +286,6 @@ class Subscribing:
             return sorted(self._stomp.subscriptions.values(), key=lambda sink: not sink.settles)
         sink = self._by_id.get(options.subscription)
         return [] if sink is None else [sink]
-
-
-def _selector(options: SubscribeOptions) -> Selector | None:
-    return compile_selector(options.selector) if options.selector else None
 
 
 def _durable_key(durable: DurableName) -> str:

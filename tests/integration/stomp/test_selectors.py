@@ -89,3 +89,11 @@ def test_what_a_selector_has_passed_over_is_there_after_a_crash(broker_factory: 
     client = broker.client()
     client.subscribe("/queue/q", ack="auto")
     client.expect_messages(b"5", b"7")
+
+
+def test_what_is_sent_behind_the_first_selector_of_all_happens_behind_it(broker_factory: BrokerFactory) -> None:
+    client = broker_factory().client()
+    subscribe = b"SUBSCRIBE\nid:1\ndestination:/topic/t\nselector:a = 1\n\n\0"
+    client.send_bytes(subscribe + b"SEND\ndestination:/topic/t\na:1\n\nyes\0SEND\ndestination:/topic/t\na:2\n\nno\0")
+    client.expect_messages(b"yes")
+    client.expect_no_message()

@@ -1,0 +1,25 @@
+"""What is not refused, and can't be done yet: the call is to be made again when it can."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from segue.broker.errors import BrokerError
+
+if TYPE_CHECKING:
+    from segue.broker.node import Output
+
+__all__ = ["PendingError"]
+
+
+class PendingError(BrokerError):
+    """It can't be said yet what becomes of a call: nothing has happened; it is to be made again.
+
+    Ordering: what the same peer has sent behind it must wait, too.
+    """
+
+    code = "pending"
+
+    def wait(self, output: Output) -> None:
+        """Have `output.let_go` called when the call can be made again and publishers are not held."""
+        raise NotImplementedError

@@ -19,7 +19,7 @@ __all__ = ["RESERVED_HEADERS", "header_block", "read_headers", "show_body"]
 RESERVED_HEADERS: Final = frozenset(
     {
         *("ack", "browser", "content-length", "destination", "message-id", "persistent", "receipt", "receipt-id"),
-        *("redelivered", "subscription", "transaction", "x-delivery-count"),
+        *("redelivered", "retained-topic", "subscription", "transaction", "x-delivery-count"),
     }
 )
 """The broker's own words, and those that have an argument of their own."""

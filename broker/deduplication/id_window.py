@@ -32,6 +32,8 @@ RECENT_IDS_MAX: Final = 131_072
 """Ids of a queue that stay in memory one by one, 23 MB: a window of the default size does so wholly."""
 _FORGOTTEN_MAX: Final = 8192
 """Ids forgotten in one step because their time is over: a millisecond or two. The rest goes with the next ones."""
+_FOLDED_IDS_MIN: Final = 512
+"""With fewer, the smallest filter takes about as much as they do."""
 _RECORD_BYTES_MAX: Final = ID_ENTRIES_MAX * ID_BYTES
 _ANSWERS_MAX: Final = 100_000
 
@@ -118,7 +120,9 @@ class IdWindow:
         return self._read
 
     def spare_memory(self) -> None:
-        """Memory is short: of what is on disk, keep the filter only."""
+        """Memory is short: of what is on disk, keep the filter only; unless that takes as much."""
+        if self._older is None and len(self._recent) < _FOLDED_IDS_MIN:
+            return
         while self._memory.is_short and self._fold():
             self._account()
 
@@ -181,7 +185,7 @@ class IdWindow:
         if self._companion is None or not entries or not 0 < entries[0].at < self._companion.log.sealed:
             return False
         if self._older is None:
-            self._older = OlderIds(self.ids_max)
+            self._older = OlderIds(len(self._recent))
         self._older.add(self._recent.pop_entry())
         return True
 

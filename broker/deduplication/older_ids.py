@@ -1,8 +1,9 @@
 """The ids behind the recent ones: on disk, and in memory only a filter that says in which run of them one may be.
 
-A run is a row of records of the companion log with some thousands of ids. A filter has 64 runs; the oldest filter goes
-as a whole when its last run has left the window. So a large window costs 8 to 16 bytes an id, and a look-up the same
-however many runs there are. Only an id that some run may hold is looked for on disk.
+A run is a row of records of the companion log with up to some thousands of ids. A filter has 64 runs, and each filter
+is for twice as many ids as the one before, up to a million; the oldest goes as a whole when its last run has left the
+window. So a large window costs 8 to 24 bytes an id, and a look-up is one for each of a few filters. Only an id that
+some run may hold is looked for on disk.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from segue.broker.deduplication.sliced_filter import SETS_MAX, SlicedFilter
 
 __all__ = ["Find", "OlderIds"]
 
-_RUN_IDS_MIN: Final = 256
+_RUN_IDS_MIN: Final = 64
 _RUN_IDS_MAX: Final = 16_384
 _RUNS_KEPT: Final = 4
 """Runs kept in memory once they were read, at most 400 KiB each: who repeats himself goes on where he was."""
@@ -66,14 +67,14 @@ class OlderIds:
     """See the module.
 
     Args:
-        ids_max: how many ids the window has; it decides how long a run is.
+        ids: about how many there are for the beginning.
     """
 
     __slots__ = ("_filters", "_kept", "_run_ids")
 
-    def __init__(self, ids_max: int) -> None:
+    def __init__(self, ids: int) -> None:
         self._run_ids = _RUN_IDS_MIN
-        while self._run_ids < min(ids_max // SETS_MAX, _RUN_IDS_MAX):
+        while self._run_ids < min(ids // SETS_MAX, _RUN_IDS_MAX):
             self._run_ids *= 2
         self._filters: deque[_Filter] = deque()
         self._kept: OrderedDict[int, list[Remembered]] = OrderedDict()  # by the first record of the run
@@ -97,6 +98,8 @@ class OlderIds:
         run = each.runs[-1] if each is not None else None
         if each is None or run is None or len(run) >= self._run_ids:
             if each is None or run is None or run.which == SETS_MAX - 1:
+                if each is not None:
+                    self._run_ids = min(2 * self._run_ids, _RUN_IDS_MAX)
                 each = _Filter(self._run_ids)
                 self._filters.append(each)
                 run = Run(0, entry)

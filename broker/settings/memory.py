@@ -45,7 +45,7 @@ class Memory:
     # Artemis keeps 20,000 ids an address, without a limit over all of them; Pulsar one number for each producer.
     deduplication_bytes_max: int = size(
         128 * MIB,
-        "Above this, deduplication ids are not kept in memory one by one any more, but as a filter of 8 to 16 bytes an "
+        "Above this, deduplication ids are not kept in memory one by one any more, but as a filter of 8 to 24 bytes an "
         "id; what it may hold is looked up on disk. With twice as much, publishers with new ids are refused.",
         minimum=1 * MIB,
         maximum=256 * GIB,

@@ -8,7 +8,7 @@ confirmed, and no later one without those before it. What is remembered must be 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from segue.broker.composite import Composite
 from segue.broker.deduplication import Acceptance, DeduplicationId, Identity, OnceSend, ProducerNumber
 from segue.broker.deduplication.acceptance import RecallPendingError
 from segue.broker.node import Node
+from segue.broker.queue import Queue
 from segue.broker.queue_options import QueueOptions
 from segue.broker.settings import Settings
 from segue.broker.users import Users
@@ -100,6 +101,7 @@ class Publishers:
         self._accepted: dict[str, list[Accepted]] = {name: [] for name in NAMES}  # number n stands at n - 1
         self._confirmed = dict.fromkeys(NAMES, 0)
         self._dying = Operation("crash")
+        self._unheard: Callable[[], None] | None = None
 
     def play(self, steps: list[Operation]) -> None:
         """Do everything, life after life, and ask for everything in the end."""
@@ -139,6 +141,7 @@ class Publishers:
         return "end"
 
     def _begin(self, store: Store) -> None:
+        self._hear_all()
         self.node = Node(store, Settings(), self._clock, RecordedLog(), Users(Settings().users))
         for name in NAMES:
             queue = self.node.declare_queue(name, options=self._options)
@@ -169,9 +172,13 @@ class Publishers:
         both = Composite(self.node, "a,b", [(queue, queue.append) for queue in queues])
         for sent in self._ids(operation)[:4]:
             publisher = Publisher(self, both)
+            self._unheard = partial(self._hear_both, queues, sent, publisher)
             publisher.send(sent.identity)
             await until(partial(len, publisher.answers))
-            (answer,) = publisher.answers
+            self._hear_all()
+
+    def _hear_both(self, queues: list[Queue], sent: Sent, publisher: Publisher) -> None:
+        for answer in publisher.answers:
             grown = [queue.log.head - 1 > len(self._accepted[queue.name]) for queue in queues]
             assert answer.repeat is not any(grown)
             for name, new in zip(NAMES, grown, strict=True):
@@ -225,10 +232,20 @@ class Publishers:
     async def _send(self, name: str, messages: list[Sent]) -> None:
         """Send messages, and hold the answers against the model."""
         publisher = Publisher(self, self.node.queue(name))
+        self._unheard = partial(self._hear, name, messages, publisher)
         publisher.send(*(sent.identity for sent in messages))
         await until(lambda: len(publisher.answers) == len(messages))
-        for sent, answer in zip(messages, publisher.answers, strict=True):
+        self._hear_all()
+
+    def _hear(self, name: str, messages: list[Sent], publisher: Publisher) -> None:
+        for sent, answer in zip(messages, publisher.answers, strict=False):
             self._heard(name, sent, repeat=answer.repeat, seq=answer.seq, last=answer.last)
+
+    def _hear_all(self) -> None:
+        """Hear what was answered, once: also what came in the moment of a crash."""
+        unheard, self._unheard = self._unheard, None
+        if unheard is not None:
+            unheard()
 
     # -- the model
 

@@ -69,13 +69,14 @@ class Transfer:
 
         Cancellation: between two steps; each is all done or not at all.
         """
-        allowance = Allowance(self._job.order.rate)
+        order = self._job.order
+        allowance = Allowance(0 if order.dry_run else order.rate)
         while not self._job.is_full and (window := await self._browser.chunk(_WINDOW_BYTES)):
             at = 0
             while at < len(window) and not self._job.is_full:
                 await trio.lowlevel.checkpoint_if_cancelled()
-                await self._until_there_is_room()
                 allowed = await allowance.wait()
+                await self._until_there_is_room()  # and at this moment: nothing is awaited before the step
                 before = self._job.passed_on
                 at = self._step(window, at, allowed)
                 passed_on = self._job.passed_on - before

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from segue.broker.jobs import JobState
@@ -141,6 +142,20 @@ async def test_a_dry_run_counts_and_changes_nothing(autojump_clock: MockClock, w
     assert queue.statistics().ready == 9
 
 
+async def test_a_rate_slows_what_is_passed_on_and_not_what_is_counted(
+    autojump_clock: MockClock, world: World, queue: Queue
+) -> None:
+    numbered(queue, world, 30)
+    async with working(world):
+        began = trio.current_time()
+        await finish(world, begin(world, "move", "q", "r", rate=1, dry_run=True))
+        counted = trio.current_time()
+        await finish(world, begin(world, "move", "q", "r", rate=1))
+        moved = trio.current_time()
+    assert counted - began < 2
+    assert moved - counted >= 29
+
+
 async def test_no_more_than_so_many_are_passed_on(autojump_clock: MockClock, world: World, queue: Queue) -> None:
     numbered(queue, world, 9)
     async with working(world):
@@ -233,6 +248,19 @@ async def test_a_job_fails_when_its_queue_is_deleted(autojump_clock: MockClock, 
         await finish(world, job)
     assert (job.state, job.error) == (JobState.FAILED, "queue 'q' was deleted")
     assert world.node.queues["r"].statistics().ready == job.passed_on
+
+
+async def test_a_job_passes_nothing_on_when_its_queue_was_deleted_while_it_had_to_be_slow(
+    autojump_clock: MockClock, world: World, queue: Queue
+) -> None:
+    numbered(queue, world, 5)
+    async with working(world):
+        job = await finish(world, begin(world, "move", "q", "r", rate=1), seconds=2)
+        passed_on = job.passed_on
+        assert 0 < passed_on < 5
+        world.node.delete_queue("q")
+        await finish(world, job)
+    assert (job.error, job.passed_on) == ("queue 'q' was deleted", passed_on)
 
 
 async def test_what_cannot_be_read_fails_the_job(autojump_clock: MockClock, world: World, queue: Queue) -> None:

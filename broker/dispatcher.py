@@ -319,7 +319,7 @@ class Dispatcher(Removal):
         if count < len(records):
             self.cursor.read_again(first + max(1, count))
         if not count:
-            self.cursor.spare(first, 0)
+            self.cursor.spare(first, 0, records[0])
         return records[:count]
 
     def _serve_aside(self, look_ahead: LookAhead, before: int) -> bool:

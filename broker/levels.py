@@ -191,9 +191,9 @@ class LevelOrder:
                 return taken
         return None
 
-    def spare(self, number: int, standing: int) -> None:
+    def spare(self, number: int, standing: int, record: bytes | None = None) -> None:
         """Put back what `take_returned` or `take_condemned` gave: as if it had not been taken."""
-        self._level(number).cursor.spare(number & SEQ_MASK, standing)
+        self._level(number).cursor.spare(number & SEQ_MASK, standing, record)
 
     def skip(self, count: int) -> int:
         """Settle unread messages of the first level that has any, so many at most. Returns how many that were."""

@@ -90,7 +90,7 @@ class Removal:
             if self._bury_one(seq, standing, record):
                 cursor.settle([seq])
             else:
-                cursor.spare(seq, standing)
+                cursor.spare(seq, standing, record)
                 return
         self._go_on_later()
 
@@ -155,7 +155,7 @@ class Removal:
             return None
         seq, deliveries, record = again
         if expiry.deadline(record) > expiry.now_ms():
-            cursor.spare(seq, deliveries)
+            cursor.spare(seq, deliveries, record)
             return record
         self._remove(Reason.EXPIRED, seq, [record], deliveries)
         return None

@@ -196,8 +196,14 @@ class Cursor:
         """As `take_returned`, of those that are not to be delivered again."""
         return self._take(self.condemned)
 
-    def spare(self, seq: int, standing: int) -> None:
-        """Put back what `take_returned` or `take_condemned` gave: as if it had not been taken."""
+    def spare(self, seq: int, standing: int, record: bytes | None = None) -> None:
+        """Put back what `take_returned` or `take_condemned` gave: as if it had not been taken.
+
+        What was fetched from disk, and is given, stays at hand. Who looks at several cursors again whenever one of them
+        has something would else fetch for the first while he looks at the second, and so on without an end.
+        """
+        if record is not None and self.log.find(seq) is None:
+            self.fetched[seq] = record
         self.returned[seq] = standing
         heapq.heappush(self._heap if standing < CONDEMNED else self.condemned, seq)
 

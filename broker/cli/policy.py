@@ -13,10 +13,10 @@ from segue.broker.cli.failure import CommandFailure
 from segue.broker.cli.text import count, printable, table
 from segue.broker.exit_codes import ExitCode
 
-__all__ = ["FLAGS", "add_arguments"]
+__all__ = ["add_arguments"]
 
 _COLUMNS: Final = ("policy", "queues", "subscriptions", "priority", "options", "from")
-FLAGS: Final = {
+_FLAGS: Final = {
     "queues": ("PATTERN", "which queues it is for; * stands for any run of characters"),
     "subscriptions": ("PATTERN", "which durable subscriptions it is for, likewise"),
     "priority": ("N", "of several that say something, the one with the highest is heard (0)"),
@@ -29,10 +29,6 @@ FLAGS: Final = {
     "redelivery_delay_ms": ("TIME", "how much later a message comes again that a consumer returns"),
     "redelivery_multiplier": ("N", "by this it grows with every delivery"),
     "redelivery_delay_max_ms": ("TIME", "but not beyond this"),
-    "priority_max": ("N", "the highest priority that is told from others; 0 for none"),
-    "deduplication_window_ms": ("TIME", "how long the id of a message is remembered"),
-    "deduplication_ids_max": ("N", "most ids that are remembered"),
-    "single_active": ("WHETHER", "true: one consumer is served at a time"),
     "expires_ms": ("TIME", "how long the queue may go unused before it is deleted"),
     "priority_max": ("N", "highest priority of its messages, up to 255; 0: in the order in which they came"),
     "deduplication_window_ms": ("TIME", "how long deduplication ids are remembered"),
@@ -50,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add(actions, "list", "every policy: those of the settings, and those that were set", _list)
     text = "set a policy as a whole; the queues that are there follow it at once, and it survives a restart"
     to_set = _add(actions, "set", text, _set, "POLICY")
-    for name, (metavar, help_text) in FLAGS.items():
+    for name, (metavar, help_text) in _FLAGS.items():
         to_set.add_argument(f"--{name.replace('_', '-')}", metavar=metavar, dest=name, help=help_text)
     _add(actions, "delete", "delete a policy that was set; queues follow the others", _delete, "POLICY")
 
@@ -83,7 +79,7 @@ def _set(arguments: argparse.Namespace, client: ControlClient) -> None:
     if arguments.queues is None and arguments.subscriptions is None:
         problem = "a policy is for queues, for durable subscriptions, or for both"
         raise CommandFailure(ExitCode.USAGE, "usage", problem, "give --queues, --subscriptions or both")
-    keys = {name: getattr(arguments, name) for name in FLAGS if getattr(arguments, name) is not None}
+    keys = {name: getattr(arguments, name) for name in _FLAGS if getattr(arguments, name) is not None}
     keys.setdefault("queues", "")
     done = client.ask("policy.set", {"policy": arguments.policy, "keys": keys})
     _say(arguments, done, "is set")

@@ -167,6 +167,23 @@ def test_delayed_messages_are_sorted_when_their_time_has_come(connect: Connect, 
         out = consumer.expect_message(body)
 
 
+def test_a_message_that_is_put_off_comes_again_at_its_level(connect: Connect, queue: str) -> None:
+    client, consumer = connect(), connect()
+    publish(client, queue, (b"high", "9"), (b"low 1", "1"), (b"low 2", "1"))
+    consumer.subscribe(queue, ack="client-individual", headers={"prefetch-count": "1"})
+    put_off = consumer.expect_message(b"high")
+    consumer.send_frame("NACK", {**consumer.settle_headers(put_off), "delay": "200"})
+    out = consumer.expect_message(b"low 1")
+    publish(client, f"{queue}-signal", (b"", None), delay="600")
+    client.subscribe(f"{queue}-signal")
+    client.expect_message(b"")
+    consumer.ack(out)
+    again = consumer.expect_message(b"high")
+    assert (again["redelivered"], again["x-delivery-count"], again["priority"]) == ("true", "2", "9")
+    consumer.ack(again)
+    consumer.expect_message(b"low 2")
+
+
 def test_a_browser_sees_the_order_of_delivery(connect: Connect, queue: str) -> None:
     client = connect()
     publish(client, queue, *_MIXED)

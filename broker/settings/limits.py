@@ -126,7 +126,7 @@ class Limits:
         "messages",
         "The most messages of one queue that are set aside because none of the consumers there may have them now: "
         "selectors don't match, or something of their group is out. Then the queue is read no further until one of "
-        "them goes.",
+        "them goes. In a queue with priorities it holds for each level.",
         minimum=1,
         maximum=1_000_000,
     )

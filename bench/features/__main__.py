@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m segue.bench.features", description=__doc__)
     add = parser.add_argument
     add("--cases", type=_names, default=[], metavar="NAMES", help=f"of {', '.join(_NAMES)}; plain always is")
-    add("--rounds", type=int, help="of all cases (2)")
+    add("--rounds", type=int, help="of all cases (1)")
     add("--depth", type=int, help="messages that wait (1000000)")
     add("--quick", action="store_true", help="a look in two minutes, not a result: less depth")
     add("--json", action="store_true", help="the figures as one JSON object instead of tables")

@@ -67,7 +67,7 @@ _BESIDE: Final = Crowd("beside", 2, (("selector", "{half=0|}"),), "one takes hal
 CASES: Final = (
     Case(PLAIN, "plain", crowds=(_plain(1), _plain(2), _plain(10)), share=0.0),
     # What a header costs that no two messages have alike: the parser's part in deduplication.
-    Case("header", "any header that differs in each message", (("order", "{}"),), share=0.0),
+    Case("correlation", "no feature, but a correlation id on each message", (("correlation-id", "{}"),), share=0.0),
     Case("dedup", "deduplication id on each message", (("dedup-id", "{}"),)),
     Case("numbers", "producer numbers", (("producer-name", "bench-{run}"), ("sequence-id", "{number}"))),
     Case("ttl", "TTL", (("expiration", str(_DAY_MS)),)),

@@ -32,13 +32,12 @@ class Extent:
         messages: that go through a deep queue at a time.
         pieces: how often that is measured, and in how many the drain is cut: the report shows medians.
         seconds: of the figures at a fixed rate.
-        due_seconds: after which the delayed messages are all due; None for twice what filling a plain queue took, and
-            for the time of what is measured meanwhile.
+        due_seconds: after which the delayed messages are all due; None for what filling a plain queue lets expect.
         idle_seconds: a drain from which nothing comes for so long has ended.
         cases: names of what is measured; None for all.
     """
 
-    rounds: int = 2
+    rounds: int = 1
     depth: int = 1_000_000
     messages: int = 80_000
     pieces: int = 3

@@ -43,8 +43,9 @@ def test_a_feature_is_a_row_with_rates_shares_and_a_verdict() -> None:
 
 
 def test_the_machine_and_the_depth_are_named() -> None:
-    assert "a processor, 2 cores; Linux 6.1, ext4 on a disk; Python 3.11. 1,000,000 messages wait; 2 rounds" in line(
-        "a "
+    assert (
+        "a processor, 2 cores; Linux 6.1, ext4 on a disk; Python 3.11. 1,000,000 messages wait; medians of 2"
+        in line("a ")
     )
 
 

@@ -256,9 +256,11 @@ async def test_a_job_passes_nothing_on_when_its_queue_was_deleted_while_it_had_t
     numbered(queue, world, 5)
     async with working(world):
         job = await finish(world, begin(world, "move", "q", "r", rate=1), seconds=2)
+        await wait_all_tasks_blocked()
+        world.settle_down()
+        await wait_all_tasks_blocked()  # what it did is on disk, and it waits until it may do more
         passed_on = job.passed_on
         assert 0 < passed_on < 5
-        await wait_all_tasks_blocked()  # it waits until it may pass on the next one
         world.node.delete_queue("q")
         await finish(world, job)
     assert (job.error, job.passed_on) == ("queue 'q' was deleted", passed_on)

@@ -12,7 +12,7 @@ from collections import OrderedDict, deque
 from typing import Final, NamedTuple
 
 from segue.broker.deduplication.companion import CompanionLog, Remembered
-from segue.broker.deduplication.entries import ID_BYTES, seq_at
+from segue.broker.deduplication.entries import DIGEST_BYTES, ID_BYTES, seq_at
 from segue.broker.deduplication.recent_ids import Entry
 from segue.broker.deduplication.sliced_filter import SETS_MAX, SlicedFilter
 
@@ -21,7 +21,7 @@ __all__ = ["Find", "OlderIds"]
 _RUN_IDS_MIN: Final = 64
 _RUN_IDS_MAX: Final = 16_384
 _RUNS_KEPT: Final = 4
-"""Runs kept in memory once they were read, at most 400 KiB each: who repeats himself goes on where he was."""
+"""Runs kept in memory once they were read, at most 5 MB each: who repeats himself goes on where he was."""
 
 
 class Find(NamedTuple):
@@ -53,6 +53,37 @@ class Run:
         return self.end - self.ordinal
 
 
+class _Kept:
+    """The records of a run in memory.
+
+    One look-up goes through their bytes. Whoever looks up a second id goes on with more of them, mostly: for him there
+    is a table, which takes as long to make as some hundred look-ups.
+    """
+
+    __slots__ = ("_ordinal", "_records", "_table")
+
+    def __init__(self, ordinal: int, records: list[Remembered]) -> None:
+        self._ordinal = ordinal
+        self._records = records
+        self._table: dict[bytes, Find] | None = None
+
+    def add(self, entry: Entry) -> None:
+        """Something has come to the run."""
+        self._records.append((entry.at, entry.time_ms, entry.body))
+        self._table = None
+
+    def find(self, digest: bytes) -> Find | None:
+        """As `_find`, for many ids."""
+        if self._table is None:
+            self._table = {}
+            ordinal = self._ordinal
+            for _, time_ms, body in self._records:
+                for at in range(0, len(body) - len(body) % ID_BYTES, ID_BYTES):
+                    self._table[body[at : at + DIGEST_BYTES]] = Find(seq_at(body, at), time_ms, ordinal)
+                    ordinal += 1
+        return self._table.get(digest)
+
+
 class _Filter:
     """The runs of one filter, oldest first."""
 
@@ -77,7 +108,7 @@ class OlderIds:
         while self._run_ids < min(ids // SETS_MAX, _RUN_IDS_MAX):
             self._run_ids *= 2
         self._filters: deque[_Filter] = deque()
-        self._kept: OrderedDict[int, list[Remembered]] = OrderedDict()  # by the first record of the run
+        self._kept: OrderedDict[int, _Kept] = OrderedDict()  # by the first record of the run
 
     def __len__(self) -> int:
         return sum(len(run) for each in self._filters for run in each.runs)
@@ -112,7 +143,7 @@ class OlderIds:
         run.end = entry.ordinal + len(entry.body) // ID_BYTES
         kept = self._kept.get(run.first)
         if kept is not None:
-            kept.append((entry.at, entry.time_ms, entry.body))
+            kept.add(entry)
 
     def forget(self, ordinal: int, time_ms: int) -> None:
         """Let go of the oldest runs, of which nothing is in the window any more.
@@ -146,7 +177,7 @@ class OlderIds:
         """Look for an id in runs that are at hand; of several the last, None where there is none."""
         found = None
         for run in runs:
-            found = _find(digest, run.ordinal, self._kept[run.first]) or found
+            found = self._kept[run.first].find(digest) or found
         return found
 
     async def read(self, companion: CompanionLog, digest: bytes) -> Find | None:
@@ -157,17 +188,19 @@ class OlderIds:
         """
         found = None
         for run in self.candidates(digest):
-            records = self._kept.get(run.first)
-            if records is None:
-                last = run.last
-                records = [remembered async for remembered in companion.read(run.first, last + 1)]
-                if run.last == last:  # or something has come to it meanwhile
-                    self._keep(run.first, records)
+            kept = self._kept.get(run.first)
+            if kept is not None:
+                found = kept.find(digest) or found
+                continue
+            last = run.last
+            records = [remembered async for remembered in companion.read(run.first, last + 1)]
+            if run.last == last:  # or something has come to it meanwhile
+                self._keep(run, records)
             found = _find(digest, run.ordinal, records) or found
         return found
 
-    def _keep(self, first: int, records: list[Remembered]) -> None:
-        self._kept[first] = records
+    def _keep(self, run: Run, records: list[Remembered]) -> None:
+        self._kept[run.first] = _Kept(run.ordinal, records)
         if len(self._kept) > _RUNS_KEPT:
             self._kept.popitem(last=False)
 

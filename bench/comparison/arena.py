@@ -83,6 +83,8 @@ class Arena:
             figures = run_bench(words, target)
         assert observation.figures is not None
         values = {name: figures[name] for name in _KEPT if name in figures} | {"cost": asdict(observation.figures)}
+        if values.get("seconds"):
+            values["generator_share"] = round(values["generator_cpu_seconds"] / values["seconds"], 3)
         messages = figures.get("unique") or figures.get("confirmed") or 0
         if observation.figures.cpu_seconds:
             values["messages_per_cpu_second"] = round(messages / observation.figures.cpu_seconds, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from statistics import median
 from typing import Any
 
 from segue.bench.comparison.records import Records
@@ -21,13 +22,13 @@ _HEADS = [
     "consumers",
     "end to end",
     "of plain",
-    "CPU µs",
+    "CPU µs (share)",
     "drain",
     "of plain",
-    "CPU µs",
+    "CPU µs (share)",
     "publish",
     "of plain",
-    "CPU µs",
+    "CPU µs (share)",
     "RSS MiB, end / peak",
     "wanted",
     "met",
@@ -66,8 +67,16 @@ def _machine(records: Records) -> str:
     return (
         f"{values['processor']}, {values['cores']} cores; Linux {values['kernel']}, {values['file_system']}; Python "
         f"{values['python']}. {values['depth']:,} messages wait; medians of {values['rounds']} times "
-        f"{values['pieces']} runs, twice as many of the plain queue. {noise(records)}"
+        f"{values['pieces']} runs, twice as many of the plain queue. {_generator(records)}{noise(records)}"
     )
+
+
+def _generator(records: Records) -> str:
+    """How much of a core the load generator took: near 100% it is what was measured."""
+    shares = sorted(records.all("generator_share"))
+    if not shares:
+        return ""
+    return f"The load generator took {median(shares):.0%} of a core in the median run, {shares[-1]:.0%} in the worst. "
 
 
 def _cells(row: Row) -> list[str]:
@@ -79,4 +88,5 @@ def _cells(row: Row) -> list[str]:
 
 def _figure(figure: Figure) -> list[str]:
     share = "-" if figure.share is None else f"{figure.share:.0%}"
-    return [whole(figure.rate), share, number(figure.cpu_us)]
+    cpu = number(figure.cpu_us) + ("" if figure.cpu_share is None else f" ({figure.cpu_share:.0%})")
+    return [whole(figure.rate), share, cpu]

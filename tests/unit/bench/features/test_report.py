@@ -37,7 +37,7 @@ def line(start: str) -> str:
 
 def test_a_feature_is_a_row_with_rates_shares_and_a_verdict() -> None:
     cells = [cell.strip() for cell in line("| TTL").split("|")[1:-1]]
-    assert cells[:5] == ["TTL", "1", "90,000", "90%", "10.0"]
+    assert cells[:5] == ["TTL", "1", "90,000", "90%", "10.0 (100%)"]
     assert cells[5:7] == ["60,000", "60%"]
     assert cells[-3:] == ["90 / 100", "70%", "**no**"]
 
@@ -47,6 +47,12 @@ def test_the_machine_and_the_depth_are_named() -> None:
         "a processor, 2 cores; Linux 6.1, ext4 on a disk; Python 3.11. 1,000,000 messages wait; medians of 2"
         in line("a ")
     )
+
+
+def test_how_busy_the_load_generator_was_is_said() -> None:
+    shares = [Record("ttl", "e2e-1", number, {"generator_share": share}) for number, share in ((1, 0.2), (2, 0.4))]
+    text = render(Records([Record("campaign", "machine", 1, MACHINE), *shares]))
+    assert "The load generator took 30% of a core in the median run, 40% in the worst. " in text
 
 
 def test_lateness_stands_in_a_table_of_its_own() -> None:

@@ -8,18 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from segue.broker.errors import (
-    BrokerError,
-    InUseError,
-    LimitReachedError,
-    NotFoundError,
-    NotHeldError,
-    NotSupportedError,
-    ShuttingDownError,
-)
-from segue.broker.selector import SelectorError
+from segue.broker.errors import BrokerError
 from segue.broker.users import AuthenticationFailed, User
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, not_supported, quote
+from segue.protocols.stomp.failures import as_protocol_error
 from segue.protocols.stomp.frames import Frame, Version, connected
 from segue.protocols.stomp.headers import (
     AckMode,
@@ -42,21 +34,6 @@ if TYPE_CHECKING:
     from segue.protocols.stomp.session import StompSession
 
 __all__ = ["Commands", "as_protocol_error"]
-
-_CODES: Final[dict[type[BrokerError], ErrorCode]] = {
-    NotFoundError: ErrorCode.NOT_FOUND,
-    InUseError: ErrorCode.PRECONDITION_FAILED,
-    LimitReachedError: ErrorCode.LIMIT_REACHED,
-    SelectorError: ErrorCode.INVALID_HEADER,
-    NotHeldError: ErrorCode.UNKNOWN_ACK,
-    NotSupportedError: ErrorCode.NOT_SUPPORTED,
-    ShuttingDownError: ErrorCode.SHUTTING_DOWN,
-}
-
-
-def as_protocol_error(failure: BrokerError) -> StompProtocolError:
-    """Say in STOMP what the node refused."""
-    return StompProtocolError(_CODES.get(type(failure), ErrorCode.PRECONDITION_FAILED), str(failure))
 
 
 class Commands:

@@ -67,6 +67,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *_rules(Treatment.OBEYED, _SEND, "retain"),
     *_rules(Treatment.OBEYED, _SEND, "delay", "x-delay", "AMQ_SCHEDULED_DELAY"),
     *_rules(Treatment.OBEYED, _SEND, "AMQ_SCHEDULED_PERIOD", "AMQ_SCHEDULED_REPEAT", "AMQ_SCHEDULED_CRON"),
+    *_rules(Treatment.OBEYED, _SEND, "AMQ_SCHEDULER_ACTION", "scheduledJobId", "ACTION_START_TIME", "ACTION_END_TIME"),
     *_rules(Treatment.OBEYED, _SEND, "deliver-at", "AMQ_SCHEDULED_TIME", "_AMQ_SCHED_DELIVERY"),
     *_rules(Treatment.OBEYED, _SEND, "producer-name", "sequence-id"),
     *_rules(Treatment.OBEYED, _TRANSACTIONAL, "transaction"),

@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 
 from segue.broker.composite import Composite, Part
 from segue.broker.deduplication import Acceptance, Identity, OnceSend
+from segue.broker.errors import BrokerError
 from segue.broker.queue import Queue
 from segue.broker.retained.retaining_topic import RetainingTopic
 from segue.broker.schedule.delayed import Delayed
 from segue.broker.topic import Topic
 from segue.protocols.stomp.destination import DestinationKind, Use, parse_destination, split_list
 from segue.protocols.stomp.errors import not_supported
-from segue.protocols.stomp.frames import SendHead, leave_out, replace_header
+from segue.protocols.stomp.failures import as_protocol_error
+from segue.protocols.stomp.frames import SendHead, leave_out, receipt_frames, replace_header
 from segue.protocols.stomp.headers import SendOptions, read_send
 from segue.protocols.stomp.identified_head import IdentifiedHead, SharedHead
 from segue.protocols.stomp.identity import answer, identity_of
 from segue.protocols.stomp.route import Route
 from segue.protocols.stomp.schedule_headers import SCHEDULE_HEADERS
+from segue.protocols.stomp.scheduler_management import MANAGEMENT_DESTINATIONS, SchedulerManagement, read_order
 from segue.protocols.stomp.scheduling import delayed_target
 from segue.protocols.stomp.subscribing import Subscribing
 from segue.protocols.stomp.subscription import message_prefix
@@ -58,6 +61,8 @@ class Publishing:
             StompProtocolError, BrokerError: nowhere.
         """
         options = read_send(head.headers, self._dialect)
+        if head.destination in MANAGEMENT_DESTINATIONS:
+            return self._management_route(head, options)
         parts = [self._part(text, options) for text in split_list(head.destination, self._dialect)]
         target: Queue | Topic | Composite | Delayed
         target, publish = parts[0]
@@ -92,6 +97,29 @@ class Publishing:
             route.visible_ms, route.special = target.due_ms, True
         return route
 
+    def _management_route(self, head: SendHead, options: SendOptions) -> Route:
+        if head.transaction is not None:
+            raise not_supported("orders to the scheduler in a transaction")
+        order, reply = read_order(head.headers), None
+        if order.action == "BROWSE" and (to := options.reply_to) is not None:
+            to = self._subscribing.reply_queue(to) if to.startswith("/temp-queue/") else to
+            _, reply = self._part(to, SendOptions())
+        target = SchedulerManagement(self._node, order, reply)
+        route = Route(target, target.publish, head.block)
+        route.special = True
+        return route
+
+    async def _manage(self, target: SchedulerManagement, receipt: bytes | None) -> None:
+        """Its receipt may come behind those of later frames: others need not wait for a walk over what is scheduled."""
+        try:
+            await target.carry_out()
+        except BrokerError as failure:
+            self._stomp.fail(as_protocol_error(failure))
+        else:
+            if receipt is not None and not self._stomp.finished:
+                self._stomp.put(receipt_frames([receipt]))
+        self._node.end_step()
+
     def _identify(self, route: Route, options: SendOptions) -> None:
         """Topics keep nothing, and so know no repeats."""
         target = route.target
@@ -125,6 +153,9 @@ class Publishing:
             RecallPendingError: nothing has happened; the same call is to be made again.
         """
         identity = route.identity
+        if isinstance(route.target, SchedulerManagement):
+            self._stomp.connection.start(partial(self._manage, route.target, receipt))
+            return None
         if isinstance(head, IdentifiedHead):
             record = route.identified_record(head, body)
             identity = None if identity is None else identity.another(head.value)

@@ -223,63 +223,28 @@ def test_levels_are_there_after_a_restart_and_so_is_what_was_out(broker_factory:
     consumer.expect_no_message()
 
 
-def test_a_policy_gives_priorities_to_a_queue_that_is_there_and_takes_them_away(broker_factory: BrokerFactory) -> None:
-    broker = broker_factory(settings={"limits.drain_seconds": 0})
-    client = broker.client()
-    for body, priority in [(b"a", "0"), (b"b", "9")]:
-        client.publish_confirmed("/queue/q", body, headers={"priority": priority})
-    broker.stop()
-    policy = {"policies.all.queues": "*", "policies.all.priority_max": 9}
-    broker.settings.update(policy)
-    broker.start()
-    client = broker.client()
-    for body, priority in [(b"c", "0"), (b"d", "9")]:
-        client.publish_confirmed("/queue/q", body, headers={"priority": priority})
-    consumer = broker.client()
-    consumer.subscribe("/queue/q", ack="client")
-    consumer.expect_messages(b"d", b"a", b"b", b"c")
-    broker.stop()
-    for name in policy:
-        del broker.settings[name]
-    broker.start()
-    client = broker.client()
-    client.publish_confirmed("/queue/q", b"e", headers={"priority": "9"})
-    client.subscribe("/queue/q")
-    client.expect_messages(b"d", b"c", b"a", b"b", b"e")
-
-
-def test_a_policy_that_is_set_holds_for_the_next_message_of_a_publisher_that_is_there(
+def test_policies_give_priorities_to_queues_that_are_there_and_take_them_away_through_a_crash(
     broker_factory: BrokerFactory,
 ) -> None:
-    """With a head that the connection has known for long, to a queue and to a list of two."""
+    """They hold for the next message of a publisher whose head is known for long, to a queue and to a list of two."""
     broker = broker_factory()
     client = broker.client()
-    lists = ("/queue/q", "/queue/r,/queue/s")
-    for body in (b"1", b"2", b"3"):
-        for destination in lists:
-            client.publish_confirmed(destination, body, headers={"priority": "9"})
-    done = run_segue("policy", "set", "p", "--queues", "*", "--priority-max", "9", "--data", str(broker.data))
+    data = ("--data", str(broker.data))
+
+    def send(*messages: tuple[bytes, str]) -> None:
+        for destination in ("/queue/q", "/queue/r,/queue/s"):
+            for body, priority in messages:
+                client.publish_confirmed(destination, body, headers={"priority": priority})
+
+    send((b"1", "9"), (b"2", "9"), (b"3", "9"))
+    done = run_segue("policy", "set", "p", "--queues", "*", "--priority-max", "9", *data)
     assert done.exit_code == 0, done
-    for destination in lists:
-        client.publish_confirmed(destination, b"4", headers={"priority": "9"})
-    for queue in "qrs":
-        client.subscribe(f"/queue/{queue}", id=queue)
-        client.expect_messages(b"4", b"1", b"2", b"3")
-
-
-def test_a_queue_that_is_deleted_and_made_again_has_nothing_of_the_old_one(broker_factory: BrokerFactory) -> None:
-    broker = broker_factory()
-    client = broker.client()
-    client.subscribe("/queue/q", ack="client", headers={**_TEN, "auto-delete": "true"})
-    for body, priority in _MIXED:
-        client.publish("/queue/q", body, headers={} if priority is None else {"priority": priority})
-        client.expect_message(body)
-    client.disconnect()
-    client = broker.client()
-    publish(client, "/queue/q", (b"new", "1"))
+    send((b"4", "9"), (b"5", "0"), (b"6", "4"))
+    assert run_segue("policy", "delete", "p", *data).exit_code == 0
+    send((b"7", "9"))
     broker.kill()
     broker.start()
     client = broker.client()
-    client.subscribe("/queue/q")
-    client.expect_message(b"new")
-    client.expect_no_message()
+    for queue in "qrs":
+        client.subscribe(f"/queue/{queue}", id=queue)
+        client.expect_messages(b"4", b"5", b"1", b"2", b"3", b"6", b"7")

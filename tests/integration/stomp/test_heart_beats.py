@@ -95,7 +95,7 @@ def test_who_beats_and_who_need_not_beat_stays(connect: Connect, queue: str) -> 
 
 
 def test_a_server_with_nothing_to_say_beats(connect: Connect) -> None:
-    """How long its pauses are is tested with a clock that is played (tests/unit/protocols/stomp/test_session.py)."""
+    """How long its pauses are is tested with a clock that is played, in test_session_deadlines.py."""
     client = connect(heart_beat=f"0,{_INTERVAL_MS}")
     for _ in range(5):
         read_beat(client, client.reader.end_of_lines)

@@ -522,7 +522,8 @@ class Node:
         definition = log.definition
         if definition.get("kind") == COMPANION_KIND and (queue := self.store.logs.get(definition["queue"])) is not None:
             definition = queue.definition
-        self.log.error("storage.unreadable", queue=definition.get("name") or definition.get("pattern"), reason=text)
+        name = definition.get("name") or definition.get("pattern") or definition.get("kind")
+        self.log.error("storage.unreadable", queue=name, reason=text)
 
     def _take_up(self) -> None:
         """Make queues and topics of what the store has recovered."""

@@ -213,10 +213,13 @@ def _bar(label: str) -> Iterator[Progress | None]:
 
 
 def _definition_of(record: bytes) -> dict[str, Any] | None:
-    """The queue that a message was sent to, as its header says: for a log that has lost its name."""
-    from segue.broker.message import decode
+    """What a log is that has lost its name, by one of its messages: the queue that this was sent to, or a bucket."""
+    from segue.broker.message import Encoding, decode
+    from segue.broker.schedule.bucket import definition_of_lost
     from segue.protocols.control.message import read_headers
 
+    if decode(record).encoding == Encoding.SCHEDULED:
+        return definition_of_lost(record)
     destinations = [value for name, value in read_headers(decode(record).headers) if name == "destination"]
     destination = destinations[0] if destinations else ""
     name = destination.removeprefix("/queue/")

@@ -7,12 +7,13 @@ near: four moves for a year. So there are never more than some hundred buckets, 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from segue.broker.errors import LimitReachedError
+from segue.broker.schedule.scheduled_message import due_of
 from segue.storage.api import Cursor, Log
 
-__all__ = ["LEVELS", "Bucket", "place", "span_of"]
+__all__ = ["LEVELS", "Bucket", "definition_of_lost", "place", "span_of"]
 
 LEVELS: Final = 6
 _WIDTHS_MS: Final = tuple(1000 << 6 * level for level in range(LEVELS))
@@ -37,6 +38,15 @@ def place(due_ms: int, now_ms: int) -> tuple[int, int]:
 def span_of(level: int, due_ms: int) -> int:
     """The beginning of the bucket of a level."""
     return due_ms - due_ms % _WIDTHS_MS[level]
+
+
+def definition_of_lost(frame: bytes) -> dict[str, Any]:
+    """For a log of messages that wait which has lost its definition: a bucket from which all are moved on.
+
+    Which clock they wait for is not known any more. The two differ only if the clock on the wall was ever set.
+    """
+    start_ms = span_of(LEVELS - 1, due_of(frame))
+    return {"kind": "delayed", "name": "delayed", "clock": "wall", "level": LEVELS - 1, "start_ms": start_ms}
 
 
 class Bucket:

@@ -157,6 +157,8 @@ class Schedule:
         """Do a bounded part of what there is to do. Returns seconds until there is more, `math.inf` for nothing."""
         if self._node.held:
             return _HELD_SECONDS
+        if self._log is None and self.buckets():
+            self._log = self._create_log()  # a salvage has not found it
         if self._is_used:
             self._look_at_clocks()
         waits = [wait for wheel in self._wheels.values() if (wait := wheel.step()) is not None]

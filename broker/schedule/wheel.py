@@ -73,7 +73,10 @@ class Wheel:
 
     def take_up(self, log: Log) -> Bucket | None:
         """A bucket that was recovered; None when there is nothing in it, and it goes."""
-        bucket = self._keep(log, int(log.definition["level"]), int(log.definition["start_ms"]))
+        level, start_ms = int(log.definition["level"]), int(log.definition["start_ms"])
+        while (level, start_ms) in self.buckets:
+            start_ms -= 1  # a salvage has made several of what had lost their definitions
+        bucket = self._keep(log, level, start_ms)
         return None if self.let_go(bucket) else bucket
 
     def bucket_for(self, due_ms: int) -> Bucket:

@@ -470,29 +470,3 @@ def test_a_condemned_message_has_its_reason_whatever_its_level(world: World) -> 
     standings = [queue.cursor.returned[number] for number in numbers]
     assert [standing >> 32 for standing in standings] == [Reason.REJECTED, Reason.REJECTED]
     assert dead.statistics().published == 0
-
-
-def test_returned_messages_of_several_levels_are_fetched_once_to_look_at_their_deadlines(world: World) -> None:
-    """Each that was there was put back and fetched anew while the next one was fetched, without an end."""
-    queue = declare(world, message_ttl_ms=1000)
-    now_ms = world.clock.now_ms()
-    for priority in (0, 4, 9):
-        queue.publish(message("x", priority, accepted_ms=now_ms))
-    world.node.store.want()
-    world.settle_down()
-    session = world.session()
-    world.consume(queue, prefetch=3, session=session)
-    spill(world, queue)
-    session.close()
-    world.node.end_step()
-    world.node.sweep()
-    reads = 0
-    while world.store.played_reader.jobs and reads < 20:
-        world.store.read()
-        reads += 1
-    assert reads == 3
-    world.clock.advance(1)
-    world.settle_down()
-    world.node.sweep()
-    world.settle_down()
-    assert queue.statistics().expired == 3

@@ -88,8 +88,8 @@ def waits(records: Records) -> Iterator[Wait]:
     """What was measured at a fixed rate."""
     titles = (
         ("a plain queue, empty: 1,000 a second", PLAIN, "latency"),
-        ("priority 9 over 1,000,000 of priority 0 that are being taken: 1,000 a second", URGENT, "latency"),
-        ("delay, while 1,000,000 wait: lateness of 10,000 due a second", DELAY, "lateness"),
+        ("priority 9, while a deep priority 0 is being taken: 1,000 a second", URGENT, "latency"),
+        ("delay, while others wait for later: lateness of 10,000 due a second", DELAY, "lateness"),
     )
     for title, case, figure in titles:
         p50, p99 = (records.value(case, figure, "latency", name) for name in ("p50", "p99"))

@@ -20,6 +20,7 @@ _DUE_RATE = 10_000
 _DUE_DELAY_MS = 2000
 # What a bound has dropped, and what consumers have taken before producers had sent as much: less than this.
 _MARGIN = 0.05
+_AHEAD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,11 @@ def run_lap(arena: Arena, case: Case, extent: Extent, due_seconds: float) -> flo
 
 
 def _exchange_and_drain(arena: Arena, case: Case, extent: Extent, queue: Target) -> None:
+    # What consumers take ahead of producers is missing in the drain.
+    backlog = max(1, extent.messages // _AHEAD)
     for _ in range(extent.pieces):
         for crowd in case.crowds:
-            words = f"e2e --over-depth --messages {extent.messages} --consumers {crowd.consumers}"
+            words = f"e2e --over-depth --messages {extent.messages} --backlog {backlog} --consumers {crowd.consumers}"
             arena.measure(f"e2e-{crowd.name}", words, _for_crowd(queue, crowd))
     piece = int(extent.depth * (1 - _MARGIN)) // (extent.pieces * len(case.crowds))
     for _ in range(extent.pieces):

@@ -1,0 +1,37 @@
+"""Every feature of queues with every other, over a disk that crashes (issue 3): it is the combinations that break."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+
+from segue.broker.queue_options import QueueOptions
+from tests.property.broker.mixtures import Mixture, mixture_operations, mixture_options
+from tests.property.storage.world import Operation
+
+
+def play(steps: list[Operation], options: dict[str, tuple[QueueOptions, QueueOptions]]) -> None:
+    with TemporaryDirectory() as folder:
+        Mixture(Path(folder) / "life", options).play(steps)
+
+
+@settings(max_examples=20)
+@given(steps=mixture_operations(max_size=40), options=mixture_options())
+def test_each_message_is_in_one_place_and_comes_in_time_in_turn_and_once(
+    steps: list[Operation], options: dict[str, tuple[QueueOptions, QueueOptions]]
+) -> None:
+    play(steps, options)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(8))
+@settings(max_examples=25)
+@given(steps=mixture_operations(max_size=120), options=mixture_options())
+def test_it_is_so_through_long_lives(
+    steps: list[Operation], options: dict[str, tuple[QueueOptions, QueueOptions]], part: int
+) -> None:
+    """Hypothesis draws other examples in each part."""
+    play(steps, options)

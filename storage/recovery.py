@@ -184,6 +184,7 @@ def _apply(store: Store, entry: Entry) -> None:
     elif isinstance(entry, Read):
         if (cursor := store.cursors.get(entry.cursor)) is not None:
             cursor.promised = max(cursor.promised, entry.next)
+            cursor.log.touch()  # the next checkpoint takes the journal's place
     elif isinstance(entry, Return):
         if (cursor := store.cursors.get(entry.cursor)) is not None:
             cursor.replay_return(entry.messages)

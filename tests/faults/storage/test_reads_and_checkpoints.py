@@ -316,6 +316,30 @@ def test_a_cursor_that_is_made_and_read_in_the_batch_of_its_log_keeps_its_promis
     assert run_store(disk.copy(tmp_path / "after"), flagged) == (5, 6)
 
 
+def test_a_promise_that_a_replay_has_found_outlives_the_next_checkpoint(disk: SimulatedDisk, tmp_path: Path) -> None:
+    """Nothing else has happened to the cursor since the crash, and the checkpoint passed it over."""
+
+    async def promise(store: Store) -> None:
+        cursor = await fill(store, 9, 10)
+        await store.checkpoint()
+        await read_all(cursor)
+        disk.crash_at = len(disk.calls)
+
+    async def deliver(store: Store) -> None:
+        _, cursor = only(store)
+        await store.checkpoint()
+        assert len(await read_all(cursor)) == 9
+        second.crash_at = len(second.calls)
+
+    async def flagged(store: Store) -> int:
+        return only(store)[1].maybe
+
+    run_store(disk, promise)
+    second = disk.copy(tmp_path / "second")
+    run_store(second, deliver)
+    assert run_store(second.copy(tmp_path / "third"), flagged) == 10
+
+
 def test_windows_of_many_cursors_share_one_bound(disk: SimulatedDisk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("segue.storage.cold.WINDOWS_BYTES_MAX", 20_000)
 

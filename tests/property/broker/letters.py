@@ -49,6 +49,7 @@ class Letter:
         deliveries: by spot.
         holder: the consumer that has it.
         settled: the moment from which it is done for good.
+        condemned: it may be a dead letter, or given up where there is no queue for these.
         excused: something may have ended it.
     """
 
@@ -63,6 +64,7 @@ class Letter:
     deliveries: dict[Spot, int] = field(default_factory=dict)
     holder: Any = None
     settled: int | None = None
+    condemned: bool = False
     excused: bool = False
 
     @property
@@ -78,12 +80,14 @@ class Letters:
         known: by body.
         confirmed: everything up to this moment is on disk.
         options: of each queue, all that it has ever had.
+        moves: between which queues jobs have moved messages since the last census.
     """
 
     def __init__(self, options: dict[str, list[QueueOptions]]) -> None:
         self.options = options
         self.known: dict[str, Letter] = {}
         self.gone: set[str] = set()
+        self.moves: set[tuple[str, str]] = set()
         self.moment = 0
         self.confirmed = 0
         self._crashed = False
@@ -112,7 +116,7 @@ class Letters:
         assert now_ms < self._own_deadline(letter), f"{body} was delivered after its deadline"
         assert deliveries <= before + 1, f"delivery {deliveries} of {body} follows {before}"
         assert self._crashed or deliveries == before + 1, f"delivery {deliveries} of {body} follows {before}"
-        assert redelivered or not before, f"{body} may be a repeat, and does not say so"
+        assert redelivered or not before, f"{body} at {spot} may be a repeat, and does not say so"
         if letter.group is not None:
             for other in self.known.values():
                 same = other.group == letter.group and other.holder is not None and other.place == spot[0]
@@ -134,8 +138,7 @@ class Letters:
     def condemned(self, body: str) -> None:
         """It is a dead letter, or given up."""
         letter = self.known[body]
-        letter.holder = None
-        letter.excused |= any(not options.dead_letter for options in self.options[letter.place])
+        letter.holder, letter.condemned = None, True
 
     def settled(self, body: str, moment: int) -> None:
         """Its consumer is done with it."""
@@ -198,9 +201,10 @@ class Letters:
     def _may_be_gone(self, letter: Letter, now_ms: int) -> bool:
         if letter.settled is not None or letter.excused or 0 < letter.expires_ms <= now_ms:
             return True
-        return any(
-            self._may_lose(letter, options, now_ms) for name in self._reach(letter) for options in self.options[name]
-        )
+        reach = self._reach(letter)
+        if letter.condemned and any(not options.dead_letter for name in reach for options in self.options[name]):
+            return True
+        return any(self._may_lose(letter, options, now_ms) for name in reach for options in self.options[name])
 
     def _may_lose(self, letter: Letter, options: QueueOptions, now_ms: int) -> bool:
         """True for a queue in which messages end by themselves, and this one may have."""
@@ -209,11 +213,12 @@ class Letters:
         return drops or expires
 
     def _reach(self, letter: Letter) -> set[str]:
-        """Where it may have gone as a dead letter since it was seen."""
+        """Where it may have gone since it was seen, as a dead letter or by a job."""
         found, rest = set[str](), [letter.place]
         while rest:
             name = rest.pop()
             if name and name not in found:
                 found.add(name)
                 rest += [options.dead_letter for options in self.options[name]]
+                rest += [to for source, to in self.moves if source == name]
         return found

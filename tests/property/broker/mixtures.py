@@ -254,7 +254,7 @@ class Mixture:
     # -- looking
 
     async def _owed(self) -> list[tuple[Spot, bytes]]:
-        """Where everything is that is owed, and its record."""
+        """Where everything is that is owed, and its record; what goes while that is read is not among it."""
         found: list[tuple[Spot, bytes]] = []
         for log in list(self._store.logs.values()):
             kind = log.definition.get("kind")
@@ -449,9 +449,11 @@ class Mixture:
     async def _purge(self, operation: Operation) -> None:
         if operation.seed % 2:
             queue = self.node.queues[NAMES[operation.which % 3]]
+            owed = dict(await self._owed())
             ready = queue.cursor.ready
-            for letter in self.letters.known.values():
-                letter.excused |= letter.place == queue.name and letter.holder is None
+            for (name, seq), record in {**owed, **_spots_in_memory(queue)}.items():
+                if name == queue.name and queue.cursor.is_ready(seq):
+                    self.letters.known[body_of(record)].excused = True
             assert queue.purge() == ready
 
     async def _move(self, operation: Operation) -> None:
@@ -464,6 +466,7 @@ class Mixture:
         if len(running) < 3:
             order = JobOrder(kind, source, to if kind is JobKind.MOVE else "", only, 0, operation.amount * 2)
             self.node.jobs.start(order)
+            self.letters.moves |= {(source, name) for name in ((to,) if kind is JobKind.MOVE else NAMES)}
             for _ in range(operation.amount):
                 await trio.lowlevel.checkpoint()
                 self._end_step()
@@ -473,9 +476,9 @@ class Mixture:
         options = self._options[name][operation.seed % 2]
         self.letters.options[name].append(options)
         self.node.queues[name].apply(options)
-        for letter in self.letters.known.values():  # what waits may have had its deliveries, and nobody takes it then
-            spent = options.delivery_limit and max(letter.deliveries.values(), default=0) >= options.delivery_limit
-            letter.excused |= bool(spent and not options.dead_letter and letter.place == name)
+        for letter in self.letters.known.values():
+            spent = max(letter.deliveries.values(), default=0)
+            letter.condemned |= 0 < options.delivery_limit <= spent
 
     async def _pass_time(self, operation: Operation) -> None:
         self.clock.advance(_STEPS_MS[operation.amount % len(_STEPS_MS)] / 1000)
@@ -505,6 +508,7 @@ class Mixture:
             found = await self._owed()
             if version is self._store.batch and not self._store.batch:
                 self.letters.census(found, self.clock.now_ms(), crashed=False)
+                self.letters.moves.clear()
 
     async def _breathe(self, operation: Operation) -> None:
         quiet = 0
@@ -530,7 +534,12 @@ async def _owed_of(log: Log) -> list[tuple[int, bytes]]:
         part = await log.store.reader.read_range(log, seq, log.ram_first, 4096)
         records |= {first + n: data for first, some in part.runs for n, data in enumerate(some)}
         seq = part.upto
-    return [(seq, log.find(seq) or records[seq]) for seq in owed]
+    found = [(seq, log.find(seq) or records.get(seq)) for seq in owed]
+    return [(seq, record) for seq, record in found if record is not None]
+
+
+def _spots_in_memory(queue: Queue) -> dict[Spot, bytes]:
+    return {(queue.name, number): record for number, record in _ready_in_memory(queue)}
 
 
 def _ready_in_memory(queue: Queue) -> Iterator[tuple[int, bytes]]:

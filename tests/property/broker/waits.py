@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
 import trio
 from hypothesis import strategies as st
 
 from segue.broker.message import decode, encode, prefix
 from segue.broker.node import Node
+from segue.broker.schedule import wheel
 from segue.broker.schedule.listing import find
 from segue.broker.schedule.scheduled_message import ScheduleId, decode_scheduled
 from segue.broker.session import Session, Subscription
@@ -111,6 +113,11 @@ class Waits:
 
     def play(self, steps: list[Operation]) -> None:
         """Do everything, life after life; in the end everything has come that was to come."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(wheel, "_AT_A_TIME", 1)  # so that few messages are many steps
+            self._play(steps)
+
+    def _play(self, steps: list[Operation]) -> None:
         rest = iter([*steps, Operation("stop")])
         for _ in range(len(steps) + 2):
             ending = run_store(self.disk, lambda store: self._live(store, rest), OPTIONS)

@@ -124,6 +124,16 @@ def test_a_step_is_bounded_and_many_that_are_due_at_once_all_come(world: Waiting
     assert world.bodies() == [f"{number:04}" for number in range(3000)]
 
 
+def test_what_is_late_comes_in_order_though_it_is_read_in_parts(world: Waiting) -> None:
+    sent = [f"{number:03}" for number in range(600)]
+    for body in reversed(sent):
+        world.send(body, delay=100 + int(body) / 1000)
+    world.settle_down()
+    world.clock.advance(200)
+    world.work()
+    assert world.bodies() == sent
+
+
 def test_nothing_is_handed_on_while_publishers_are_held(world: Waiting) -> None:
     world.send("a", delay=1)
     world.settle_down()

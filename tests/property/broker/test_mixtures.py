@@ -18,7 +18,7 @@ def play(steps: list[Operation], options: dict[str, tuple[QueueOptions, QueueOpt
         Mixture(Path(folder) / "life", options).play(steps)
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(steps=mixture_operations(max_size=40), options=mixture_options())
 def test_each_message_is_in_one_place_and_comes_in_time_in_turn_and_once(
     steps: list[Operation], options: dict[str, tuple[QueueOptions, QueueOptions]]

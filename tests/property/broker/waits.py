@@ -199,6 +199,8 @@ class Waits:
                 assert fate.ended > self._sure, "what has ended for sure does not come back"
                 fate.ended = _NEVER  # that was not durable
                 assert bodies[body] >= sum(moment <= self._sure for moment in fate.put_off), "its count goes on"
+                if fate.put_off:  # a crash forgets for how long, until the message has been moved to the schedule
+                    fate.due_ms, fate.due_seconds = None, 0.0
                 del fate.put_off[bodies[body] :]
             elif fate.sent <= self._sure:
                 assert fate.ended < _NEVER, f"{body} is lost"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from typing import Any, Final
 
-from segue.broker.cli.arguments import CONTROL_EXIT_CODES, add_action
-from segue.broker.cli.control_client import ControlClient, add_control_arguments, connect
+from segue.broker.cli.control_action import ControlAction, add_control_action
+from segue.broker.cli.control_client import ControlClient
 from segue.broker.cli.failure import CommandFailure
 from segue.broker.cli.text import count, printable, table
 from segue.broker.exit_codes import ExitCode
@@ -37,7 +36,9 @@ _FLAGS: Final = {
 }
 _BESIDES: Final = frozenset({"policy", "from", "hidden", "queues", "subscriptions", "priority"})
 
-Action = Callable[[argparse.Namespace, ControlClient], None]
+_NEXT_STEPS: Final = dict.fromkeys(
+    ("not-found", "in-use"), "`segue policy list` names those that there are, and where they come from"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,20 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add(actions, "delete", "delete a policy that was set; queues follow the others", _delete, "POLICY")
 
 
-def _add(actions: Any, name: str, text: str, action: Action, *positional: str) -> argparse.ArgumentParser:
-    def run(arguments: argparse.Namespace) -> int:
-        try:
-            with connect(arguments) as client:
-                action(arguments, client)
-        except CommandFailure as failure:
-            if failure.code in ("not-found", "in-use"):
-                failure.next_step = "`segue policy list` names those that there are, and where they come from"
-            raise
-        return ExitCode.OK
-
-    parser = add_action(actions, name, text, run, CONTROL_EXIT_CODES, *positional)
-    add_control_arguments(parser)
-    return parser
+def _add(actions: Any, name: str, text: str, action: ControlAction, *positional: str) -> argparse.ArgumentParser:
+    return add_control_action(actions, name, text, action, *positional, next_steps=_NEXT_STEPS)
 
 
 def _list(arguments: argparse.Namespace, client: ControlClient) -> None:

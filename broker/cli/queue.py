@@ -6,16 +6,15 @@ import argparse
 import base64
 import json
 import sys
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from segue.broker.cli.arguments import CONTROL_EXIT_CODES, add_action, whole
-from segue.broker.cli.control_client import ControlClient, add_control_arguments, connect
+from segue.broker.cli.arguments import whole
+from segue.broker.cli.control_action import ControlAction, add_control_action
+from segue.broker.cli.control_client import ControlClient
 from segue.broker.cli.failure import CommandFailure
 from segue.broker.cli.messages import message_text
 from segue.broker.cli.queue_jobs import add_job_actions
 from segue.broker.cli.text import age, count, message_range, printable, rate, size, table, time_text
-from segue.broker.exit_codes import ExitCode
 
 __all__ = ["add_arguments"]
 
@@ -27,7 +26,7 @@ _OPTION_COLUMNS = ("option", "value", "from")
 _CONSUMER_COLUMNS = ("connection", "user", "peer", "prefetch", "in flight", "output")
 _BODY_BYTES_SHOWN = 1000
 
-Action = Callable[[argparse.Namespace, ControlClient], None]
+_NEXT_STEPS: Final = {"not-found": "`segue queue list` names those that there are"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,20 +81,8 @@ def _add_publish(actions: Any) -> None:
     )
 
 
-def _add(actions: Any, name: str, text: str, action: Action, *positional: str) -> argparse.ArgumentParser:
-    def run(arguments: argparse.Namespace) -> int:
-        try:
-            with connect(arguments) as client:
-                action(arguments, client)
-        except CommandFailure as failure:
-            if failure.code == "not-found":
-                failure.next_step = "`segue queue list` names those that there are"
-            raise
-        return ExitCode.OK
-
-    parser = add_action(actions, name, text, run, CONTROL_EXIT_CODES, *positional)
-    add_control_arguments(parser)
-    return parser
+def _add(actions: Any, name: str, text: str, action: ControlAction, *positional: str) -> argparse.ArgumentParser:
+    return add_control_action(actions, name, text, action, *positional, next_steps=_NEXT_STEPS)
 
 
 # Actions.

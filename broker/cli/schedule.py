@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from typing import Any, Final
 
-from segue.broker.cli.arguments import CONTROL_EXIT_CODES, add_action, whole
-from segue.broker.cli.control_client import ControlClient, add_control_arguments, connect
-from segue.broker.cli.failure import CommandFailure
+from segue.broker.cli.arguments import whole
+from segue.broker.cli.control_action import ControlAction, add_control_action
+from segue.broker.cli.control_client import ControlClient
 from segue.broker.cli.text import count, size, table, time_text
-from segue.broker.exit_codes import ExitCode
 
 __all__ = ["add_arguments"]
 
 _COLUMNS: Final = ("schedule id", "due (UTC)", "accepted (UTC)", "for", "bytes")
 
-Action = Callable[[argparse.Namespace, ControlClient], None]
+_NEXT_STEPS: Final = {"not-found": "`segue schedule list` names those that wait"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,20 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--all", action="store_true", help="all that there are")
 
 
-def _add(actions: Any, name: str, text: str, action: Action, *positional: str) -> argparse.ArgumentParser:
-    def run(arguments: argparse.Namespace) -> int:
-        try:
-            with connect(arguments) as client:
-                action(arguments, client)
-        except CommandFailure as failure:
-            if failure.code == "not-found":
-                failure.next_step = "`segue schedule list` names those that wait"
-            raise
-        return ExitCode.OK
-
-    parser = add_action(actions, name, text, run, CONTROL_EXIT_CODES, *positional)
-    add_control_arguments(parser)
-    return parser
+def _add(actions: Any, name: str, text: str, action: ControlAction, *positional: str) -> argparse.ArgumentParser:
+    return add_control_action(actions, name, text, action, *positional, next_steps=_NEXT_STEPS)
 
 
 def _list(arguments: argparse.Namespace, client: ControlClient) -> None:

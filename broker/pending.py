@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from segue.broker.errors import BrokerError
@@ -16,10 +17,13 @@ class PendingError(BrokerError):
     """It can't be said yet what becomes of a call: nothing has happened; it is to be made again.
 
     Ordering: what the same peer has sent behind it must wait, too.
+
+    Attributes:
+        wait: have this output's `let_go` called when the call can be made again and publishers are not held.
     """
 
     code = "pending"
 
-    def wait(self, output: Output) -> None:
-        """Have `output.let_go` called when the call can be made again and publishers are not held."""
-        raise NotImplementedError
+    def __init__(self, text: str, wait: Callable[[Output], None]) -> None:
+        super().__init__(text)
+        self.wait = wait

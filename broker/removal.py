@@ -8,6 +8,7 @@ before; what has expired further on is found by the deep sweep, and settled ahea
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import takewhile
 
@@ -31,7 +32,7 @@ _LOOK_AGAIN_SECONDS_MAX = 60.0
 """Though the first message lives longer: clocks are set, and messages settled."""
 
 
-class Removal:
+class Removal(ABC):
     """The part of a dispatcher that removes.
 
     Attributes:
@@ -63,17 +64,17 @@ class Removal:
         self._cost_left = 0
 
     @property
+    @abstractmethod
     def _room(self) -> int:
         """How many more messages may be holes of the cursor."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _take_oldest_aside(self) -> tuple[int, int, bytes] | None:
         """The oldest message that is set aside, as `Cursor.take_returned` gives one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _go_on_later(self) -> None:
         """Ask for another step."""
-        raise NotImplementedError
 
     def _bury(self) -> None:
         """Make dead letters of condemned messages, as many as one step may take."""

@@ -24,12 +24,7 @@ class ParserPendingError(PendingError):
     code = "parser-pending"
 
     def __init__(self, parser: SelectorParser) -> None:
-        super().__init__("the broker has to load its parser of selectors")
-        self._parser = parser
-
-    def wait(self, output: Output) -> None:
-        """See `PendingError`."""
-        self._parser.wait(output)
+        super().__init__("the broker has to load its parser of selectors", parser.wait)
 
 
 class SelectorParser:

@@ -8,7 +8,6 @@ from segue.broker.pending import PendingError
 
 if TYPE_CHECKING:
     from segue.broker.deduplication.recall import Recall
-    from segue.broker.node import Output
 
 __all__ = ["Acceptance", "RecallPendingError"]
 
@@ -33,9 +32,4 @@ class RecallPendingError(PendingError):
     code = "recall-pending"
 
     def __init__(self, recall: Recall) -> None:
-        super().__init__("the broker has to read what it remembers of this queue's publishers")
-        self._recall = recall
-
-    def wait(self, output: Output) -> None:
-        """See `PendingError`."""
-        self._recall.wait(output)
+        super().__init__("the broker has to read what it remembers of this queue's publishers", recall.wait)

@@ -12,31 +12,29 @@ from typing import Any, Final, Protocol, TypeVar
 
 import trio
 
+from segue.broker.alarms import Alarms
 from segue.broker.clock import Clock
-from segue.broker.deduplication import COMPANION_KIND, DeduplicationMemory
+from segue.broker.deduplication import DeduplicationMemory
 from segue.broker.deep_sweep import DeepSweep
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, ShuttingDownError
 from segue.broker.idle_queues import IdleQueues
 from segue.broker.jobs import Jobs
-from segue.broker.levels import levels_of
 from segue.broker.log_lines import Log
 from segue.broker.policies import Policies
-from segue.broker.policy_book import KIND as POLICY
 from segue.broker.policy_book import PolicyBook
 from segue.broker.pressure import Pressure
 from segue.broker.queue import MemoryQueue, Queue, TemporaryQueue
 from segue.broker.queue_options import NO_OPTIONS, QueueOptions
 from segue.broker.receiving import Receiving
-from segue.broker.retained.retained import KIND as RETAINED
+from segue.broker.recovery import take_up
 from segue.broker.retained.retained import RetainedMessages
-from segue.broker.schedule.schedule import SCHEDULE_KINDS, Schedule
+from segue.broker.schedule.schedule import Schedule
 from segue.broker.selector_parser import SelectorParser
 from segue.broker.session import Session
 from segue.broker.settings import Settings
 from segue.broker.topic import DurableSubscription, Topic, TopicRoutes, TopicSubscription
 from segue.broker.users import Users
-from segue.storage.api import Log as StorageLog
 from segue.storage.api import Store
 
 __all__ = ["Node", "Output"]
@@ -102,6 +100,7 @@ class Node:
         self.topics = TopicRoutes(self)
         self.sessions: dict[int, Session] = {}
         self.pressure = Pressure(store, settings, clock)
+        self._alarms = Alarms(log, store, self.pressure)
         self.receiving = Receiving(settings.memory.receiving_bytes_max, settings.limits.frame_seconds)
         self.idle_queues = IdleQueues(clock)
         self.policy_book = PolicyBook(store, settings.policies)
@@ -115,9 +114,6 @@ class Node:
         self.stopping = False
         self.started_ms = clock.now_ms()
         self._last_session = 0
-        self._told = False
-        self._told_checkpoint_fault = False
-        self._told_dead_letters: set[str] = set()
         self._stuck: dict[Dispatcher, None] = {}
         self.fan_out_bytes = 0
         self._touched: list[Dispatcher] = []
@@ -129,9 +125,9 @@ class Node:
         self._more = trio.Event()
         self._topics_by_name: dict[str, Topic] = {}
         self.jobs = Jobs(self)
-        self._take_up()
+        take_up(self)
         store.after_step = self.end_step
-        store.on_fault = self._report_fault
+        store.on_fault = self._alarms.storage_fault
 
     # -- sessions
 
@@ -190,7 +186,7 @@ class Node:
             definition["durable"] = False
         if options is not NO_OPTIONS:
             definition["options"] = options.as_definition()
-        queue = self._make_queue(name, definition)
+        queue = self.make_queue(name, definition)
         queue.auto_delete = auto_delete
         queue.owner = exclusive_to
         queue.exclusive = exclusive_to != 0
@@ -198,7 +194,8 @@ class Node:
         self.queues[name] = queue
         return queue
 
-    def _make_queue(self, name: str, definition: dict[str, Any]) -> Queue:
+    def make_queue(self, name: str, definition: dict[str, Any]) -> Queue:
+        """A new queue, durable with the open batch; nobody finds it by its name yet."""
         log = self.store.create_log({"kind": "queue", "name": name, **definition})
         cursor = self.store.create_cursor(log, {"kind": "queue"})
         return Queue(self, name, log, cursor, self.settings.limits.queue_in_flight_max)
@@ -268,9 +265,7 @@ class Node:
     def dead_letters_stuck(self, dispatcher: Dispatcher, name: str, reason: str) -> None:
         """Dead letters can't go to the queue of a name now: they stay where they are, and that is tried again."""
         self._stuck[dispatcher] = None
-        if name not in self._told_dead_letters:
-            self._told_dead_letters.add(name)
-            self.log.error("queue.dead_letters_stuck", queue=name, reason=reason)
+        self._alarms.dead_letters_stuck(name, reason)
 
     def bind(self, queue: Queue, pattern: str) -> None:
         """From now on, messages to topics under `pattern` go to this queue too. Durable with the open batch."""
@@ -447,8 +442,7 @@ class Node:
 
     def _look_at_pressure(self) -> None:
         self.held = self.pressure.check()
-        if self.pressure.alarm is not self._told:
-            self._report_pressure()
+        self._alarms.look_at_pressure()
 
     async def watch(self) -> None:
         """Look at disk and memory every second, and do what steps have left over, for as long as the broker runs."""
@@ -463,7 +457,7 @@ class Node:
                 now = self.clock.monotonic()
                 self.deduplication.forget()
                 self.receiving.check(now, held=self.held)
-                self._report_checkpoints()
+                self._alarms.look_at_checkpoints()
                 self.delete_idle_queues()
                 self.sweep()
                 self.end_step()
@@ -498,64 +492,3 @@ class Node:
             self._more = trio.Event()
             self._sweep_some()
             self.end_step()
-
-    def _report_pressure(self) -> None:
-        # Waiting a moment for the disk or for a checkpoint is daily life; memory and disk marks are news.
-        self._told = self.pressure.alarm
-        if self._told:
-            self.log.warning("publishers.held", reason="; ".join(self.pressure.reasons))
-        else:
-            self.log.info("publishers.released")
-
-    def _report_checkpoints(self) -> None:
-        # It is tried again and again; the first failure and the end of them are news.
-        fault = self.store.checkpoint_fault
-        if bool(fault) is self._told_checkpoint_fault:
-            return
-        self._told_checkpoint_fault = bool(fault)
-        if fault:
-            self.log.error("checkpoint.failed", reason=fault)
-        else:
-            self.log.info("checkpoint.recovered")
-
-    def _report_fault(self, log: StorageLog, text: str) -> None:
-        definition = log.definition
-        if definition.get("kind") == COMPANION_KIND and (queue := self.store.logs.get(definition["queue"])) is not None:
-            definition = queue.definition
-        name = definition.get("name") or definition.get("pattern") or definition.get("kind")
-        self.log.error("storage.unreadable", queue=name, reason=text)
-
-    def _take_up(self) -> None:
-        """Make queues and topics of what the store has recovered."""
-        in_flight_max = self.settings.limits.queue_in_flight_max
-        for log in [log for log in self.store.logs.values() if log.definition.get("durable") is False]:
-            self.store.drop_log(log)
-        logs = list(self.store.logs.values())
-        self.policy_book.recover([log for log in logs if log.definition.get("kind") == POLICY])
-        levels = levels_of(logs)
-        for log in logs:
-            if log.definition.get("kind") == COMPANION_KIND:
-                self.deduplication.found(log)
-        for log in logs:
-            definition = log.definition
-            if definition.get("kind") == "queue":
-                queue = Queue(self, str(definition["name"]), log, log.cursors[0], in_flight_max)
-                queue.auto_delete = bool(definition.get("auto_delete"))
-                queue.take_up(levels.pop(queue.name, ()))
-                queue.deduplication = self.deduplication.of_queue(log, queue.options)
-                self.apply_policies(queue)
-                self.queues[queue.name] = queue
-                self.jobs.recovered(queue)
-                for pattern in definition.get("bindings", ()):
-                    self.topics.bind(str(pattern), queue)
-            elif definition.get("kind") == "topic":
-                self.topics.recovered(log, definition, in_flight_max)
-            elif definition.get("kind") == RETAINED:
-                self.retained.take_up(log)
-            elif definition.get("kind") in SCHEDULE_KINDS:
-                self.schedule.take_up(log)
-        for name, of_queue in levels.items():  # a salvage has lost the rest of these queues
-            queue = self.queues[name] = self._make_queue(name, {})
-            queue.take_up(of_queue)
-            self.apply_policies(queue)
-        self.deduplication.drop_orphans()

@@ -38,20 +38,6 @@ def test_a_new_queue_follows_the_policies_and_keeps_what_it_was_declared_with() 
     assert world.node.queue("dead").options == QueueOptions(delivery_limit=9)
 
 
-def test_queues_that_are_there_at_the_start_follow_the_policies_of_this_start() -> None:
-    world = World(policies={"all": Policy("*", delivery_limit=9, message_ttl_ms=5)})
-    world.node.declare_queue("q", options=QueueOptions(dead_letter="dead"))
-    settings = replace(world.settings, policies={"q only": Policy("q", messages_max=1)})
-    world.publish(world.node.queue("q"), "a", "b")
-    again = Node(world.store, settings, world.clock, world.log, world.node.users)
-    queue = again.queues["q"]
-    assert queue.options == QueueOptions(dead_letter="dead", messages_max=1)
-    assert queue.dispatcher.expiry is None
-    again.end_step()
-    world.store.sync_all()
-    assert (queue.statistics().ready, again.queues["dead"].statistics().published) == (1, 1)
-
-
 def test_temporary_queues_topics_and_durable_subscriptions_have_no_policies(world: World) -> None:
     strict = World(policies={"all": Policy("*", delivery_limit=1, message_ttl_ms=0, messages_max=0, overflow=REFUSE)})
     session = strict.session()
@@ -168,29 +154,6 @@ def test_a_deleted_queue_gets_no_messages_of_topics_any_more(world: World) -> No
     world.node.topic("t.x").publish(record("b"))
     world.settle_down()
     assert queue.log.head == 2
-
-
-# A restart ----------------------------------------------------------------------------------------------------------
-
-
-def test_queues_subscriptions_and_bindings_are_taken_up_from_the_store(world: World) -> None:
-    kept = world.node.declare_queue("kept")
-    passing = world.node.declare_queue("passing", auto_delete=True)
-    world.node.bind(kept, "t.*")
-    world.session().subscribe_durable("d", "t.#", FakeSink(), prefetch=1, settles=True)
-    world.settle_down()
-    again = Node(world.store, world.settings, world.clock, RecordedLog(), Users({}))
-    assert set(again.queues) == {"kept", "passing"}
-    assert again.queue("passing").auto_delete
-    assert not again.queue("kept").auto_delete
-    again.topic("t.x").publish(record("a"))
-    again.store.want()
-    again.end_step()
-    world.store.sync_all()
-    assert again.queue("kept").statistics().ready == 1
-    (durable,) = again.topics.durables()
-    assert (durable.name, durable.pattern, durable.cursor.ready) == ("d", "t.#", 1)
-    assert passing.log is again.queue("passing").log
 
 
 # Sessions -----------------------------------------------------------------------------------------------------------
@@ -401,34 +364,6 @@ def test_who_has_left_is_not_let_go(world: World) -> None:
     assert output.let_go_times == 0
 
 
-def test_memory_and_disk_alarms_are_told_once_and_a_busy_disk_is_not(world: World) -> None:
-    journal = world.store.played_journal
-    journal.short_of_space = True
-    world.node.end_step()
-    assert world.log.events == []  # a moment's wait is daily life
-    world.node.pressure.output_bytes = 1 << 40
-    world.node.end_step()
-    world.node.end_step()
-    journal.short_of_space = False
-    world.node.end_step()
-    (event,) = world.log.named("publishers.held")
-    assert "memory" in str(event.fields["reason"])
-    world.node.pressure.output_bytes = 0
-    world.node.end_step()
-    world.node.end_step()
-    assert len(world.log.named("publishers.released")) == 1
-
-
-# What can't be read -------------------------------------------------------------------------------------------------
-
-
-def test_what_can_not_be_read_is_logged_with_the_name_of_the_queue(world: World) -> None:
-    queue = world.node.queue("q")
-    world.store.on_fault(queue.log, "message 3 set aside")
-    (event,) = world.log.named("storage.unreadable")
-    assert event.fields == {"queue": "q", "reason": "message 3 set aside"}
-
-
 # Topics by name -----------------------------------------------------------------------------------------------------
 
 
@@ -450,26 +385,6 @@ def test_a_node_starts_with_the_default_settings() -> None:
     node = Node(MemoryStore(), settings, FakeClock(), RecordedLog(), Users(settings.users))
     assert node.queues == {}
     assert not node.held
-
-
-async def test_checkpoints_that_fail_are_told_once_and_so_is_their_end(
-    world: World, nursery: trio.Nursery, mock_clock: trio.testing.MockClock
-) -> None:
-    mock_clock.rate = 1000  # the disk is looked at in a thread, which the clock can't wait for
-    checkpointer = world.store.played_checkpointer
-    checkpointer.fault = "no space left"
-    nursery.start_soon(world.node.watch)
-    while checkpointer.asked < 3:
-        await trio.lowlevel.checkpoint()
-    checkpointer.fault = ""
-    while not world.log.named("checkpoint.recovered"):
-        await trio.lowlevel.checkpoint()
-    nursery.cancel_scope.cancel()
-    told = [(one.level, one.event, one.fields) for one in world.log.events if one.event.startswith("checkpoint.")]
-    assert told == [
-        ("error", "checkpoint.failed", {"reason": "no space left"}),
-        ("info", "checkpoint.recovered", {}),
-    ]
 
 
 async def test_a_round_of_sweeps_leaves_out_queues_whose_messages_expire_no_more(

@@ -298,11 +298,26 @@ class Cursor:
         assert self.next <= seqs[0]
         assert seqs[-1] < log.durable
         ranges = ranges_of(seqs)
-        self._add_gaps(ranges)
+        self.add_gaps(ranges)
         if log.journaled:
             log.store.batch.gaps.setdefault(self, []).extend(ranges)
             log.touch()
         log.forget(seqs)
+
+    def advance(self, seq: int) -> None:
+        """Go on at `seq`: what is before it is settled, out, returned, or set aside."""
+        self.next = seq
+        if self.gaps is not None:
+            self.gaps.drop_below(seq)
+            if not self.gaps:
+                self.gaps = None
+
+    def add_gaps(self, ranges: Iterable[tuple[int, int]]) -> None:
+        """These are settled; they lie at `next` or above."""
+        if self.gaps is None:
+            self.gaps = Gaps()
+        for first, last in ranges:
+            self.gaps.add(first, last)
         self._pass_gaps()
 
     def skip_to(self, seq: int) -> int:
@@ -351,33 +366,6 @@ class Cursor:
         self.window.clear()
 
     # -- recovery
-
-    def replay_settle(self, first: int, last: int) -> None:
-        """A SETTLE range from the journal."""
-        self._replay_below(first, last)
-        if last >= self.next:
-            self._replay_handed_out(first)
-            self.next = last + 1
-            self._forget_gaps()
-
-    def replay_settle_ahead(self, first: int, last: int) -> None:
-        """A range of SETTLE_AHEAD from the journal."""
-        self._replay_below(first, last)
-        if last >= self.next:
-            self._add_gaps([(max(first, self.next), last)])
-            self._pass_gaps()
-
-    def replay_return(self, messages: Iterable[tuple[int, int]]) -> None:
-        """A RETURN from the journal."""
-        for seq, deliveries in messages:
-            if seq >= self.next:
-                self._replay_handed_out(seq)
-                self.next = seq + 1
-                self._forget_gaps()
-            if self.quarantined:
-                # It was mended before it was handed out, and the catalog does not know that yet.
-                self.quarantined.remove(seq, seq)
-            self.returned[seq] = deliveries
 
     def recovered(self) -> None:
         """Take up work after a replay."""
@@ -462,8 +450,7 @@ class Cursor:
             owed = [(first, damage.last)] if self.gaps is None else self.gaps.between(first, damage.last)
             for begin, end in owed:
                 self.quarantined.add(begin, end, damage.reason)
-            self.next = damage.last + 1
-            self._forget_gaps()
+            self.advance(damage.last + 1)
             self.log.touch()
 
     def _read_ahead(self, seq: int) -> None:
@@ -492,14 +479,7 @@ class Cursor:
         if seq > self.next and self.log.journaled:
             self.log.store.batch.ranges.append((self, self.next, seq - 1))
             self.log.touch()
-        self.next = seq
-        self._forget_gaps()
-
-    def _add_gaps(self, ranges: Iterable[tuple[int, int]]) -> None:
-        if self.gaps is None:
-            self.gaps = Gaps()
-        for first, last in ranges:
-            self.gaps.add(first, last)
+        self.advance(seq)
 
     def _up_to_gap(self, limit: int) -> int:
         """Step over a gap at `next`; returns how many may be read before the one behind that."""
@@ -512,35 +492,9 @@ class Cursor:
 
     def _step_to(self, seq: int) -> None:
         """Go on at `seq`: what is before it is settled, and the journal says so."""
-        self.next = seq
         self.asked = max(self.asked, seq)
         self.promised = max(self.promised, seq)
-        self._forget_gaps()
-
-    def _forget_gaps(self) -> None:
-        """`next` has moved."""
-        if self.gaps is not None:
-            self.gaps.drop_below(self.next)
-            if not self.gaps:
-                self.gaps = None
-
-    def _replay_below(self, first: int, last: int) -> None:
-        """What of [first, last] was handed out or set aside is settled."""
-        returned = self.returned
-        if last - first < len(returned):
-            for seq in range(first, last + 1):
-                returned.pop(seq, None)
-        else:
-            for seq in [seq for seq in returned if first <= seq <= last]:
-                del returned[seq]
-        if self.quarantined:
-            self.quarantined.remove(first, last)
-
-    def _replay_handed_out(self, seq: int) -> None:
-        """`seq` was handed out, so what is unread before it was, too, and is not settled."""
-        ranges = [(self.next, seq - 1)] if self.gaps is None else self.gaps.between(self.next, seq - 1)
-        for first, last in ranges:
-            self.returned.update(dict.fromkeys(range(first, last + 1), 1))
+        self.advance(seq)
 
 
 def _trim(records: list[bytes]) -> list[bytes]:

@@ -21,7 +21,7 @@ An entry is `type u8, zeros u8 x 3, size of payload u32, payload`:
     5 DEFINE   JSON object, UTF-8: something is created, changed or removed
     6 SETTLE_AHEAD  as SETTLE, of messages that were never handed out: those between are still unread
 
-To add an entry type: a new number here, `decode_entries`, the replay in recovery.py, docs/formats/journal.md. An
+To add an entry type: a new number here, `decode_entries`, the replay in replay.py, docs/formats/journal.md. An
 unknown type in a valid batch means a newer Segue: it is refused, never skipped.
 """
 

@@ -17,21 +17,12 @@ import trio
 from segue.storage.catalog import CATALOG, Catalog
 from segue.storage.cursor import Cursor
 from segue.storage.disk import Disk
-from segue.storage.entries import (
-    Define,
-    Enqueue,
-    Entry,
-    Read,
-    Return,
-    Settle,
-    SettleAhead,
-    UnknownEntryError,
-    decode_entries,
-)
+from segue.storage.entries import UnknownEntryError, decode_entries
 from segue.storage.errors import DamagedStoreError, NewerFormatError
 from segue.storage.extents import READ_ERRORS
 from segue.storage.journal import JOURNAL_DIRECTORY, Journal, file_name
 from segue.storage.log import Log
+from segue.storage.replay import apply
 from segue.storage.scan import JournalScan, ScannedBatch
 from segue.storage.segment import SEGMENTS_DIRECTORY
 
@@ -153,7 +144,7 @@ def _replay_some(store: Store, batches: Iterator[ScannedBatch], found: Recovery,
         found.batches += 1
         try:
             for entry in decode_entries(batch.data, batch.header.entries):
-                _apply(store, entry)
+                apply(store, entry)
         except UnknownEntryError as error:
             raise NewerFormatError(Path(file_name(batch.lsn)), error.kind, _ENTRY_TYPES_KNOWN) from error
         except ValueError as error:
@@ -161,57 +152,6 @@ def _replay_some(store: Store, batches: Iterator[ScannedBatch], found: Recovery,
         if bounded and store.hot_bytes > store.options.replay_memory_bytes_max:
             return False
     return True
-
-
-def _apply(store: Store, entry: Entry) -> None:
-    if isinstance(entry, Enqueue):
-        for log_id, first in entry.targets:
-            log = store.logs.get(log_id)
-            if log is not None:
-                log.replay(first, entry.records)
-    elif isinstance(entry, Settle):
-        if (cursor := store.cursors.get(entry.cursor)) is not None:
-            for first, last in entry.ranges:
-                cursor.replay_settle(first, last)
-                cursor.log.forget_range(first, last)
-            cursor.log.touch()
-    elif isinstance(entry, SettleAhead):
-        if (cursor := store.cursors.get(entry.cursor)) is not None:
-            for first, last in entry.ranges:
-                cursor.replay_settle_ahead(first, last)
-                cursor.log.forget_range(first, last)
-            cursor.log.touch()
-    elif isinstance(entry, Read):
-        if (cursor := store.cursors.get(entry.cursor)) is not None:
-            cursor.promised = max(cursor.promised, entry.next)
-            cursor.log.touch()  # the next checkpoint takes the journal's place
-    elif isinstance(entry, Return):
-        if (cursor := store.cursors.get(entry.cursor)) is not None:
-            cursor.replay_return(entry.messages)
-            cursor.log.touch()
-    else:
-        _define(store, entry)
-
-
-def _define(store: Store, entry: Define) -> None:
-    what = entry.definition
-    kind, identity = what["do"], int(what["id"])
-    if kind == "log":
-        log = store.logs.get(identity)
-        if log is None:
-            log = store.logs[identity] = Log(store, identity, what["definition"])
-        log.definition = what["definition"]
-        log.touch()
-    elif kind == "cursor":
-        log = store.logs[int(what["log"])]
-        cursor = store.cursors[identity] = Cursor(identity, log, what["definition"], int(what["next"]))
-        log.cursors.append(cursor)
-        log.touch()
-    elif kind == "drop-log" and identity in store.logs:
-        store.forget_log(store.logs[identity])
-    elif kind == "drop-cursor" and identity in store.cursors:
-        store.forget_cursor(store.cursors[identity])
-    store.note_id(identity)
 
 
 def _sync_files(disk: Disk, scan: JournalScan, start: int) -> None:

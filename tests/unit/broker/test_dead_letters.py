@@ -14,6 +14,8 @@ from segue.broker.errors import InUseError
 from segue.broker.message import decode, encode, prefix
 from segue.broker.queue import Queue
 from segue.broker.queue_options import REFUSE, QueueOptions
+from segue.storage.entries import Return
+from segue.storage.replay import apply
 from tests.unit.broker.actors import World, header, record
 
 _HEADERS = b"destination:/queue/q\ncontent-length:1\n\n"
@@ -304,7 +306,7 @@ def test_what_was_out_for_the_last_time_when_the_broker_ended_is_a_dead_letter_a
     cursor = world.store.create_cursor(log, {})
     for body in "abc":
         log.append(record(body, _HEADERS))
-    cursor.replay_return([(1, 3), (2, 2)])
+    apply(world.store, Return(cursor.id, [(1, 3), (2, 2)]))
     cursor.recovered()
     queue = Queue(world.node, "q", log, cursor, 10)
     world.settle_down()

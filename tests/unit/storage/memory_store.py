@@ -17,7 +17,8 @@ from segue.storage.entries import Entry, decode_entries
 from segue.storage.journal import Journal
 from segue.storage.log import RECORD_OVERHEAD, Extent, Log
 from segue.storage.quarantine import Damage
-from segue.storage.recovery import _apply, _take_up
+from segue.storage.recovery import _take_up
+from segue.storage.replay import apply
 from segue.storage.snapshot import LogSnapshot, snapshot_of
 from segue.storage.store import Store
 from tests.faults.storage.driver import record
@@ -139,7 +140,7 @@ class MemoryStore(Store):
         store = cls()
         for batch in batches:
             for entry in entries_of(batch):
-                _apply(store, entry)
+                apply(store, entry)
         _take_up(store)
         return store
 

@@ -500,8 +500,7 @@ def test_what_can_be_read_again_goes_back_to_its_place(store: MemoryStore) -> No
 def test_a_start_puts_back_into_its_place_what_can_be_read_again(store: MemoryStore) -> None:
     """As it comes from the catalog: no returned message has ever been there."""
     cursor = cursor_on(store, 6)
-    cursor.replay_return([(5, 2)])
-    cursor.replay_settle(1, 4)
+    cursor.next, cursor.returned = 6, {5: 2}
     cursor.quarantined.add(2, 4, "it was found damaged before the last start")
     cursor.recovered()
     store.dirty.remove(cursor.log)

@@ -1,4 +1,4 @@
-"""Tests of segue.storage.cursor: what a replay makes of its entries, and cursors that are made on gaps."""
+"""Tests of segue.storage.replay: what a replay makes of the entries, and cursors that are made on gaps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.storage.cursor import CONDEMNED, Cursor
-from segue.storage.entries import Return
+from segue.storage.entries import Return, Settle
+from segue.storage.replay import apply
 from tests.faults.storage.driver import record
 from tests.unit.storage.memory_store import (
     MemoryStore,
@@ -129,10 +130,9 @@ HISTORY = st.lists(
 def replay(cursor: Cursor, steps: list[tuple[str, list[int]]]) -> None:
     for what, seqs in steps:
         if what == "settle":
-            for seq in seqs:
-                cursor.replay_settle(seq, seq)
+            apply(cursor.log.store, Settle(cursor.id, [(seq, seq) for seq in seqs]))
         else:
-            cursor.replay_return([(seq, seq % 3 + 1) for seq in seqs])
+            apply(cursor.log.store, Return(cursor.id, [(seq, seq % 3 + 1) for seq in seqs]))
 
 
 def possible(steps: list[tuple[str, list[int]]]) -> list[tuple[str, list[int]]]:
@@ -172,11 +172,11 @@ def test_a_range_that_is_settled_again_takes_all_of_it_and_nothing_else(
     store: MemoryStore, first: int, last: int
 ) -> None:
     cursor = cursor_on(store, 20)
-    cursor.replay_return([(seq, 1) for seq in range(1, 10)])
+    apply(store, Return(cursor.id, [(seq, 1) for seq in range(1, 10)]))
     cursor.quarantined.add(3, 4, "its checksum is wrong")
     cursor.returned = {seq: 2 for seq in cursor.returned if seq not in (3, 4)}
     for _ in range(2):
-        cursor.replay_settle(first, last)
+        apply(store, Settle(cursor.id, [(first, last)]))
         gone = set(range(first, last + 1))
         assert cursor.next == max(10, last + 1)
         assert owed(cursor) == set(range(1, 21)) - gone
@@ -189,13 +189,13 @@ def test_what_was_returned_after_it_was_mended_is_not_set_aside_any_more(store: 
     Kept there, it would come again once it is settled, and its deliveries would be counted anew.
     """
     cursor = cursor_on(store, 5)
-    cursor.replay_return([(2, 1), (3, 1), (4, 1)])
+    apply(store, Return(cursor.id, [(2, 1), (3, 1), (4, 1)]))
     cursor.returned = {}
     cursor.quarantined.add(2, 4, "it was found damaged before the last start")
-    cursor.replay_return([(3, 2)])
+    apply(store, Return(cursor.id, [(3, 2)]))
     assert [(first, last) for first, last, _ in cursor.quarantined] == [(2, 2), (4, 4)]
     assert cursor.returned == {3: 2}
-    cursor.replay_settle(3, 3)
+    apply(store, Settle(cursor.id, [(3, 3)]))
     assert owed(cursor) == {2, 4, 5}
 
 

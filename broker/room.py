@@ -1,4 +1,4 @@
-"""Waiting for what the node brings about, room for publishers and the disk, for who is a task and not a connection."""
+"""Waiting for what the node brings about, for who is a task and not a connection: room, an answer, the disk."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import trio
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
+    from segue.broker.pending import PendingError
 
-__all__ = ["on_disk", "until_let_go"]
+__all__ = ["on_disk", "until_answerable", "until_let_go"]
 
 
 class _Room:
@@ -40,6 +41,20 @@ async def until_let_go(node: Node) -> None:
         return
     room = _Room()
     node.wait_for_room(room)
+    try:
+        await room.event.wait()
+    finally:
+        node.stop_waiting(room)
+
+
+async def until_answerable(node: Node, pending: PendingError) -> None:
+    """Wait until the call can be made again that could not be answered.
+
+    Cancellation: safe.
+    """
+    room = _Room()
+    pending.wait(room)
+    node.end_step()
     try:
         await room.event.wait()
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,8 @@ __all__ = [
     "add_json",
     "add_place",
     "amount",
+    "milliseconds",
+    "moment",
     "read_settings",
     "whole",
 ]
@@ -117,3 +120,25 @@ def whole(minimum: int, maximum: int = _WHOLE_MAX) -> Callable[[str], int]:
         return int(digits)
 
     return read
+
+
+def milliseconds(text: str) -> int:
+    """Read a flag that wants a length of time: `1500`, `90 s`, `7 d`."""
+    from segue.broker.settings.quantity import parse_milliseconds
+
+    try:
+        return parse_milliseconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} is {error}: write 1500, '90 s' or '7 d'") from error
+
+
+def moment(text: str) -> int:
+    """Read a flag that wants a time, in milliseconds since 1970: as such, or as a date and a time, in UTC by itself."""
+    if text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX:
+        return int(text)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        problem = f"{text[:80]!r} is no time: write '2030-12-24 18:00', '2030-12-24T18:00+01:00' or milliseconds"
+        raise argparse.ArgumentTypeError(problem) from error
+    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)

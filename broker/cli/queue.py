@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import sys
 from typing import Any, Final
@@ -14,6 +13,7 @@ from segue.broker.cli.control_client import ControlClient
 from segue.broker.cli.failure import CommandFailure
 from segue.broker.cli.messages import message_text
 from segue.broker.cli.queue_jobs import add_job_actions
+from segue.broker.cli.queue_publish import add_publish
 from segue.broker.cli.text import age, count, message_range, printable, rate, size, table, time_text
 
 __all__ = ["add_arguments"]
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how much of each body is shown (default: %(default)s; --full-bodies: all)",
     )
     browse.add_argument("--full-bodies", action="store_true", help="show whole bodies")
-    _add_publish(actions)
+    add_publish(actions)
     text = "remove every message that is ready; those out with consumers stay"
     purge = _add(actions, "purge", text, _purge, "QUEUE")
     purge.add_argument(
@@ -63,22 +63,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add(actions, "pause", "deliver nothing from a queue until it is resumed; it still takes messages", _pause, "QUEUE")
     _add(actions, "resume", "deliver from a queue again", _resume, "QUEUE")
     add_job_actions(actions)
-
-
-def _add_publish(actions: Any) -> None:
-    publish = _add(actions, "publish", "send one message; done when it is on disk", _publish, "QUEUE")
-    publish.add_argument("body", metavar="BODY", nargs="?", help="the body; without it, standard input is read")
-    publish.add_argument(
-        "--header",
-        metavar="NAME:VALUE",
-        action="append",
-        type=_header,
-        default=[],
-        help="a header of the message; may be given more than once",
-    )
-    publish.add_argument(
-        "--non-persistent", action="store_true", help="the message need not survive a crash once it is queued"
-    )
 
 
 def _add(actions: Any, name: str, text: str, action: ControlAction, *positional: str) -> argparse.ArgumentParser:
@@ -157,18 +141,6 @@ def _browse(arguments: argparse.Namespace, client: ControlClient) -> None:
     done = client.ask("queue.browse", wanted, on_items=show)
     if not arguments.json and not done["count"]:
         print(f"queue '{printable(done['queue'])}' has no message that is ready")
-
-
-def _publish(arguments: argparse.Namespace, client: ControlClient) -> None:
-    body = sys.stdin.buffer.read() if arguments.body is None else arguments.body.encode("utf-8", "surrogateescape")
-    wanted = {
-        "queue": arguments.queue,
-        "body": base64.b64encode(body).decode(),
-        "headers": arguments.header,
-        "non_persistent": arguments.non_persistent,
-    }
-    done = client.ask("queue.publish", wanted)
-    _say(arguments, done, f"message {done['log']}-{done['seq']} is on disk in queue '{done['queue']}'")
 
 
 def _purge(arguments: argparse.Namespace, client: ControlClient) -> None:
@@ -255,13 +227,3 @@ def _consumer_row(row: dict[str, Any]) -> list[str]:
         count(row["in_flight"]),
         "full" if row["output_full"] else "",
     ]
-
-
-# Values of flags.
-
-
-def _header(text: str) -> list[str]:
-    name, colon, value = text.partition(":")
-    if not colon or not name:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME:VALUE")
-    return [name, value.removeprefix(" ")]

@@ -40,6 +40,10 @@ class Arguments:
             raise _bad(f"'{name}' is a whole number from {minimum} to {maximum}")
         return int(value)
 
+    def optional_number(self, name: str, *, maximum: int) -> int | None:
+        """A whole number from 0; None when it is left out."""
+        return self.number(name, maximum=maximum) if name in self._given else None
+
     def pairs(self, name: str) -> list[tuple[str, str]]:
         """A list of pairs of texts; empty when it is left out."""
         value = self._take(name, list, "a list of pairs of texts", [])

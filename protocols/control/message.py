@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from segue.broker.header_text import escape, unescape
 
-__all__ = ["RESERVED_HEADERS", "header_block", "read_headers", "show_body"]
+__all__ = ["ARGUMENTS", "FOR_CLIENTS", "RESERVED_HEADERS", "header_block", "read_headers", "show_body"]
 
 RESERVED_HEADERS: Final = frozenset(
     {
@@ -22,22 +22,48 @@ RESERVED_HEADERS: Final = frozenset(
         *("redelivered", "retained-topic", "subscription", "transaction", "x-delivery-count"),
     }
 )
-"""The broker's own words, and those that have an argument of their own."""
+"""The broker's own words."""
+ARGUMENTS: Final = {
+    **dict.fromkeys(("delay", "x-delay", "AMQ_SCHEDULED_DELAY"), "delay_ms"),
+    **dict.fromkeys(("deliver-at", "AMQ_SCHEDULED_TIME", "_AMQ_SCHED_DELIVERY"), "deliver_at_ms"),
+    **dict.fromkeys(("expiration", "expires"), "ttl_ms"),
+    **dict.fromkeys(("dedup-id", "_AMQ_DUPL_ID"), "dedup_id"),
+    **dict.fromkeys(("JMSXGroupID", "_AMQ_GROUP_ID"), "group"),
+    "priority": "priority",
+}
+"""Headers of STOMP's SEND that are obeyed there, and are arguments of `queue.publish` here."""
+FOR_CLIENTS: Final = frozenset(
+    {
+        *("AMQ_SCHEDULED_CRON", "AMQ_SCHEDULED_PERIOD", "AMQ_SCHEDULED_REPEAT"),
+        *("producer-name", "retain", "sequence-id"),
+    }
+)
+"""Headers that are obeyed there, and can't be here."""
 
 
-def header_block(destination: str, headers: Iterable[tuple[str, str]], body_length: int) -> bytes:
+def header_block(
+    destination: str,
+    headers: Iterable[tuple[str, str]],
+    body_length: int,
+    said_by_arguments: Iterable[tuple[str, str]] = (),
+) -> bytes:
     """The headers of a record.
 
     Raises:
-        ValueError: a name is empty, reserved, or stands there twice.
+        ValueError: a name is empty, reserved, or stands there twice; or it is for an argument to say.
     """
-    lines = [("destination", destination)]
+    lines = [("destination", destination), *said_by_arguments]
     seen = set()
     for name, value in headers:
         if not name:
             raise ValueError("a header has no name")
         if name in RESERVED_HEADERS:
             raise ValueError(f"the header '{name}' is the broker's: it can't be set")
+        if name in FOR_CLIENTS:
+            raise ValueError(f"the header '{name}' is for clients: this command can't do what it says")
+        if name in ARGUMENTS:
+            flag = ARGUMENTS[name].removesuffix("_ms").replace("_", "-")
+            raise ValueError(f"the header '{name}' is what '{ARGUMENTS[name]}' says (--{flag})")
         if name in seen:
             raise ValueError(f"the header '{name}' is there twice: consumers would see the first only")
         seen.add(name)

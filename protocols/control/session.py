@@ -22,16 +22,17 @@ from segue.broker.errors import (
     NotFoundError,
     ShuttingDownError,
 )
-from segue.broker.message import PERSISTENT, decode, encode, prefix
+from segue.broker.message import PERSISTENT, decode
 from segue.broker.names import normal
 from segue.broker.queue import Queue
-from segue.broker.room import on_disk, until_let_go
+from segue.broker.room import on_disk
 from segue.protocols.control.answer import Answer, Result
 from segue.protocols.control.arguments import Arguments
 from segue.protocols.control.frames import ControlError, ErrorCode, Request
 from segue.protocols.control.job_commands import JobCommands
-from segue.protocols.control.message import header_block, read_headers, show_body
+from segue.protocols.control.message import read_headers, show_body
 from segue.protocols.control.policies import PolicyRequests
+from segue.protocols.control.publishing import Publishing
 from segue.protocols.control.schedule_commands import ScheduleCommands
 
 if TYPE_CHECKING:
@@ -46,10 +47,6 @@ _BROWSE_BYTES: Final = 256 << 10
 _MESSAGES_A_LINE: Final = 64
 """Of a browse, in one step: about a millisecond."""
 _NO_LIMIT: Final = 1 << 62
-_HEADER_CHARACTERS_MAX: Final = 32 << 10
-"""Half of what STOMP clients may send in a frame, so that any client can take it."""
-_HELD_SECONDS_MAX: Final = 5.0
-"""A checkpoint that is late takes seconds; a full disk takes an operator, who wants to be told."""
 _CODES: Final[dict[type[BrokerError], ErrorCode]] = {
     NotFoundError: ErrorCode.NOT_FOUND,
     InUseError: ErrorCode.IN_USE,
@@ -73,7 +70,7 @@ class ControlSession:
             "queue.why": self._explain_queue,
             "queue.declare": self._declare,
             "queue.browse": self._browse,
-            "queue.publish": self._publish,
+            "queue.publish": Publishing(node).publish,
             "queue.purge": self._purge,
             "queue.pause": self._pause,
             "queue.resume": self._resume,
@@ -182,24 +179,6 @@ class ControlSession:
         await on_disk(self._node)
         return {"queue": queue.name, "created": is_new, "auto_delete": queue.auto_delete}
 
-    async def _publish(self, arguments: Arguments, answer: Answer) -> Result:
-        name = arguments.name("queue", self._node.queues)
-        body = arguments.octets("body")
-        headers = arguments.pairs("headers")
-        flags = 0 if arguments.flag("non_persistent") else PERSISTENT
-        arguments.finish()
-        self._check_size(body, headers)
-        try:
-            block = header_block(f"/queue/{name}", headers, len(body))
-        except ValueError as error:
-            raise ControlError(ErrorCode.BAD_REQUEST, str(error)) from error
-        await self._room()
-        common, crc = prefix(self._node.clock.now_ms(), block, flags)
-        queue = self._node.queue(name)
-        seq = queue.publish(encode(common, crc, body))
-        await on_disk(self._node)
-        return {"queue": name, "seq": seq, "log": queue.log.id}
-
     async def _purge(self, arguments: Arguments, answer: Answer) -> Result:
         queue = self._queue(arguments)
         set_aside = arguments.flag("set_aside")
@@ -269,21 +248,6 @@ class ControlSession:
         began = self._node.clock.monotonic()
         yield
         await trio.sleep(self._node.clock.monotonic() - began)
-
-    def _check_size(self, body: bytes, headers: list[tuple[str, str]]) -> None:
-        body_bytes_max = self._node.settings.limits.body_bytes_max
-        if len(body) > body_bytes_max:
-            raise LimitReachedError(f"the body has {len(body)} bytes, limits.body_bytes_max is {body_bytes_max}")
-        if sum(len(name) + len(value) for name, value in headers) > _HEADER_CHARACTERS_MAX:
-            raise LimitReachedError(f"the headers have more than {_HEADER_CHARACTERS_MAX} characters")
-
-    async def _room(self) -> None:
-        """Wait while publishers are held, but not for ever."""
-        with trio.move_on_after(_HELD_SECONDS_MAX):
-            await until_let_go(self._node)
-        if self._node.held:
-            reasons = "; ".join(self._node.pressure.reasons)
-            raise ControlError(ErrorCode.HELD, f"publishers are held: {reasons}; the message was not accepted")
 
     def _queue(self, arguments: Arguments) -> Queue:
         return self._node.existing_queue(normal(arguments.text("queue")))

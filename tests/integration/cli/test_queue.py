@@ -15,36 +15,6 @@ def fill(broker: BrokerProcess, queue: str, *bodies: bytes) -> None:
             client.publish_confirmed(f"/queue/{queue}", body)
 
 
-def test_a_message_from_the_command_line_is_delivered_as_if_a_client_had_sent_it(
-    broker: BrokerProcess, segue: Segue, queue: str
-) -> None:
-    segue("queue", "publish", queue, "häl:lo\n", "--header", "kind:a:b", "--header", "back\\slash: x")
-    with broker.client() as client:
-        client.publish_confirmed(f"/queue/{queue}", "häl:lo\n".encode(), headers={"kind": "a:b", "back\\slash": "x"})
-        client.subscribe(f"/queue/{queue}", ack="client")
-        ours, theirs = client.expect("MESSAGE"), client.expect("MESSAGE")
-    assert ours.body == theirs.body
-    different = ("message-id", "ack")
-    ours_kept, theirs_kept = ([pair for pair in frame.headers if pair[0] not in different] for frame in (ours, theirs))
-    assert ours_kept == theirs_kept
-    assert ("kind", "a:b") in ours_kept
-
-
-def test_a_body_is_read_from_standard_input_octet_for_octet(broker: BrokerProcess, segue: Segue, queue: str) -> None:
-    body = bytes(range(256)) * 10
-    done = segue("queue", "publish", queue, "--json", input=body)
-    assert (done.json["queue"], done.json["seq"]) == (queue, 1)
-    with broker.client() as client:
-        client.subscribe(f"/queue/{queue}")
-        client.expect_message(body)
-
-
-def test_a_header_of_the_broker_is_refused(segue: Segue, queue: str) -> None:
-    done = segue("queue", "publish", queue, "x", "--header", "message-id:7", exit_code=ExitCode.USAGE)
-    assert "message-id" in done.err
-    segue("queue", "show", queue, exit_code=ExitCode.REFUSED)
-
-
 def test_a_message_that_was_confirmed_survives_kill_9(broker_factory: BrokerFactory, segue: Segue) -> None:
     broker = broker_factory()
     segue("queue", "publish", "orders", "kept", data=broker.data)
@@ -195,7 +165,7 @@ def test_a_queue_with_priorities_shows_what_waits_at_each_level(
     with broker.client() as client:
         for _ in range(2):
             client.publish_confirmed(f"/queue/{queue}", b"", headers={"x-max-priority": "9", "priority": "0"})
-        published = segue("queue", "publish", queue, "urgent", "--header", "priority:9", "--json").json
+        published = segue("queue", "publish", queue, "urgent", "--priority", "9", "--json").json
         shown = segue("queue", "show", queue).out
         assert "ready by level                  9: 1, 4: 0, 0: 2" in shown.splitlines()
         client.subscribe(f"/queue/{queue}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from segue.broker.node import Output
+from segue.broker.pending import PendingError
 from segue.broker.queue import Queue
-from segue.broker.room import on_disk, until_let_go
+from segue.broker.room import on_disk, until_answerable, until_let_go
 from tests.unit.broker.actors import World, record
 
 
@@ -42,6 +44,20 @@ async def test_who_has_given_up_is_not_waited_for(world: World) -> None:
         await wait_all_tasks_blocked()
         assert len(world.node._waiting) == 1
         nursery.cancel_scope.cancel()
+    assert not world.node._waiting
+
+
+async def test_who_waits_for_an_answer_goes_on_when_it_is_there(world: World) -> None:
+    waiting: list[Output] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(until_answerable, world.node, PendingError("not read yet", waiting.append))
+        await wait_all_tasks_blocked()
+        (output,) = waiting
+        output.let_go()
+
+
+async def test_an_answer_that_is_there_already_is_not_waited_for(world: World) -> None:
+    await until_answerable(world.node, PendingError("read meanwhile", world.node.wait_for_room))
     assert not world.node._waiting
 
 

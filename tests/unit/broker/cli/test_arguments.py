@@ -6,7 +6,7 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from segue.broker.cli.arguments import amount, whole
+from segue.broker.cli.arguments import amount, milliseconds, moment, whole
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,35 @@ def test_an_amount_may_be_nothing_where_that_means_something() -> None:
     assert amount("seconds", zero=True)("0") == 0
     with pytest.raises(ArgumentTypeError, match="from 0 up to"):
         amount("seconds", zero=True)("-1")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1500", 1500), ("90 s", 90_000), ("0.5h", 1_800_000), ("7 d", 604_800_000)]
+)
+def test_a_length_of_time_may_have_a_unit(text: str, value: int) -> None:
+    assert milliseconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1", "3 weeks", "9" * 19])
+def test_what_is_no_length_of_time_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="write 1500, '90 s' or '7 d'"):
+        milliseconds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1700000000000", 1_700_000_000_000),
+        ("2023-11-14 22:13:20", 1_700_000_000_000),
+        ("2023-11-14T23:13:20+01:00", 1_700_000_000_000),
+        ("1970-01-02", 86_400_000),
+    ],
+)
+def test_a_time_is_milliseconds_or_a_date_in_utc_unless_it_says_otherwise(text: str, value: int) -> None:
+    assert moment(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "soon", "18:00", "2023-02-30", "-1", "9" * 19])
+def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="write '2030-12-24 18:00'"):
+        moment(text)

@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.protocols.control.message import RESERVED_HEADERS, header_block, read_headers, show_body
+from segue.protocols.control.message import (
+    ARGUMENTS,
+    FOR_CLIENTS,
+    RESERVED_HEADERS,
+    header_block,
+    read_headers,
+    show_body,
+)
 from segue.protocols.stomp.frames import BROKER_HEADERS, encode_block
+from segue.protocols.stomp.header_rules import RULES
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
 
@@ -34,7 +42,14 @@ def test_the_headers_of_the_broker_are_reserved() -> None:
     assert BROKER_HEADERS | {"destination", "content-length", "receipt", "transaction"} <= RESERVED_HEADERS
 
 
-@pytest.mark.parametrize("name", sorted(RESERVED_HEADERS))
+def test_what_a_client_can_ask_for_in_a_header_is_not_passed_over_here() -> None:
+    of_messages = {rule.name for rule in RULES if rule.commands == ("SEND",)}
+    passed_on = {"destination-type", "reply-to", "JMSXGroupSeq"}
+    to_the_scheduler = {"AMQ_SCHEDULER_ACTION", "scheduledJobId", "ACTION_START_TIME", "ACTION_END_TIME"}
+    assert of_messages - passed_on - to_the_scheduler <= RESERVED_HEADERS | FOR_CLIENTS | ARGUMENTS.keys()
+
+
+@pytest.mark.parametrize("name", sorted({*RESERVED_HEADERS, *FOR_CLIENTS, *ARGUMENTS}))
 def test_a_reserved_header_is_refused_by_name(name: str) -> None:
     with pytest.raises(ValueError, match=name):
         header_block("/queue/q", [(name, "x")], 0)

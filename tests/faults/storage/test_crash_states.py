@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.storage.simulated_disk import CrashModel
-from tests.property.storage.world import Operation, World
+from tests.property.operation import Operation
+from tests.property.storage.world import World
 
 # Bodies of SIZES[seed % 5] bytes; `which` is the log or cursor, counted in the order of creation.
 LIFE = [

@@ -6,9 +6,6 @@ which it is owed are held against what may be.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import trio
@@ -16,16 +13,11 @@ from hypothesis import strategies as st
 
 from segue.broker.jobs import JobKind, JobOrder, JobState
 from segue.broker.message import decode, encode, prefix
-from segue.broker.node import Node
-from segue.broker.settings import Settings
-from segue.broker.users import Users
-from segue.storage.api import Log, Store
-from tests.faults.storage.driver import OPTIONS, run_store, until
-from tests.faults.storage.simulated_disk import SimulatedDisk
-from tests.helpers.recorded_log import RecordedLog
-from tests.property.storage.world import Operation
+from segue.storage.api import Log
+from tests.property.broker.broker_lives import BrokerLives
+from tests.property.broker.owed import owed_by
+from tests.property.operation import Operation, operation_lists
 from tests.unit.broker.actors import FakeOutput, FakeSink
-from tests.unit.broker.memory_store import FakeClock
 
 __all__ = ["Moves", "move_operations"]
 
@@ -35,70 +27,40 @@ _FILTERS = ("kind = 'x'", "kind = 'x' OR odd")
 
 def move_operations(max_size: int) -> st.SearchStrategy[list[Operation]]:
     """Lists of operations: publishers, consumers, jobs, the disk, and ends."""
-    clients = st.sampled_from(["publish", "publish", "consume", "leave"])
-    job = st.sampled_from(["move", "move", "move", "cancel"])
-    disk = st.sampled_from(["checkpoint", "wait", "breathe", "breathe"])
-    end = st.sampled_from(["crash", "crash", "checkpoint_and_crash", "stop"])
-    operation = st.builds(
-        Operation,
-        st.one_of(clients, job, job, disk, disk, end),
-        st.integers(0, 8),
-        st.integers(1, 25),
-        st.sampled_from(["synced", "posix", "journal"]),
-        st.integers(0, 1000),
-    )
+    clients = ["publish", "publish", "consume", "leave"]
+    job = ["move", "move", "move", "cancel"]
+    disk = ["checkpoint", "wait", "breathe", "breathe"]
+    end = ["crash_soon", "crash_soon", "checkpoint_and_crash", "stop"]
     begin = [Operation("publish", which, 15, seed=which) for which in range(3)] + [Operation("wait")]
-    return st.lists(operation, min_size=max_size // 3, max_size=max_size).map(lambda rest: begin + rest)
+    return operation_lists(
+        clients, job, job, disk, disk, end, begin=begin, max_size=max_size, which_max=8, amount_max=25
+    )
 
 
-class Moves:
-    """A broker, its disk and what is known of its messages, from life to life."""
+class Moves(BrokerLives):
+    """A broker, and what is known of its messages."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._lives = 0
-        (root / "0").mkdir(parents=True)
-        self.disk = SimulatedDisk(root / "0")
-        self._dying = Operation("crash")
+        super().__init__(root)
         self._serial = 0
         self._homes: dict[str, str] = {}
         self._confirmed: set[str] = set()
         self._settling: set[str] = set()
         self._settled: set[str] = set()
 
-    def play(self, steps: list[Operation]) -> None:
-        """Do everything, life after life, and look at each start and at the end."""
-        rest = iter([*steps, Operation("stop")])
-        for _ in range(len(steps) + 2):
-            ending = run_store(self.disk, lambda store: self._live(store, rest), OPTIONS)
-            if ending == "end":
-                break
-            if ending is None:
-                self._lives += 1
-                folder = self._root / str(self._lives)
-                self.disk = self.disk.materialise(folder, self._dying.crash, random.Random(self._dying.seed))
-        run_store(self.disk, self._look, OPTIONS)
+    async def _begin(self) -> None:
+        await self._look()
+        self._start_node()
 
-    async def _live(self, store: Store, rest: Iterator[Operation]) -> str:
-        await self._look(store)
-        self.node = Node(store, Settings(), FakeClock(), RecordedLog(), Users(Settings().users))
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.node.jobs.serve)
-            for operation in rest:
-                if operation.what == "stop":
-                    break
-                await getattr(self, f"_{operation.what}")(operation)
-                self.node.end_step()
-            nursery.cancel_scope.cancel()
-        return "stop" if rest.__length_hint__() else "end"  # type: ignore[attr-defined]
+    async def _end(self) -> None:
+        await self._look()
 
     # -- looking
 
-    async def _look(self, store: Store) -> None:
+    async def _look(self) -> None:
         """Each message is in one queue, unless it is settled, or nobody was told that it is there."""
-        self._store = store
         found: dict[str, str] = {}
-        for log in store.logs.values():
+        for log in self._store.logs.values():
             for body, kind in await self._owed(log):
                 assert body not in found, f"{body} is in two places"
                 assert body not in self._settled, f"{body} was settled, and is back"
@@ -113,15 +75,7 @@ class Moves:
     async def _owed(self, log: Log) -> list[tuple[str, str]]:
         """Body and kind of everything that is owed of a log, in order."""
         (cursor,) = log.cursors
-        unread = [seq for seq in range(cursor.next, log.head) if cursor.gaps is None or seq not in cursor.gaps]
-        records: dict[int, bytes] = {}
-        seq = 1
-        while seq < log.ram_first:
-            part = await log.store.reader.read_range(log, seq, log.ram_first, 4096)
-            records |= {first + n: data for first, some in part.runs for n, data in enumerate(some)}
-            seq = part.upto
-        owed = sorted({*cursor.holes(), *unread})
-        messages = [decode(log.find(seq) or records[seq]) for seq in owed]
+        messages = [decode(record) for record in (await owed_by(cursor)).values()]
         return [
             (message.body.rstrip(b".").decode(), "x" if b"kind:x" in message.headers else "") for message in messages
         ]
@@ -179,25 +133,12 @@ class Moves:
         for job in self.node.jobs:
             job.scope.cancel()
 
-    async def _checkpoint(self, operation: Operation) -> None:
-        await self._store.checkpoint()
-
     async def _wait(self, operation: Operation) -> None:
-        self.node.end_step()
+        self._end_step()
         await self._store.next_commit()
 
     async def _breathe(self, operation: Operation) -> None:
-        self.node.end_step()
+        """A moment, in which jobs go on, but not to their end."""
+        self._end_step()
         await trio.sleep(0.001 * (operation.amount % 3))
-        cursors = self._store.cursors.values()
-        await until(lambda: not any(cursor.window.reading or cursor.fetching for cursor in cursors))
-
-    async def _crash(self, operation: Operation) -> None:
-        """At a call of the disk that is soon to come, in the middle of whatever goes on."""
-        self._dying = replace(operation, what="crash")
-        self.disk.crash_at = len(self.disk.calls) + operation.amount
-        self.disk.commit_lands = operation.seed % 2 == 0
-
-    async def _checkpoint_and_crash(self, operation: Operation) -> None:
-        await self._crash(operation)
-        await self._store.checkpoint()
+        await self._until_read(list(self._store.cursors.values()))

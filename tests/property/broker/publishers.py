@@ -8,8 +8,8 @@ confirmed, and no later one without those before it. What is remembered must be 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,19 +18,13 @@ from hypothesis import strategies as st
 from segue.broker.composite import Composite
 from segue.broker.deduplication import Acceptance, DeduplicationId, Identity, OnceSend, ProducerNumber
 from segue.broker.deduplication.acceptance import RecallPendingError
-from segue.broker.node import Node
 from segue.broker.queue import Queue
 from segue.broker.queue_options import QueueOptions
-from segue.broker.settings import Settings
-from segue.broker.users import Users
-from segue.storage.api import Store
-from tests.faults.storage.driver import OPTIONS, run_store, until
-from tests.faults.storage.simulated_disk import SimulatedDisk
-from tests.helpers.recorded_log import RecordedLog
-from tests.property.storage.world import Operation
+from tests.faults.storage.driver import until
+from tests.property.broker.broker_lives import BrokerLives
+from tests.property.operation import Operation, operation_lists
 from tests.unit.broker.actors import FakeOutput, record
 from tests.unit.broker.deduplication.actors import Publisher
-from tests.unit.broker.memory_store import FakeClock
 
 __all__ = ["Publishers", "publisher_operations", "windows"]
 
@@ -42,18 +36,10 @@ _STEPS_SECONDS = (0.001, 0.05, 0.2, 1.0)
 
 def publisher_operations(max_size: int) -> st.SearchStrategy[list[Operation]]:
     """Lists of operations: what publishers do, what time and the disk do, and ends."""
-    publish = st.sampled_from(["publish", "publish", "publish", "number", "both", "transaction"])
-    others = st.sampled_from(["plain", "purge", "pass_time", "forget", "checkpoint", "wait", "wait"])
-    end = st.sampled_from(["crash", "crash", "crash_soon", "checkpoint_and_crash", "stop"])
-    operation = st.builds(
-        Operation,
-        st.one_of(publish, publish, publish, others, end),
-        st.integers(0, 7),
-        st.integers(1, 20),
-        st.sampled_from(["synced", "posix", "journal"]),
-        st.integers(0, 1000),
-    )
-    return st.lists(operation, min_size=max_size // 3, max_size=max_size)
+    publish = ["publish", "publish", "publish", "number", "both", "transaction"]
+    others = ["plain", "purge", "pass_time", "forget", "checkpoint", "wait", "wait"]
+    end = ["crash", "crash", "crash_soon", "checkpoint_and_crash", "stop"]
+    return operation_lists(publish, publish, publish, others, end, max_size=max_size)
 
 
 def windows() -> st.SearchStrategy[QueueOptions]:
@@ -88,70 +74,29 @@ class Accepted:
     sealed_ms: int | None = None
 
 
-class Publishers:
-    """A broker, its disk and its model, from life to life."""
+class Publishers(BrokerLives):
+    """A broker and its model."""
 
     def __init__(self, root: Path, options: QueueOptions) -> None:
-        self._root = root
-        self._options = options
-        self._lives = 0
-        (root / "0").mkdir(parents=True)
-        self.disk = SimulatedDisk(root / "0")
-        self._clock = FakeClock()
+        super().__init__(root)
+        self._queue_options = options
         self._accepted: dict[str, list[Accepted]] = {name: [] for name in NAMES}  # number n stands at n - 1
         self._confirmed = dict.fromkeys(NAMES, 0)
-        self._dying = Operation("crash")
         self._unheard: Callable[[], None] | None = None
 
-    def play(self, steps: list[Operation]) -> None:
-        """Do everything, life after life, and ask for everything in the end."""
-        rest = iter([*steps, Operation("stop")])
-        for _ in range(len(steps) + 2):
-            ending = run_store(self.disk, lambda store: self._live(store, rest), OPTIONS)
-            if ending == "end":
-                break
-            if ending is None:
-                self._after_crash(self._dying)
-        run_store(self.disk, self._ask_for_all, OPTIONS)
-
-    def _after_crash(self, crash: Operation) -> None:
-        self._lives += 1
-        self.disk = self.disk.materialise(self._root / str(self._lives), crash.crash, random.Random(crash.seed))
-        if crash.which % 4 == 0:
-            self.disk.crash_at = crash.amount  # in the middle of the recovery, or soon after; once, or it is for ever
-            self._dying = replace(crash, which=1, seed=crash.seed + 1)
-
-    async def _live(self, store: Store, rest: Iterator[Operation]) -> str:
-        self._begin(store)
-        for operation in rest:
-            if operation.what in ("crash", "crash_soon", "checkpoint_and_crash"):
-                self._dying = operation
-                self.disk.crash_at = len(self.disk.calls) + (0 if operation.what == "crash" else operation.amount)
-                self.disk.commit_lands = operation.seed % 2 == 0
-                if operation.what == "checkpoint_and_crash":
-                    await store.checkpoint()
-            elif operation.what == "stop":
-                await self._wait(operation)
-                return "stop" if rest.__length_hint__() else "end"  # type: ignore[attr-defined]
-            else:
-                await getattr(self, f"_{operation.what}")(operation)
-                if operation.seed % 3 == 0:
-                    await self._wait(operation)
-            self.node.end_step()
-        return "end"
-
-    def _begin(self, store: Store) -> None:
+    async def _begin(self) -> None:
         self._hear_all()
-        self.node = Node(store, Settings(), self._clock, RecordedLog(), Users(Settings().users))
+        self._start_node()
         for name in NAMES:
-            queue = self.node.declare_queue(name, options=self._options)
+            queue = self.node.declare_queue(name, options=self._queue_options)
             here = queue.log.head - 1
             assert self._confirmed[name] <= here <= len(self._accepted[name])
             del self._accepted[name][here:]
             self._note_durable({name: here})
 
-    async def _ask_for_all(self, store: Store) -> None:
-        self._begin(store)
+    async def _end(self) -> None:
+        """Ask for everything."""
+        await self._begin()
         for name in NAMES:
             await self._send(name, [Sent(f"{number}") for number in range(_IDS)])
             await self._send(name, [Sent(producer=f"p{number}") for number in range(_PRODUCERS)])
@@ -214,19 +159,19 @@ class Publishers:
         self.node.queue(NAMES[operation.which % 2]).purge()
 
     async def _pass_time(self, operation: Operation) -> None:
-        self._clock.advance(_STEPS_SECONDS[operation.which % len(_STEPS_SECONDS)])
+        self.clock.advance(_STEPS_SECONDS[operation.which % len(_STEPS_SECONDS)])
 
     async def _forget(self, operation: Operation) -> None:
         self.node.deduplication.forget()
 
     async def _checkpoint(self, operation: Operation) -> None:
         counts = {name: len(self._accepted[name]) for name in NAMES}
-        await self.node.store.checkpoint()
+        await super()._checkpoint(operation)
         self._note_durable(counts)
 
     async def _wait(self, operation: Operation) -> None:
         counts = {name: len(self._accepted[name]) for name in NAMES}
-        await self.node.store.next_commit()
+        await self._store.next_commit()
         self._note_durable(counts)
 
     async def _send(self, name: str, messages: list[Sent]) -> None:
@@ -254,7 +199,7 @@ class Publishers:
         return [Sent(f"{rng.randrange(_IDS)}") for _ in range(operation.amount)]
 
     def _note(self, name: str, sent: Sent) -> int:
-        self._accepted[name].append(Accepted(sent, self._clock.now_ms()))
+        self._accepted[name].append(Accepted(sent, self.clock.now_ms()))
         return len(self._accepted[name])
 
     def _note_durable(self, counts: dict[str, int]) -> None:
@@ -263,7 +208,7 @@ class Publishers:
             self._confirmed[name] = count
             for one in self._accepted[name][:count]:
                 if one.sealed_ms is None:
-                    one.sealed_ms = self._clock.now_ms()
+                    one.sealed_ms = self.clock.now_ms()
 
     def _heard(self, name: str, sent: Sent, *, repeat: bool, seq: int | None, last: int | None) -> None:
         """An answer to a message: it is right, and the model is as the broker now."""
@@ -289,15 +234,15 @@ class Publishers:
         if found is None:
             return
         one = self._accepted[name][found - 1]
-        window_ms = self._options.deduplication_window_ms or 600_000
-        ids_max = self._options.deduplication_ids_max or 100_000
+        window_ms = self._queue_options.deduplication_window_ms or 600_000
+        ids_max = self._queue_options.deduplication_ids_max or 100_000
         younger = sum(1 for other in self._accepted[name][found:] if other.sent.id)
-        is_old = self._clock.now_ms() >= one.time_ms + window_ms
+        is_old = self.clock.now_ms() >= one.time_ms + window_ms
         assert is_old or younger >= ids_max, "it was forgotten too early"
 
     def _is_behind(self, one: Accepted) -> bool:
-        window_ms = self._options.deduplication_window_ms or 600_000
-        return one.sealed_ms is not None and self._clock.now_ms() >= one.sealed_ms + window_ms
+        window_ms = self._queue_options.deduplication_window_ms or 600_000
+        return one.sealed_ms is not None and self.clock.now_ms() >= one.sealed_ms + window_ms
 
     def _latest(self, name: str, sent: Sent) -> int | None:
         """The number of the last message with this id."""

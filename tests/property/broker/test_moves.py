@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from tests.property.broker.moves import Moves, move_operations
 from tests.property.examples import examples
-from tests.property.storage.world import Operation
+from tests.property.operation import Operation
 
 
 def play(steps: list[Operation]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from segue.broker.deduplication import id_window, older_ids, producers
 from segue.broker.queue_options import QueueOptions
 from tests.property.broker.publishers import Publishers, publisher_operations, windows
-from tests.property.storage.world import Operation
+from tests.property.operation import Operation
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from tests.property.broker.waits import Waits, wait_operations
-from tests.property.storage.world import Operation
+from tests.property.operation import Operation
 
 
 def play(steps: list[Operation]) -> None:

@@ -1,31 +1,25 @@
-"""Plays a list of operations on messages for later, over a simulated disk, through crashes and starts."""
+"""Messages for later, and those that consumers put off: each is in one place, and none comes too early."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import trio
 from hypothesis import strategies as st
 
 from segue.broker.message import decode, encode, prefix
-from segue.broker.node import Node
 from segue.broker.schedule import wheel
 from segue.broker.schedule.listing import find
 from segue.broker.schedule.scheduled_message import ScheduleId, decode_scheduled
 from segue.broker.session import Session, Subscription
-from segue.broker.settings import Settings
-from segue.broker.users import Users
-from segue.storage.api import Cursor, Store, deliveries_of
-from tests.faults.storage.driver import OPTIONS, run_store, until
-from tests.faults.storage.simulated_disk import SimulatedDisk
-from tests.helpers.recorded_log import RecordedLog
-from tests.property.storage.world import Operation
+from segue.storage.api import deliveries_of
+from tests.property.broker.broker_lives import BrokerLives
+from tests.property.broker.owed import owed_by
+from tests.property.operation import Operation, operation_lists
 from tests.unit.broker.actors import FakeOutput
-from tests.unit.broker.memory_store import FakeClock
 
 __all__ = ["Waits", "wait_operations"]
 
@@ -36,20 +30,12 @@ _NEVER = 1 << 62
 
 def wait_operations(max_size: int) -> st.SearchStrategy[list[Operation]]:
     """Lists of operations: what clients do, what time and the disk do, and ends."""
-    clients = st.sampled_from(["send", "send", "consume", "put_off", "cancel"])
-    time = st.sampled_from(["pass_time", "pass_time", "work", "work", "set_clock"])
-    disk = st.sampled_from(["checkpoint", "wait", "wait", "breathe"])
-    end = st.sampled_from(["crash", "crash_soon", "crash_soon", "checkpoint_and_crash", "stop"])
-    operation = st.builds(
-        Operation,
-        st.one_of(clients, clients, time, time, disk, end),
-        st.integers(0, 7),
-        st.integers(1, 20),
-        st.sampled_from(["synced", "posix", "journal"]),
-        st.integers(0, 1000),
-    )
+    clients = ["send", "send", "consume", "put_off", "cancel"]
+    time = ["pass_time", "pass_time", "work", "work", "set_clock"]
+    disk = ["checkpoint", "wait", "wait", "breathe"]
+    end = ["crash", "crash_soon", "crash_soon", "checkpoint_and_crash", "stop"]
     begin = [Operation("send", which, 8, seed=which) for which in range(2)] + [Operation("wait")]
-    return st.lists(operation, min_size=max_size // 3, max_size=max_size).map(lambda rest: begin + rest)
+    return operation_lists(clients, clients, time, time, disk, end, begin=begin, max_size=max_size)
 
 
 @dataclass
@@ -95,72 +81,27 @@ def text_of(record: bytes) -> str:
     return decode(record).body.rstrip(b".").decode()
 
 
-class Waits:
-    """A broker, its disk and its model, from life to life."""
+class Waits(BrokerLives):
+    """A broker and its model."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._lives = 0
-        (root / "0").mkdir(parents=True)
-        self.disk = SimulatedDisk(root / "0")
-        self._clock = FakeClock()
+        super().__init__(root)
         self._fates: dict[str, Fate] = {}
         self._serial = self._moment = self._sure = 0
         self._seen = 1
         self._delays_are_known = True
-        self._broken: AssertionError | None = None
-        self._dying = Operation("crash")
 
-    def play(self, steps: list[Operation]) -> None:
+    def play(self, steps: Sequence[Operation]) -> None:
         """Do everything, life after life; in the end everything has come that was to come."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(wheel, "_AT_A_TIME", 1)  # so that few messages are many steps
-            self._play(steps)
-
-    def _play(self, steps: list[Operation]) -> None:
-        rest = iter([*steps, Operation("stop")])
-        for _ in range(len(steps) + 2):
-            ending = run_store(self.disk, lambda store: self._live(store, rest), OPTIONS)
-            if self._broken is not None:
-                raise self._broken
-            if ending == "end":
-                break
-            if ending is None:
-                self._after_crash(self._dying)
-        run_store(self.disk, self._drain, OPTIONS)
-
-    def _after_crash(self, crash: Operation) -> None:
-        self._lives += 1
-        self.disk = self.disk.materialise(self._root / str(self._lives), crash.crash, random.Random(crash.seed))
-        if crash.which % 4 == 0:
-            self.disk.crash_at = crash.amount  # in the middle of the recovery, or soon after; once, or it is for ever
-            self._dying = replace(crash, which=1, seed=crash.seed + 1)
-
-    async def _live(self, store: Store, rest: Iterator[Operation]) -> str:
-        await self._begin(store)
-        for operation in rest:
-            if operation.what in ("crash", "crash_soon", "checkpoint_and_crash"):
-                self._dying = operation
-                self.disk.crash_at = len(self.disk.calls) + (0 if operation.what == "crash" else operation.amount)
-                self.disk.commit_lands = operation.seed % 2 == 0
-                if operation.what == "checkpoint_and_crash":
-                    await self._checkpoint(operation)
-            elif operation.what == "stop":
-                await self._wait(operation)
-                return "stop" if rest.__length_hint__() else "end"  # type: ignore[attr-defined]
-            else:
-                await getattr(self, f"_{operation.what}")(operation)
-                if operation.seed % 3 == 0:
-                    await self._wait(operation)
-            self.node.end_step()
-        return "end"
+            super().play(steps)
 
     # -- starts and ends
 
-    async def _begin(self, store: Store) -> None:
-        self._store = store
+    async def _begin(self) -> None:
         self._look_through(await self._owed())
-        self.node = Node(store, Settings(), self._clock, RecordedLog(), Users(Settings().users))
+        self._start_node()
         self.node.queue("q")
         self._seen = self.node.queues["q"].log.head
         await self._wait(Operation("wait"))
@@ -170,25 +111,13 @@ class Waits:
         found = []
         for log in self._store.logs.values():
             (cursor,) = log.cursors
-            for record in await self._records(cursor):
+            for record in (await owed_by(cursor)).values():
                 if log.definition["kind"] == "queue":
                     found.append(("queue", text_of(record), deliveries_of(record)))
                 else:
                     message = decode_scheduled(record)
                     found.append((log.definition["kind"], text_of(message.record), message.deliveries))
         return found
-
-    async def _records(self, cursor: Cursor) -> list[bytes]:
-        log = cursor.log
-        numbers = [*cursor.holes(), *range(cursor.next, log.head)]
-        numbers = [seq for seq in numbers if cursor.gaps is None or seq not in cursor.gaps]
-        records: dict[int, bytes] = {}
-        seq = 1
-        while seq < log.ram_first:
-            part = await self._store.reader.read_range(log, seq, log.ram_first, 4096)
-            records |= {first + n: data for first, some in part.runs for n, data in enumerate(some)}
-            seq = part.upto
-        return [log.find(seq) or records[seq] for seq in numbers]
 
     def _look_through(self, owed: list[tuple[str, str, int]]) -> None:
         """After a start: each message is in one place, or it is known why it is in none."""
@@ -208,19 +137,20 @@ class Waits:
                 del self._fates[body]
         assert self._fates.keys() >= set(bodies)
 
-    async def _drain(self, store: Store) -> None:
-        await self._begin(store)
+    async def _end(self) -> None:
+        """Everything comes that was to come."""
+        await self._begin()
         for number in range(40):
             await self._work(Operation(""))
             if not self.node.schedule.size:
                 break
-            self._clock.advance(2.0**number)
+            self.clock.advance(2.0**number)
         else:
             raise AssertionError("it does not come to an end")
         await self._wait(Operation(""))
         bodies = sorted(body for _, body, _ in await self._owed())
         assert bodies == sorted(body for body, fate in self._fates.items() if fate.ended == _NEVER)
-        kinds = {log.definition["kind"] for log in store.logs.values()}
+        kinds = {log.definition["kind"] for log in self._store.logs.values()}
         assert kinds <= {"queue", "schedule"}, "no bucket is left"
 
     # -- operations
@@ -233,14 +163,14 @@ class Waits:
             body = f"m{self._serial}"
             size = (10, 300, 2000)[operation.seed % 3]
             headers = b"destination:/queue/q\ncontent-length:%d\n\n" % size
-            record = encode(*prefix(self._clock.now_ms(), headers), body.encode().ljust(size, b"."))
+            record = encode(*prefix(self.clock.now_ms(), headers), body.encode().ljust(size, b"."))
             due_ms = None
             if (operation.seed + number) % 2:
-                due_ms = self._clock.now_ms() + int(delay * 1000)
+                due_ms = self.clock.now_ms() + int(delay * 1000)
                 identity = self.node.schedule.at(due_ms, "qq", record)
             else:
                 identity = self.node.schedule.after(int(delay * 1000), "qq", record)
-            self._fates[body] = Fate(self._moment, identity, due_ms, self._clock.monotonic() + delay)
+            self._fates[body] = Fate(self._moment, identity, due_ms, self.clock.monotonic() + delay)
         self._store.want()
 
     async def _cancel(self, operation: Operation) -> None:
@@ -270,7 +200,7 @@ class Waits:
             if put_off:
                 fate.put_off.append(self._moment)
                 delay = _DELAYS[(operation.seed + seq) % len(_DELAYS)]
-                fate.due_ms, fate.due_seconds = None, self._clock.monotonic() + delay
+                fate.due_ms, fate.due_seconds = None, self.clock.monotonic() + delay
                 session.give_back(subscription.consumer, [seq], int(delay * 1000) or 1)
             else:
                 fate.ended = self._moment
@@ -284,11 +214,11 @@ class Waits:
         return session, sink, subscription
 
     async def _pass_time(self, operation: Operation) -> None:
-        self._clock.advance(_STEPS[operation.amount % len(_STEPS)])
+        self.clock.advance(_STEPS[operation.amount % len(_STEPS)])
 
     async def _set_clock(self, operation: Operation) -> None:
         known, self._delays_are_known = self._delays_are_known, False
-        self._clock.set_by((3600, -3600, 40, -86_400)[operation.which % 4])
+        self.clock.set_by((3600, -3600, 40, -86_400)[operation.which % 4])
         self.node.schedule.step()
         await self._wait(operation)
         self._delays_are_known = known  # or it crashed before that was written down
@@ -302,9 +232,6 @@ class Waits:
             quiet = quiet + 1 if seconds else 0
         return seconds
 
-    async def _checkpoint(self, operation: Operation) -> None:
-        await self._store.checkpoint()
-
     async def _wait(self, operation: Operation) -> None:
         """Until everything is durable, and everything that was read from disk has arrived."""
         moment = self._moment
@@ -316,18 +243,9 @@ class Waits:
     def _be_sure(self, moment: int) -> None:
         self._sure = max(self._sure, moment)
 
-    async def _breathe(self, operation: Operation) -> None:
-        quiet = 0
-        while quiet < 2:
-            await self._store.next_commit()
-            cursors = list(self._store.cursors.values())
-            await until(lambda: not any(one.window.reading or one.fetching for one in cursors))  # noqa: B023
-            more = self.node._more.is_set()
-            if more:
-                self.node._more = trio.Event()
-            self.node.end_step()
-            self._look_at_new()
-            quiet = 0 if more or not self._store.idle else quiet + 1
+    def _end_step(self) -> None:
+        super()._end_step()
+        self._look_at_new()
 
     def _look_at_new(self) -> None:
         """What has come into the queue since the last look: none of it too early."""
@@ -338,12 +256,12 @@ class Waits:
                 try:
                     self._check_time(self._fates[text_of(record)])
                 except AssertionError as error:
-                    self._broken = error  # for the disk may crash at the same time
+                    self.broken = error  # for the disk may crash at the same time
                     raise
         self._seen = log.sealed
 
     def _check_time(self, fate: Fate) -> None:
         if fate.due_ms is not None:
-            assert self._clock.now_ms() >= fate.due_ms, "it is early"
+            assert self.clock.now_ms() >= fate.due_ms, "it is early"
         elif self._delays_are_known:
-            assert self._clock.monotonic() >= fate.due_seconds - 0.002, "it is early"
+            assert self.clock.monotonic() >= fate.due_seconds - 0.002, "it is early"

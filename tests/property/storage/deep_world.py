@@ -15,7 +15,8 @@ from trio.testing import MockClock
 from segue.storage.api import READ_ERRORS, Cursor, DiskFailureError
 from tests.faults.storage.driver import OPTIONS, Sequel, run_store, until
 from tests.faults.storage.simulated_disk import Call, flip_bit, no_space
-from tests.property.storage.world import Operation, World, set_aside
+from tests.property.operation import Operation, operation_lists
+from tests.property.storage.world import World, set_aside
 
 __all__ = ["DeepWorld", "deep_operations"]
 
@@ -63,22 +64,12 @@ FATAL: tuple[Fault, ...] = (
 
 def deep_operations(max_size: int = 40) -> st.SearchStrategy[list[Operation]]:
     """Lists of operations that fill segments, empty them, and break what is below."""
-    fill = st.sampled_from(["append_many", "append_to", "churn"])
-    empty = st.sampled_from(
-        ["consume", "consume", "read", "take_returned", "settle", "return", "skip", "move", "transfer"]
-    )
-    change = st.sampled_from(["create_log", "create_cursor", "create_cursor", "drop_cursor", "drop_log", "redefine"])
-    disk = st.sampled_from(["checkpoint", "checkpoint", "checkpoint", "wait", "breathe", "browse", "flush"])
-    bad = st.sampled_from(["damage", "trouble", "give_up", "fail"])
-    end = st.sampled_from(["crash", "crash_soon", "stop", "checkpoint_and_crash", "checkpoint_and_crash"])
-    operation = st.builds(
-        Operation,
-        st.one_of(fill, empty, empty, disk, disk, change, bad, end),
-        st.integers(0, 7),
-        st.integers(1, 30),
-        st.sampled_from(["synced", "posix", "journal"]),
-        st.integers(0, 1000),
-    )
+    fill = ["append_many", "append_to", "churn"]
+    empty = ["consume", "consume", "read", "take_returned", "settle", "return", "skip", "move", "transfer"]
+    change = ["create_log", "create_cursor", "create_cursor", "drop_cursor", "drop_log", "redefine"]
+    disk = ["checkpoint", "checkpoint", "checkpoint", "wait", "breathe", "browse", "flush"]
+    bad = ["damage", "trouble", "give_up", "fail"]
+    end = ["crash", "crash_soon", "stop", "checkpoint_and_crash", "checkpoint_and_crash"]
     begin = [
         Operation("create_log"),
         Operation("create_log"),
@@ -87,7 +78,9 @@ def deep_operations(max_size: int = 40) -> st.SearchStrategy[list[Operation]]:
         Operation("append_to", 7, 2, seed=2),
         Operation("checkpoint"),
     ]
-    return st.lists(operation, min_size=max_size // 3, max_size=max_size).map(lambda rest: begin + rest)
+    return operation_lists(
+        fill, empty, empty, disk, disk, change, bad, end, begin=begin, max_size=max_size, amount_max=30
+    )
 
 
 class DeepWorld(World):
@@ -97,21 +90,21 @@ class DeepWorld(World):
 
     # -- lives
 
-    def _run(self, body: Sequel) -> Any:
+    def _run_store(self, life: Sequel) -> Any:
         clock = MockClock(rate=_CLOCK_RATE)
         self._failing = False
         if self.disk.fault not in BEARABLE_AT_START:
             self.disk.fault = healthy
         try:
-            return run_store(self.disk, body, OPTIONS, clock, **self._options)
+            return run_store(self.disk, life, OPTIONS, clock, **self._options)
         except BaseExceptionGroup as error:
             if not self._failing or error.subgroup(DiskFailureError) is None:
                 raise
             return None  # as after a crash: the process has ended, and who knows what is on disk
 
-    async def _compare(self, store: Any) -> None:
+    async def _begin(self) -> None:
         self.disk.fault = healthy
-        await super()._compare(store)
+        await super()._begin()
 
     # -- operations
 

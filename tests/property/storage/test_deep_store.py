@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.property.examples import examples
+from tests.property.operation import Operation
 from tests.property.storage.deep_world import DeepWorld, deep_operations
-from tests.property.storage.world import Operation
 
 CALM: dict[str, Any] = {"segment_bytes_min": 2_000, "cold_read_bytes": 3_000}
 """Segments of a few messages, and checkpoints when they are asked for."""

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.property.examples import examples
-from tests.property.storage.world import Operation, World, operations
+from tests.property.operation import Operation
+from tests.property.storage.world import World, operations
 
 LEAN: dict[str, Any] = {}
 """Only the checkpoints and the spilling that the operations ask for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -15,25 +15,16 @@ from hypothesis import strategies as st
 
 from segue.storage.api import Cursor, Log, Store
 from segue.storage.log import RECORD_OVERHEAD
-from tests.faults.storage.driver import OPTIONS, Sequel, read_all, record, run_store
+from tests.faults.storage.driver import OPTIONS, read_all, record, run_store
 from tests.faults.storage.simulated_disk import CrashModel, SimulatedDisk
+from tests.property.lives import Lives
+from tests.property.operation import Operation, operation_lists
 from tests.property.storage.model import CursorModel, LogModel, Model, State
 
-__all__ = ["Operation", "World", "operations"]
+__all__ = ["World", "operations", "set_aside", "unread"]
 
 SIZES = (0, 10, 300, 3000, 20_000)
 """Of bodies. The last ones make a block each, and a batch of a few of them fills a journal file."""
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One thing to do. `which` and `amount` choose among what there is at that time."""
-
-    what: str
-    which: int = 0
-    amount: int = 1
-    crash: CrashModel = "synced"
-    seed: int = 0
 
 
 def operations(max_size: int = 50) -> st.SearchStrategy[list[Operation]]:
@@ -41,29 +32,28 @@ def operations(max_size: int = 50) -> st.SearchStrategy[list[Operation]]:
 
     Those on messages come more often than those on logs, and crashes now and then.
     """
-    message = st.sampled_from(
-        ["append", "append", "append_many", "append_to", "read", "read", "settle", "settle", "return", "take_returned"]
-    )
-    other = st.sampled_from(
-        ["create_log", "create_cursor", "drop_cursor", "drop_log", "skip", "move", "move", "browse", "checkpoint"]
-    )
-    wait = st.sampled_from(["flush", "wait", "wait", "breathe"])
-    end = st.sampled_from(["crash", "crash_soon", "stop", "checkpoint_and_crash"])
-    small = st.integers(0, 7)
-    amount = st.integers(1, 30)
-    operation = st.builds(
-        Operation,
-        st.one_of(message, message, message, other, wait, wait, end),
-        small,
-        amount,
-        st.sampled_from(["synced", "posix", "journal"]),
-        st.integers(0, 1000),
-    )
+    message = [
+        "append",
+        "append",
+        "append_many",
+        "append_to",
+        "read",
+        "read",
+        "settle",
+        "settle",
+        "return",
+        "take_returned",
+    ]
+    other = ["create_log", "create_cursor", "drop_cursor", "drop_log", "skip", "move", "move", "browse", "checkpoint"]
+    wait = ["flush", "wait", "wait", "breathe"]
+    end = ["crash", "crash_soon", "stop", "checkpoint_and_crash"]
     begin = [Operation("create_log"), Operation("append_many", amount=9, seed=2), Operation("wait")]
-    return st.lists(operation, min_size=max_size // 3, max_size=max_size).map(lambda rest: begin + rest)
+    return operation_lists(
+        message, message, message, other, wait, wait, end, begin=begin, max_size=max_size, amount_max=30
+    )
 
 
-class World:
+class World(Lives):
     """A store, its disk and its model.
 
     Attributes:
@@ -71,14 +61,9 @@ class World:
     """
 
     def __init__(self, root: Path, **options: Any) -> None:
-        self._root = root
-        self._lives = 0
-        (root / "0").mkdir(parents=True)
-        self._options = options
-        self.disk = SimulatedDisk(root / "0")
+        super().__init__(root, **options)
         self.model = Model()
         self._serial = 0
-        self._store: Store
         self._held: dict[str, dict[int, int]] = {}
         self.damaged = False
 
@@ -88,17 +73,6 @@ class World:
         """One in a folder that goes when it is left."""
         with TemporaryDirectory() as folder:
             yield cls(Path(folder) / "world", **options)
-
-    def play(self, steps: list[Operation]) -> None:
-        """Do everything, life after life, and compare at each start and at the end."""
-        rest = iter([*steps, Operation("stop")])
-        for _ in range(len(steps) + 2):
-            ending = self._run(lambda store: self._live(store, rest))
-            if ending == "end":
-                break
-            if ending is None:  # a crash; `_dying` says what is left
-                self._after_crash(self._dying)
-        self._run(self._compare)
 
     def play_until(self, call: int, steps: list[Operation], crash: Operation) -> bool:
         """Play, and let the power go off at a call of the disk. False when there were not so many calls."""
@@ -110,22 +84,24 @@ class World:
 
     def play_crashing_starts(self, steps: list[Operation], model: CrashModel, starts: int) -> None:
         """Play, crash, and crash again at call 0, 1, 2 … of the starts that follow."""
-        self._dying = Operation("crash", which=1, crash=model)
-        run_store(self.disk, lambda store: self._live(store, iter([*steps, Operation("crash")])), **self._options)
+        crash = Operation("crash", which=1, crash=model)
+        self._steps.extend([*steps, crash])
+        self._run(self._live)
         for call in range(starts):
-            self._after_crash(Operation("crash", which=1, crash=model, seed=call))
+            self._after_crash(replace(crash, seed=call))
             self.disk.crash_at = call
             self.disk.commit_lands = call % 3 == 0
-            run_store(self.disk, self._compare, **self._options)
-        self._after_crash(self._dying)
-        run_store(self.disk, self._compare, **self._options)
+            self._run(self._last_life)
+        self._after_crash(crash)
+        assert self._run(self._last_life)
 
     def play_and_cut_everywhere(self, steps: list[Operation]) -> None:
         """Play; then start with the journal as it was after each batch behind the last checkpoint."""
         ends: list[tuple[int, int]] = []
 
         async def live(store: Store) -> None:
-            await self._compare(store)
+            self._store = store
+            await self._begin()
             for operation in steps:
                 await getattr(self, f"_{operation.what}")(operation)
                 await self._wait(operation)
@@ -144,41 +120,13 @@ class World:
                 path.write_bytes(data[:keep].ljust(len(data), b"\0"))
             self.model.moments, self.model.confirmed = moments[moment : moment + 1], 0
             self.model.logs = moments[moment]
-            run_store(SimulatedDisk(cut.root), self._compare, OPTIONS, **self._options)
-
-    def _run(self, body: Sequel) -> Any:
-        """One life. Returns what `body` returns, or None after a crash."""
-        return run_store(self.disk, body, OPTIONS, **self._options)
-
-    def _after_crash(self, crash: Operation) -> None:
-        rng = random.Random(crash.seed)
-        self._lives += 1
-        self.disk = self.disk.materialise(self._root / str(self._lives), crash.crash, rng)
-        if crash.which % 4 == 0:
-            self.disk.crash_at = crash.amount  # in the middle of the recovery, or soon after; once, or it is for ever
-            self._dying = replace(crash, which=1, seed=crash.seed + 1)
-
-    async def _live(self, store: Store, rest: Iterator[Operation]) -> str:
-        await self._compare(store)
-        for operation in rest:
-            if operation.what in ("crash", "crash_soon", "checkpoint_and_crash"):
-                self._dying = operation
-                ahead = 0 if operation.what == "crash" else operation.amount
-                self.disk.crash_at = len(self.disk.calls) + ahead
-                self.disk.commit_lands = operation.seed % 2 == 0
-                if operation.what == "checkpoint_and_crash":
-                    await self._checkpoint(operation)
-            elif operation.what == "stop":
-                return "stop" if rest.__length_hint__() else "end"  # type: ignore[attr-defined]
-            else:
-                await getattr(self, f"_{operation.what}")(operation)
-        return "end"
+            assert run_store(SimulatedDisk(cut.root), self._last_life, OPTIONS, **self._options)
 
     # -- comparing
 
-    async def _compare(self, store: Store) -> None:
+    async def _begin(self) -> None:
         """Look at everything in a store that was just opened, and go on from there."""
-        self._store = store
+        store = self._store
         self._held = {}
         found: State = {}
         for log in store.logs.values():
@@ -449,9 +397,6 @@ class World:
             assert self.damaged or not part.damage
             for first, records in part.runs:
                 assert records == known[first - 1 : first - 1 + len(records)]
-
-    async def _checkpoint(self, operation: Operation) -> None:
-        await self._store.checkpoint()
 
     async def _flush(self, operation: Operation) -> None:
         """Somebody waits, but the world goes on."""

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 
 from segue.broker.queue_options import QueueOptions
-from tests.property.broker.lives import Life, life_operations, queue_options
-from tests.property.storage.world import Operation
+from tests.property.broker.deaths import Deaths, death_operations, queue_options
+from tests.property.operation import Operation
 
 
 def play(steps: list[Operation], options: dict[str, QueueOptions]) -> None:
     with TemporaryDirectory() as folder:
-        Life(Path(folder) / "life", options).play(steps)
+        Deaths(Path(folder) / "deaths", options).play(steps)
 
 
 @settings(max_examples=25)
-@given(steps=life_operations(max_size=40), options=queue_options())
+@given(steps=death_operations(max_size=40), options=queue_options())
 def test_a_message_that_dies_is_in_one_place_and_is_delivered_neither_late_nor_condemned(
     steps: list[Operation], options: dict[str, QueueOptions]
 ) -> None:
@@ -29,7 +29,7 @@ def test_a_message_that_dies_is_in_one_place_and_is_delivered_neither_late_nor_c
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(8))
 @settings(max_examples=40)
-@given(steps=life_operations(max_size=120), options=queue_options())
+@given(steps=death_operations(max_size=120), options=queue_options())
 def test_it_is_so_through_long_lives(steps: list[Operation], options: dict[str, QueueOptions], part: int) -> None:
     """Hypothesis draws other examples in each part."""
     play(steps, options)

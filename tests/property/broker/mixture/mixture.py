@@ -1,46 +1,35 @@
 """Plays every feature of queues at once over a store on a simulated disk, through crashes and starts.
 
-See letters.py for the model. Deliveries are held against it and against the queue itself: what is still ready there and
-of the same class must not have been due before.
+See letters.py for the model, and peers.py for what consumers look at.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import trio
-from hypothesis import strategies as st
 
 from segue.broker.deduplication.acceptance import RecallPendingError
 from segue.broker.deduplication.identity import DeduplicationId
 from segue.broker.errors import LimitReachedError
-from segue.broker.headers import Headers
 from segue.broker.jobs import JobKind, JobOrder, JobState
 from segue.broker.message import encode, prefix
-from segue.broker.node import Node
 from segue.broker.queue import Queue
-from segue.broker.queue_options import REFUSE, QueueOptions
+from segue.broker.queue_options import QueueOptions
 from segue.broker.schedule.scheduled_message import decode_scheduled
 from segue.broker.selector import Selector, compile_selector
-from segue.broker.session import Session, Subscription
-from segue.broker.settings import Settings
-from segue.broker.users import Users
-from segue.storage.api import CONDEMNED, Cursor, Log, Store
-from tests.faults.storage.driver import OPTIONS, run_store, until
-from tests.faults.storage.simulated_disk import SimulatedDisk
-from tests.helpers.recorded_log import RecordedLog
-from tests.property.broker.letters import SCHEDULE, Letter, Letters, Spot, body_of, class_of
-from tests.property.storage.world import Operation
+from tests.property.broker.broker_lives import BrokerLives
+from tests.property.broker.mixture.draws import NAMES
+from tests.property.broker.mixture.letters import SCHEDULE, Letter, Letters, Spot, body_of, class_of
+from tests.property.broker.mixture.peers import Peer, ready_in_memory
+from tests.property.broker.owed import level_tag, owed_by, queue_of
+from tests.property.operation import Operation
 from tests.unit.broker.actors import FakeOutput
-from tests.unit.broker.memory_store import FakeClock
 
-__all__ = ["Mixture", "mixture_operations", "mixture_options"]
+__all__ = ["Mixture"]
 
-NAMES = ("a", "b", "c")
 _STEPS_MS = (1, 30, 100, 500, 1100, 61_000)
 _LIVES_MS = (0, 0, 0, 0, 300, 2000)
 _DELAYS_MS = (0, 0, 0, 0, 50, 900)
@@ -56,174 +45,32 @@ _PRIORITIES = (b"", b"", b"priority:0\n", b"priority:9\n")
 _SELECTORS = (None, None, None, compile_selector("colour = 'red'"), compile_selector("colour = 'blue'"))
 _PEERS_MAX = 6
 _IDS = 6
-_TAG_BITS = 48
 
 
-def mixture_operations(max_size: int) -> st.SearchStrategy[list[Operation]]:
-    """Lists of operations: what clients and operators do, what time and the disk do, and ends."""
-    clients = st.sampled_from(["publish", "publish", "subscribe", "subscribe", "acknowledge", "give_back", "refuse"])
-    rarer = st.sampled_from(["publish_once", "leave", "hold", "hold", "commit", "abort"])
-    operators = st.sampled_from(["purge", "move", "move", "policy"])
-    time = st.sampled_from(["pass_time", "due", "sweep"])
-    disk = st.sampled_from(["checkpoint", "wait", "wait", "breathe"])
-    end = st.sampled_from(["crash", "crash_soon", "checkpoint_and_crash", "stop"])
-    operation = st.builds(
-        Operation,
-        st.one_of(clients, clients, clients, rarer, rarer, operators, time, disk, end),
-        st.integers(0, 11),
-        st.integers(1, 12),
-        st.sampled_from(["synced", "posix", "journal"]),
-        st.integers(0, 1000),
-    )
-    begin = [Operation("publish", which, 8, seed=which) for which in range(3)] + [Operation("wait")]
-    return st.lists(operation, min_size=max_size // 3, max_size=max_size).map(lambda rest: begin + rest)
-
-
-def mixture_options() -> st.SearchStrategy[dict[str, tuple[QueueOptions, QueueOptions]]]:
-    """Options of each queue, and those that a policy gives it. A queue is not its own dead-letter queue."""
-
-    def of(name: str) -> st.SearchStrategy[QueueOptions]:
-        others = [other for other in NAMES if other != name]
-        return st.builds(
-            QueueOptions,
-            dead_letter=st.sampled_from([*others, *others, ""]),
-            delivery_limit=st.sampled_from([0, 0, 1, 3]),
-            message_ttl_ms=st.sampled_from([None, None, None, 1500]),
-            messages_max=st.sampled_from([None, None, None, 9]),
-            overflow=st.sampled_from([None, REFUSE]),
-            priority_max=st.sampled_from([0, 0, 3, 9]),
-            single_active=st.sampled_from([False, False, True]),
-        )
-
-    return st.fixed_dictionaries({name: st.tuples(of(name), of(name)) for name in NAMES})
-
-
-@dataclass(eq=False)
-class Peer:
-    """A consumer in a session of its own, which looks at what it is given. `held`: number → body."""
-
-    world: Mixture
-    session: Session
-    queue: Queue
-    selector: Selector | None
-    held: dict[int, str] = field(default_factory=dict)
-    in_transaction: dict[int, str] = field(default_factory=dict)
-    settling: dict[str, str] = field(default_factory=dict)
-    blocked: bool = False
-    subscription: Subscription = field(init=False)
-
-    def deliver(self, seqs: Sequence[int], records: list[bytes], redelivered: bool) -> None:
-        for seq, record in zip(seqs, records, strict=True):
-            self._take(seq, record, 1, redelivered=redelivered)
-        self._look_before(dict(zip(seqs, records, strict=True)))
-
-    def deliver_again(self, seq: int, record: bytes, deliveries: int) -> None:
-        self._take(seq, record, deliveries, redelivered=True)
-        self._look_before({seq: record})
-
-    def cancelled(self, reason: str) -> None:
-        raise AssertionError(reason)
-
-    def failed(self, error: Exception) -> None:
-        self.world.broken = self.world.broken or error
-
-    def _take(self, seq: int, record: bytes, deliveries: int, *, redelivered: bool) -> None:
-        letters, now_ms = self.world.letters, self.world.clock.now_ms()
-        assert self.selector is None or self.selector.matches(Headers(record)), "nobody has asked for it"
-        spot = self.queue.name, seq
-        self.held[seq] = letters.delivered(self, spot, record, deliveries, now_ms, redelivered=redelivered)
-
-    def _look_before(self, taken: dict[int, bytes]) -> None:
-        """Nothing of the same class that is ready goes before what was just taken."""
-        ready = list(_ready_in_memory(self.queue))
-        expiry, now_ms = self.queue.dispatcher.expiry, self.world.clock.now_ms()
-        for seq, record in taken.items():
-            mine = self.queue.cursor.place(seq)
-            for other, waits in ready:
-                if class_of(waits) == class_of(record) and (expiry is None or expiry.deadline(waits) > now_ms):
-                    assert self.queue.cursor.place(other) > mine, f"{body_of(record)} overtook {body_of(waits)}"
-
-
-class Mixture:
-    """A broker, its disk and its model, from life to life.
-
-    Attributes:
-        broken: what a consumer has found wrong.
-    """
+class Mixture(BrokerLives):
+    """A broker and its model."""
 
     def __init__(self, root: Path, options: dict[str, tuple[QueueOptions, QueueOptions]]) -> None:
-        self._root = root
-        self._options = options
-        self._lives = 0
-        (root / "0").mkdir(parents=True)
-        self.disk = SimulatedDisk(root / "0")
+        super().__init__(root)
+        self._queue_options = options
         self.letters = Letters({name: [options[name][0]] for name in NAMES})
-        self.clock = FakeClock()
-        self.broken: Exception | None = None
         self._serial = 0
         self._peers: list[Peer] = []
         self._ids: dict[tuple[str, str], tuple[str, int, int]] = {}
-        self._dying = Operation("crash")
-        self._fresh = True
-
-    def play(self, steps: list[Operation]) -> None:
-        """Do everything, life after life, and look at each start and at the end."""
-        rest = iter([*steps, Operation("stop")])
-        for _ in range(len(steps) + 2):
-            ending = run_store(self.disk, lambda store: self._live(store, rest), OPTIONS)
-            if self.broken is not None:
-                raise self.broken
-            if ending == "end":
-                break
-            if ending is None:
-                self._lives += 1
-                folder = self._root / str(self._lives)
-                self.disk = self.disk.materialise(folder, self._dying.crash, random.Random(self._dying.seed))
-        run_store(self.disk, self._drain, OPTIONS)
-        if self.broken is not None:
-            raise self.broken
-
-    async def _live(self, store: Store, rest: Iterator[Operation]) -> str:
-        await self._begin(store)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.node.jobs.serve)
-            ending = await self._work(rest)
-            nursery.cancel_scope.cancel()
-        return ending
-
-    async def _work(self, rest: Iterator[Operation]) -> str:
-        for operation in rest:
-            if operation.what in ("crash", "crash_soon", "checkpoint_and_crash"):
-                self._dying = operation
-                self.disk.crash_at = len(self.disk.calls) + (0 if operation.what == "crash" else operation.amount)
-                self.disk.commit_lands = operation.seed % 2 == 0
-                if operation.what == "checkpoint_and_crash":
-                    await self._store.checkpoint()
-            elif operation.what == "stop":
-                await self._stop()
-                break
-            else:
-                await getattr(self, f"_{operation.what}")(operation)
-                if operation.seed % 3 == 0:
-                    await self._wait(operation)
-            self._end_step()
-        return "stop" if rest.__length_hint__() else "end"  # type: ignore[attr-defined]
 
     # -- starts and ends
 
-    async def _begin(self, store: Store) -> None:
+    async def _begin(self) -> None:
         """Look at what is owed before anything can happen to it, and go on from there."""
-        self._store = store
         self._peers = []
         confirmed = self.letters.confirmed
         self.letters.census(await self._owed(), self.clock.now_ms(), crashed=True)
         known = self.letters.known
         self._ids = {key: one for key, one in self._ids.items() if one[2] <= confirmed or one[0] in known}
-        self.node = Node(store, Settings(), self.clock, RecordedLog(), Users(Settings().users))
+        self._start_node()
         for name in NAMES:
-            queue = self.node.declare_queue(name, options=self._options[name][0])
+            queue = self.node.declare_queue(name, options=self._queue_options[name][0])
             self.letters.options[name].append(queue.options)
-        self._peers = []
         await self._wait(Operation("wait"))
 
     async def _stop(self) -> None:
@@ -231,11 +78,11 @@ class Mixture:
             job.scope.cancel()
         for peer in list(self._peers):
             self._go(peer)
-        await self._wait(Operation("wait"))
+        await super()._stop()
 
-    async def _drain(self, store: Store) -> None:
-        """In the end somebody takes all that is left, and then there is nothing anywhere."""
-        await self._begin(store)
+    async def _end(self) -> None:
+        """Somebody takes all that is left, and then there is nothing anywhere."""
+        await self._begin()
         for _ in range(40):
             self.clock.advance(1)
             for name in NAMES:
@@ -259,13 +106,11 @@ class Mixture:
         for log in list(self._store.logs.values()):
             kind = log.definition.get("kind")
             if kind in ("queue", "level"):
-                name = str(log.definition.get("name") or log.definition["queue"])
-                tag = (log.definition["level"] + 1) << _TAG_BITS if kind == "level" else 0
-                found += [((name, tag + seq), record) for seq, record in await _owed_of(log)]
+                owed = await owed_by(log.cursors[0])
+                found += [((queue_of(log), level_tag(log) + seq), record) for seq, record in owed.items()]
             elif kind in ("delayed", "overdue"):
-                found += [
-                    ((SCHEDULE, log.id << 32 | seq), decode_scheduled(r).record) for seq, r in await _owed_of(log)
-                ]
+                owed = await owed_by(log.cursors[0])
+                found += [((SCHEDULE, log.id << 32 | n), decode_scheduled(r).record) for n, r in owed.items()]
         return found
 
     def _check(self) -> None:
@@ -297,12 +142,8 @@ class Mixture:
     def _queues(self) -> list[Queue]:
         return [self.node.queues[name] for name in NAMES]
 
-    @property
-    def _cursors(self) -> list[Cursor]:
-        return list(self._store.cursors.values())
-
     def _end_step(self) -> None:
-        self.node.end_step()
+        super()._end_step()
         if self.broken is not None:
             raise self.broken
 
@@ -450,8 +291,9 @@ class Mixture:
         if operation.seed % 2:
             queue = self.node.queues[NAMES[operation.which % 3]]
             owed = dict(await self._owed())
+            in_memory = {(queue.name, number): record for number, record in ready_in_memory(queue)}
             ready = queue.cursor.ready
-            for (name, seq), record in {**owed, **_spots_in_memory(queue)}.items():
+            for (name, seq), record in {**owed, **in_memory}.items():
                 if name == queue.name and queue.cursor.is_ready(seq):
                     self.letters.known[body_of(record)].excused = True
             assert queue.purge() == ready
@@ -473,7 +315,7 @@ class Mixture:
 
     async def _policy(self, operation: Operation) -> None:
         name = NAMES[operation.which % 3]
-        options = self._options[name][operation.seed % 2]
+        options = self._queue_options[name][operation.seed % 2]
         self.letters.options[name].append(options)
         self.node.queues[name].apply(options)
         for letter in self.letters.known.values():
@@ -494,9 +336,6 @@ class Mixture:
     async def _sweep(self, operation: Operation) -> None:
         self.node.sweep()
 
-    async def _checkpoint(self, operation: Operation) -> None:
-        await self._store.checkpoint()
-
     async def _wait(self, operation: Operation) -> None:
         """Until everything is durable, and everything that was read from disk has arrived."""
         moment = self.letters.next_moment()
@@ -509,45 +348,3 @@ class Mixture:
             if version is self._store.batch and not self._store.batch:
                 self.letters.census(found, self.clock.now_ms(), crashed=False)
                 self.letters.moves.clear()
-
-    async def _breathe(self, operation: Operation) -> None:
-        quiet = 0
-        while quiet < 2:
-            await self._store.next_commit()
-            await until(lambda: not any(cursor.window.reading or cursor.fetching for cursor in self._cursors))
-            more = self.node._more.is_set()
-            if more:
-                self.node._more = trio.Event()
-                self.node._sweep_some()
-            self._end_step()
-            quiet = 0 if more or not self._store.idle else quiet + 1
-
-
-async def _owed_of(log: Log) -> list[tuple[int, bytes]]:
-    """Number and record of everything that is owed of a log."""
-    (cursor,) = log.cursors
-    unread = [seq for seq in range(cursor.next, log.head) if cursor.gaps is None or seq not in cursor.gaps]
-    owed = sorted({*cursor.holes(), *unread})
-    records: dict[int, bytes] = {}
-    seq = 1
-    while seq < log.ram_first and any(log.find(seq) is None for seq in owed):
-        part = await log.store.reader.read_range(log, seq, log.ram_first, 4096)
-        records |= {first + n: data for first, some in part.runs for n, data in enumerate(some)}
-        seq = part.upto
-    found = [(seq, log.find(seq) or records.get(seq)) for seq in owed]
-    return [(seq, record) for seq, record in found if record is not None]
-
-
-def _spots_in_memory(queue: Queue) -> dict[Spot, bytes]:
-    return {(queue.name, number): record for number, record in _ready_in_memory(queue)}
-
-
-def _ready_in_memory(queue: Queue) -> Iterator[tuple[int, bytes]]:
-    """Number and record of what could go out now, but for what lies on disk."""
-    for log in queue.logs:
-        (cursor,) = log.cursors
-        tag = (log.definition["level"] + 1) << _TAG_BITS if log.definition["kind"] == "level" else 0
-        returned = [seq for seq, standing in cursor.returned.items() if standing < CONDEMNED]
-        for seq in (*returned, *range(cursor.next, log.durable)):
-            if cursor.is_ready(seq) and (record := log.find(seq)) is not None:
-                yield tag + seq, record

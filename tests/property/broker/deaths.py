@@ -1,14 +1,15 @@
-"""Plays a list of operations against a node over a store on a simulated disk, through crashes and starts."""
+"""Messages that die: they expire, are refused, come back too often, and are redriven; through crashes and starts.
+
+See fates.py for the model.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import trio
 from hypothesis import strategies as st
 
 from segue.broker.browse import Browser
@@ -18,23 +19,19 @@ from segue.broker.errors import LimitReachedError
 from segue.broker.jobs import Job, JobKind, JobOrder
 from segue.broker.jobs.redrive import origin_of
 from segue.broker.jobs.transfer import Transfer
+from segue.broker.levels import SEQ_BITS
 from segue.broker.message import encode, prefix
-from segue.broker.node import Node
 from segue.broker.queue import Queue
 from segue.broker.queue_options import REFUSE, QueueOptions
 from segue.broker.session import Session, Subscription
-from segue.broker.settings import Settings
-from segue.broker.users import Users
-from segue.storage.api import Cursor, Store
-from tests.faults.storage.driver import OPTIONS, run_store, until
-from tests.faults.storage.simulated_disk import SimulatedDisk
-from tests.helpers.recorded_log import RecordedLog
+from tests.property.broker.broker_lives import BrokerLives
 from tests.property.broker.fates import Fates
-from tests.property.storage.world import Operation
+from tests.property.broker.owed import level_tag, owed_by, queue_of
+from tests.property.broker.takers import Taken, Taker
+from tests.property.operation import Operation, operation_lists
 from tests.unit.broker.actors import FakeOutput
-from tests.unit.broker.memory_store import FakeClock
 
-__all__ = ["Life", "life_operations", "queue_options"]
+__all__ = ["Deaths", "death_operations", "queue_options"]
 
 NAMES = ("a", "b", "c")
 _LIVES_MS = (None, None, 40, 300, 2000)
@@ -42,23 +39,15 @@ _STEPS_MS = (1, 30, 100, 500, 1100, 61_000)
 _PEERS_MAX = 4
 
 
-def life_operations(max_size: int) -> st.SearchStrategy[list[Operation]]:
+def death_operations(max_size: int) -> st.SearchStrategy[list[Operation]]:
     """Lists of operations: what clients do, what time and the disk do, and ends."""
-    clients = st.sampled_from(["publish", "publish", "subscribe", "acknowledge", "give_back", "refuse", "refuse"])
-    rarer = st.sampled_from(["leave", "transaction", "transaction", "redrive", "redrive", "purge", "browse"])
-    time = st.sampled_from(["pass_time", "pass_time", "sweep", "deep_sweep"])
-    disk = st.sampled_from(["checkpoint", "wait", "wait", "breathe", "flush"])
-    end = st.sampled_from(["crash", "crash", "crash_soon", "checkpoint_and_crash", "stop"])
-    operation = st.builds(
-        Operation,
-        st.one_of(clients, clients, clients, rarer, time, disk, end),
-        st.integers(0, 7),
-        st.integers(1, 20),
-        st.sampled_from(["synced", "posix", "journal"]),
-        st.integers(0, 1000),
-    )
+    clients = ["publish", "publish", "subscribe", "acknowledge", "give_back", "refuse", "refuse"]
+    rarer = ["leave", "transaction", "transaction", "redrive", "redrive", "purge", "browse"]
+    time = ["pass_time", "pass_time", "sweep", "deep_sweep"]
+    disk = ["checkpoint", "wait", "wait", "breathe", "flush"]
+    end = ["crash", "crash", "crash_soon", "checkpoint_and_crash", "stop"]
     begin = [Operation("publish", which, 8, seed=which) for which in range(3)] + [Operation("wait")]
-    return st.lists(operation, min_size=max_size // 3, max_size=max_size).map(lambda rest: begin + rest)
+    return operation_lists(clients, clients, clients, rarer, time, disk, end, begin=begin, max_size=max_size)
 
 
 def queue_options() -> st.SearchStrategy[dict[str, QueueOptions]]:
@@ -78,47 +67,6 @@ def queue_options() -> st.SearchStrategy[dict[str, QueueOptions]]:
         )
 
     return st.fixed_dictionaries({name: of(name) for name in NAMES})
-
-
-@dataclass(eq=False)
-class Taker:
-    """A sink that keeps what it and others are given, in that order; nothing of a higher level may be there then."""
-
-    all_taken: list[Taken]
-    queue: Queue
-    blocked: bool = False
-
-    def deliver(self, seqs: Sequence[int], records: list[bytes], redelivered: bool) -> None:
-        self._look_above(seqs[0])
-        self.all_taken += [Taken(self, seq, record, 1, redelivered) for seq, record in zip(seqs, records, strict=True)]
-
-    def deliver_again(self, seq: int, record: bytes, deliveries: int) -> None:
-        self._look_above(seq)
-        self.all_taken.append(Taken(self, seq, record, deliveries, True))
-
-    def _look_above(self, number: int) -> None:
-        for level in self.queue.levels or ():
-            if level.which == number >> 48:
-                return
-            assert not level.cursor.unread, "lower messages do not overtake"
-            assert not level.cursor.has_returned, "nor do they those that came back"
-
-    def cancelled(self, reason: str) -> None:
-        raise AssertionError(reason)
-
-    def failed(self, error: Exception) -> None:
-        raise error
-
-
-@dataclass
-class Taken:
-    """A delivery."""
-
-    by: Taker
-    seq: int
-    record: bytes
-    deliveries: int
-    redelivered: bool
 
 
 @dataclass
@@ -141,80 +89,34 @@ class Commit:
     settled: list[str]
 
 
-class Life:
-    """A broker, its disk and its model, from life to life."""
+class Deaths(BrokerLives):
+    """A broker and its model."""
 
     def __init__(self, root: Path, options: dict[str, QueueOptions]) -> None:
-        self._root = root
-        self._options = options
-        self._lives = 0
-        (root / "0").mkdir(parents=True)
-        self.disk = SimulatedDisk(root / "0")
+        super().__init__(root)
+        self._queue_options = options
         self.fates = Fates(options)
-        self._clock = FakeClock()
         self._serial = 0
         self._peers: list[Peer] = []
         self._first: dict[tuple[str, int], int] = {}
         self._taken: list[Taken] = []
-        self._broken: AssertionError | None = None
         self._commits: list[Commit] = []
-        self._dying = Operation("crash")
-
-    def play(self, steps: list[Operation]) -> None:
-        """Do everything, life after life, and look at each start and at the end."""
-        rest = iter([*steps, Operation("stop")])
-        for _ in range(len(steps) + 2):
-            ending = run_store(self.disk, lambda store: self._live(store, rest), OPTIONS)
-            if self._broken is not None:
-                raise self._broken
-            if ending == "end":
-                break
-            if ending is None:
-                self._after_crash(self._dying)
-        run_store(self.disk, self._drain, OPTIONS)
-
-    def _after_crash(self, crash: Operation) -> None:
-        self._lives += 1
-        self.disk = self.disk.materialise(self._root / str(self._lives), crash.crash, random.Random(crash.seed))
-        if crash.which % 4 == 0:
-            self.disk.crash_at = crash.amount  # in the middle of the recovery, or soon after; once, or it is for ever
-            self._dying = replace(crash, which=1, seed=crash.seed + 1)
-
-    async def _live(self, store: Store, rest: Iterator[Operation]) -> str:
-        await self._begin(store)
-        for operation in rest:
-            if operation.what in ("crash", "crash_soon", "checkpoint_and_crash"):
-                self._dying = operation
-                self.disk.crash_at = len(self.disk.calls) + (0 if operation.what == "crash" else operation.amount)
-                self.disk.commit_lands = operation.seed % 2 == 0
-                if operation.what == "checkpoint_and_crash":
-                    await self._checkpoint(operation)
-            elif operation.what == "stop":
-                await self._stop()
-                return "stop" if rest.__length_hint__() else "end"  # type: ignore[attr-defined]
-            else:
-                await getattr(self, f"_{operation.what}")(operation)
-                if operation.seed % 3 == 0:
-                    await self._wait(operation)
-            self._end_step()
-        return "end"
 
     # -- starts and ends
 
-    async def _begin(self, store: Store) -> None:
+    async def _begin(self) -> None:
         """Look at what is owed before anything can happen to it, and go on from there."""
         self._take()  # what the crash did not let us look at
-        self._store = store
         self._peers = []
         self._first = {}
         found = await self._owed()
         before = self.fates.confirmed
         ended = {body for body, fate in self.fates.known.items() if fate.ended is not None or fate.purged}
-        self.fates.recovered(found, self._clock.now_ms())
+        self.fates.recovered(found, self.clock.now_ms())
         self._check_commits(before, ended)
-        self.node = Node(store, Settings(), self._clock, RecordedLog(), Users(Settings().users))
+        self._start_node()
         for name in NAMES:
-            self.node.declare_queue(name, options=self._options[name])
+            self.node.declare_queue(name, options=self._queue_options[name])
         await self._wait(Operation("wait"))
 
     async def _owed(self) -> dict[str, dict[int, tuple[int, bytes]]]:
@@ -222,19 +124,9 @@ class Life:
         found: dict[str, dict[int, tuple[int, bytes]]] = {}
         for log in self._store.logs.values():
             (cursor,) = log.cursors
-            unread = [seq for seq in range(cursor.next, log.head) if cursor.gaps is None or seq not in cursor.gaps]
-            standings = dict.fromkeys(unread, 0) | cursor.holes()
-            records: dict[int, bytes] = {}
-            seq = 1
-            while seq < log.ram_first:
-                part = await self._store.reader.read_range(log, seq, log.ram_first, 4096)
-                records |= {first + n: data for first, some in part.runs for n, data in enumerate(some)}
-                seq = part.upto
-            records |= {seq: data for seq in standings if (data := log.find(seq)) is not None}
-            definition = log.definition  # of a queue, or of one of its levels
-            tag = (definition["level"] + 1) << 48 if definition["kind"] == "level" else 0
-            owed = {tag + seq: (s, records[seq]) for seq, s in sorted(standings.items())}
-            found.setdefault(definition.get("name") or definition["queue"], {}).update(owed)
+            standings, tag = cursor.holes(), level_tag(log)
+            owed = {tag + seq: (standings.get(seq, 0), data) for seq, data in (await owed_by(cursor)).items()}
+            found.setdefault(queue_of(log), {}).update(owed)
         return found
 
     def _check_commits(self, confirmed: int, ended: set[str]) -> None:
@@ -251,11 +143,11 @@ class Life:
     async def _stop(self) -> None:
         for peer in list(self._peers):
             self._go(peer)
-        await self._wait(Operation("wait"))
+        await super()._stop()
 
-    async def _drain(self, store: Store) -> None:
-        """In the end somebody takes all that is left, and then there is nothing anywhere."""
-        await self._begin(store)
+    async def _end(self) -> None:
+        """Somebody takes all that is left, and then there is nothing anywhere."""
+        await self._begin()
         for _ in range(40):
             for name in NAMES:
                 await self._subscribe(Operation("", NAMES.index(name), 500))
@@ -270,22 +162,18 @@ class Life:
         await self._wait(Operation("wait"))
         left = {queue.name: queue.cursor.holes() for queue in self._queues}
         assert await self._owed() == {name: {} for name in NAMES}, left
-        now_ms = self._clock.now_ms()
+        now_ms = self.clock.now_ms()
         for body, fate in self.fates.known.items():
             self.fates._check_absent(body, fate, now_ms)
 
     # -- verbs
 
     @property
-    def _cursors(self) -> list[Cursor]:
-        return [log.cursors[0] for queue in self._queues for log in queue.logs]
-
-    @property
     def _queues(self) -> list[Queue]:
         return [self.node.queues[name] for name in NAMES]
 
     def _end_step(self) -> None:
-        self.node.end_step()
+        super()._end_step()
         self._take()
 
     def _take(self) -> None:
@@ -295,15 +183,15 @@ class Life:
             try:
                 self._look_at(one)
             except AssertionError as error:
-                self._broken = error  # for the disk may crash at the same time
+                self.broken = error  # for the disk may crash at the same time
                 raise
 
     def _look_at(self, one: Taken) -> None:
         (peer,) = [peer for peer in self._peers if peer.sink is one.by]
-        now_ms = self._clock.now_ms()
+        now_ms = self.clock.now_ms()
         peer.held[one.seq] = self.fates.delivered(peer.queue, one.record, one.deliveries, one.redelivered, now_ms)
         if one.deliveries == 1:
-            of_level = peer.queue, one.seq >> 48
+            of_level = peer.queue, one.seq >> SEQ_BITS
             assert one.seq > self._first.get(of_level, 0), "first deliveries rise"
             self._first[of_level] = one.seq
 
@@ -336,7 +224,7 @@ class Life:
         return f"m{self._serial}"
 
     def _record(self, body: str, lives_ms: int | None, operation: Operation) -> bytes:
-        now_ms = self._clock.now_ms()
+        now_ms = self.clock.now_ms()
         expires_ms = 0 if lives_ms is None else now_ms + lives_ms
         size = (10, 300, 2000)[operation.seed % 3]
         said = (b"", b"priority:0\n", b"priority:9\n", b"", b"priority:2\n")[self._serial % 5]
@@ -347,7 +235,7 @@ class Life:
 
     async def _publish(self, operation: Operation) -> None:
         name = NAMES[operation.which % 3]
-        queue, moment, now_ms = self.node.queues[name], self.fates.next_moment(), self._clock.now_ms()
+        queue, moment, now_ms = self.node.queues[name], self.fates.next_moment(), self.clock.now_ms()
         for number in range(operation.amount):
             lives_ms = _LIVES_MS[(operation.seed + number) % len(_LIVES_MS)]
             if lives_ms is not None:
@@ -422,7 +310,7 @@ class Life:
             return
         moment = self.fates.next_moment()
         bodies = [peer.held[seq] for seq in settled]
-        self.fates.publish(body, queue.name, moment, self._clock.now_ms(), 0)
+        self.fates.publish(body, queue.name, moment, self.clock.now_ms(), 0)
         self._commits.append(Commit(moment, body, bodies))
         for seq in settled:
             self.fates.settled(peer.held.pop(seq), moment)
@@ -444,7 +332,7 @@ class Life:
 
     def _send_back(self, transfer: Transfer, queue: Queue, window: list[tuple[int, bytes]], most: int) -> None:
         self._take()
-        moment, now_ms, is_ready = self.fates.next_moment(), self._clock.now_ms(), queue.cursor.is_ready
+        moment, now_ms, is_ready = self.fates.next_moment(), self.clock.now_ms(), queue.cursor.is_ready
         ready = [(seq, record) for seq, record in window if is_ready(seq)]
         transfer._step(window, 0, most)
         for seq, record in ready:
@@ -459,14 +347,14 @@ class Life:
         assert queue.purge() == ready
         assert sorted(queue.cursor.condemned) == sorted(condemned), "they are on their way"
         for log in queue.logs:
-            tag = (log.definition["level"] + 1) << 48 if log is not queue.log else 0
-            self._first[name, tag >> 48] = tag + log.durable - 1
+            tag = (log.definition["level"] + 1) << SEQ_BITS if log is not queue.log else 0
+            self._first[name, tag >> SEQ_BITS] = tag + log.durable - 1
         for fate in self.fates.known.values():
             fate.purged |= not fate.out
 
     async def _browse(self, operation: Operation) -> None:
         queue = self.node.queues[NAMES[operation.which % 3]]
-        browser, now_ms, condemned = Browser(queue), self._clock.now_ms(), set(queue.cursor.condemned)
+        browser, now_ms, condemned = Browser(queue), self.clock.now_ms(), set(queue.cursor.condemned)
         while chunk := await browser.chunk(2000):
             for seq, record in chunk:
                 assert seq not in condemned
@@ -474,7 +362,7 @@ class Life:
 
     async def _pass_time(self, operation: Operation) -> None:
         self._take()
-        self._clock.advance(_STEPS_MS[operation.amount % len(_STEPS_MS)] / 1000)
+        self.clock.advance(_STEPS_MS[operation.amount % len(_STEPS_MS)] / 1000)
 
     async def _sweep(self, operation: Operation) -> None:
         self.node.sweep()
@@ -487,9 +375,6 @@ class Life:
         )
         for _ in range(operation.amount):
             await sweep.look_everywhere()
-
-    async def _checkpoint(self, operation: Operation) -> None:
-        await self._store.checkpoint()
 
     async def _flush(self, operation: Operation) -> None:
         """Somebody waits, but the world goes on."""
@@ -506,18 +391,6 @@ class Life:
         await self._breathe(operation)
         self._check_counts()
 
-    async def _breathe(self, operation: Operation) -> None:
-        quiet = 0
-        while quiet < 2:
-            await self._store.next_commit()
-            await until(lambda: not any(cursor.window.reading or cursor.fetching for cursor in self._cursors))
-            more = self.node._more.is_set()
-            if more:
-                self.node._more = trio.Event()
-                self.node._sweep_some()
-            self._end_step()
-            quiet = 0 if more or not self._store.idle else quiet + 1
-
     def _check_counts(self) -> None:
         """Each message is in one state; what was moved was published once more."""
         for queue in self._queues:
@@ -525,7 +398,7 @@ class Life:
             waiting = found.ready + found.in_flight + len(queue.cursor.condemned)
             assert found.published == found.settled + waiting
             assert found.in_flight == sum(len(peer.held) for peer in self._peers if peer.queue == queue.name)
-            target = self._options[queue.options.dead_letter or "a"]
+            target = self._queue_options[queue.options.dead_letter or "a"]
             bounded = target.messages_max or target.bytes_max
             assert not queue.cursor.condemned or bounded, "there is room for them"
             if queue.bound is not None and queue.bound.bytes is not None:

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 
 from segue.broker.queue_options import QueueOptions
-from tests.property.broker.mixtures import Mixture, mixture_operations, mixture_options
-from tests.property.storage.world import Operation
+from tests.property.broker.mixture.draws import mixture_operations, mixture_options
+from tests.property.broker.mixture.mixture import Mixture
+from tests.property.operation import Operation
 
 
 def play(steps: list[Operation], options: dict[str, tuple[QueueOptions, QueueOptions]]) -> None:
     with TemporaryDirectory() as folder:
-        Mixture(Path(folder) / "life", options).play(steps)
+        Mixture(Path(folder) / "mixture", options).play(steps)
 
 
 @settings(max_examples=12)

@@ -1,0 +1,1 @@
+"""Every feature of queues with every other, over a disk that crashes."""

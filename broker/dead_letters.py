@@ -16,7 +16,9 @@ from segue.broker.headers import Headers, with_headers
 from segue.broker.message import decode
 from segue.storage.api import CONDEMNED
 
-__all__ = ["Burial", "Reason", "condemned", "dead_letter", "goes_round", "sentence_of"]
+__all__ = ["Burial", "Reason", "condemned", "dead_letter", "due_of", "goes_round", "sentence_of"]
+
+_DUE_AT: Final = 1 << 64
 
 _DEADLINES: Final = ("expires", "expiration")
 """Headers that no longer hold: a dead letter does not expire, but by the rules of the queue that it is in."""
@@ -52,15 +54,20 @@ class Burial(Enum):
     """There is no room for it now: it has to stay where it is."""
 
 
-def condemned(deliveries: int, reason: Reason) -> int:
-    """The standing of a message that was delivered so often."""
-    return deliveries + reason * CONDEMNED
+def condemned(deliveries: int, reason: Reason, due_ms: int = 0) -> int:
+    """The standing of a message that was delivered so often; `due_ms`: when one that is put off comes again."""
+    return deliveries + reason * CONDEMNED + due_ms * _DUE_AT
 
 
 def sentence_of(standing: int) -> tuple[int, Reason]:
     """Deliveries and reason of a standing. A reason of a newer Segue counts as REJECTED."""
-    reason, deliveries = divmod(standing, CONDEMNED)
+    reason, deliveries = divmod(standing % _DUE_AT, CONDEMNED)
     return deliveries, Reason(reason) if reason in _REASONS else Reason.REJECTED
+
+
+def due_of(standing: int) -> int:
+    """When a message comes again that is put off, by the clock of delays; 0 where an earlier Segue did not say."""
+    return standing // _DUE_AT
 
 
 def dead_letter(record: bytes, *, queue: str, reason: Reason, deliveries: int, now_ms: int) -> bytes:

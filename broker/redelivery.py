@@ -2,10 +2,11 @@
 
 Mostly at once, and in their places. A consumer may say otherwise (`delay` on NACK), and so may the queue
 (`redelivery_delay_ms`, which grows with every delivery): such a message is *put off*. That is written first, as its
-standing; then, as soon as its bytes are at hand, it is moved to the schedule, in one batch. From there it comes back to
-the end of its queue, and brings along how often it was delivered: that stands in its record, where nobody else looks,
-so only a queue that has ever put off anything asks for it. In its place it would be a hole of the cursor for as long as
-it waits, and holes are few; a queue whose consumers can't work now would be full of them.
+standing, which also says when it is due: a crash does not make it come earlier. Then, as soon as its bytes are at hand,
+it is moved to the schedule, in one batch. From there it comes back to the end of its queue, and brings along how often
+it was delivered: that stands in its record, where nobody else looks, so only a queue that has ever put off anything
+asks for it. In its place it would be a hole of the cursor for as long as it waits, and holes are few; a queue whose
+consumers can't work now would be full of them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from segue.broker.dead_letters import Burial, Reason, condemned, sentence_of
+from segue.broker.dead_letters import Burial, Reason, condemned, due_of, sentence_of
 from segue.storage.api import CONDEMNED, deliveries_of
 
 if TYPE_CHECKING:
@@ -52,11 +53,10 @@ def run_of_new(records: list[bytes]) -> int:
 
 
 class Redelivery:
-    """Of one queue. In memory: for how long those are put off whose bytes are on their way."""
+    """Of one queue. In memory: nothing."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
-        self._delays: dict[int, int] = {}
         self._bury_dead: _Bury | None = None
 
     def before(self, bury_dead: _Bury | None) -> _Bury:
@@ -79,8 +79,8 @@ class Redelivery:
             if is_dead or not wait_ms:
                 standings[seq] = deliveries
             else:
-                standings[seq] = condemned(deliveries, Reason.PUT_OFF)
-                self._delays[seq] = wait_ms
+                due_ms = self._queue.node.schedule.due_in(wait_ms)
+                standings[seq] = condemned(deliveries, Reason.PUT_OFF, due_ms)
                 self._queue.note_put_off()
         return standings
 
@@ -89,9 +89,8 @@ class Redelivery:
         if reason is not Reason.PUT_OFF:
             return Burial.GIVEN_UP if self._bury_dead is None else self._bury_dead(seq, standing, record)
         queue = self._queue
-        delay_ms = self._delays.pop(seq, None)  # a crash has forgotten what a consumer said
-        if delay_ms is None:
-            delay_ms = back_off_ms(queue.options, deliveries)
-        queue.node.schedule.put_off(queue.name, record, delay_ms, deliveries)
+        schedule = queue.node.schedule
+        due_ms = due_of(standing) or schedule.due_in(back_off_ms(queue.options, deliveries))
+        schedule.put_off(queue.name, record, due_ms, deliveries)
         queue.node.store.want()
         return Burial.PUT_OFF

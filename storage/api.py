@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segue.storage.cursor import CONDEMNED, Cursor
+from segue.storage.cursor import Cursor
 from segue.storage.disk import Disk
 from segue.storage.errors import (
     DamagedStoreError,
@@ -28,6 +28,7 @@ from segue.storage.record import (
     times,
     with_deliveries,
 )
+from segue.storage.standing import CONDEMNED
 from segue.storage.store import Store, StoreOptions, open_store
 
 __all__ = [

@@ -18,6 +18,7 @@ from segue.storage.block import PackedBlock
 from segue.storage.disk import Database, Row
 from segue.storage.gaps import Gaps
 from segue.storage.log import Extent
+from segue.storage.standing import pairs_of, standings_of
 
 __all__ = [
     "SCHEMA",
@@ -74,7 +75,7 @@ class LogState:
 
 @dataclass(slots=True)
 class CursorState:
-    """A cursor as the catalog has it. `holes`: sequence number → deliveries; `quarantined`: ranges below `next`.
+    """A cursor as the catalog has it. `holes`: sequence number → standing; `quarantined`: ranges below `next`.
 
     `gaps` begin at `next` or above; they stand in the column `quarantined`, behind its ranges.
     """
@@ -138,7 +139,7 @@ def cursor_of(row: Row) -> CursorState:
         log,
         next_seq,
         promised,
-        dict(_PAIR.iter_unpack(holes)),
+        standings_of(_PAIR.iter_unpack(holes)),
         ranges,
         json.loads(definition),
         gaps,
@@ -216,7 +217,7 @@ def _log_row(state: LogState) -> Row:
 
 
 def _cursor_row(state: CursorState) -> Row:
-    holes = b"".join([_PAIR.pack(seq, deliveries) for seq, deliveries in sorted(state.holes.items())])
+    holes = b"".join([_PAIR.pack(*pair) for pair in pairs_of(sorted(state.holes.items()))])
     ranges = b"".join([_PAIR.pack(first, last) for first, last in state.quarantined])
     if state.gaps is not None:
         ranges += state.gaps.pack()

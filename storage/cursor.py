@@ -15,21 +15,18 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from segue.storage.entries import ranges_of
 from segue.storage.gaps import Gaps
 from segue.storage.quarantine import Damage, Quarantine
+from segue.storage.standing import CONDEMNED
 from segue.storage.window import Window
 
 if TYPE_CHECKING:
     from segue.storage.log import Log
 
-__all__ = ["CONDEMNED", "READ_AHEAD", "Cursor"]
-
-CONDEMNED: Final = 1 << 32
-"""A returned message whose number of deliveries is this or more is not to be delivered again: it is a *standing* then,
-deliveries + reason x CONDEMNED; what the reason means is the caller's business. It waits to be settled, or moved."""
+__all__ = ["READ_AHEAD", "Cursor"]
 
 READ_AHEAD = 16384
 """How far `promised` runs ahead of `next`. More messages than a sync takes to come round at full speed, so that no
@@ -48,7 +45,7 @@ class Cursor:
         promised: durable bound of what may have been handed out.
         maybe: below this, a first delivery may be a repeat from before a crash.
         out: containers of what is out: sequence number → deliveries so far, this one included.
-        returned: sequence number → deliveries so far, waiting to go out again; see `CONDEMNED`.
+        returned: sequence number → standing (deliveries so far), waiting to go out again; see standing.py.
         condemned: a heap of exactly those numbers in `returned` that are not to be delivered again.
         gaps: what is settled from `next` on; None when nothing is.
         quarantined: damaged messages below `next`; never delivered, and kept until `settle_quarantined`.

@@ -17,7 +17,7 @@ An entry is `type u8, zeros u8 x 3, size of payload u32, payload`:
     1 ENQUEUE  count u32, targets u32, targets x (log u64, first seq u64), records
     2 SETTLE   cursor u64, ranges x (first u64, last u64)
     3 READ     cursor u64, next u64: everything below may have been delivered
-    4 RETURN   cursor u64, messages x (seq u64, deliveries u64)
+    4 RETURN   cursor u64, messages x (seq u64, standing u64), see standing.py
     5 DEFINE   JSON object, UTF-8: something is created, changed or removed
     6 SETTLE_AHEAD  as SETTLE, of messages that were never handed out: those between are still unread
 
@@ -35,6 +35,7 @@ from zlib import crc32
 
 from segue.storage.errors import RecordDamagedError
 from segue.storage.record import split
+from segue.storage.standing import pairs_of, standings_of
 
 __all__ = [
     "BATCH_HEADER_SIZE",
@@ -126,7 +127,7 @@ class Read(NamedTuple):
 
 
 class Return(NamedTuple):
-    """These messages came back to their place: (sequence number, deliveries so far)."""
+    """These messages came back to their place: (sequence number, standing)."""
 
     cursor: int
     messages: list[tuple[int, int]]
@@ -190,7 +191,7 @@ def settle_ahead_entry(cursor: int, ranges: Iterable[tuple[int, int]]) -> bytes:
 
 def return_entry(cursor: int, messages: Iterable[tuple[int, int]]) -> bytes:
     """RETURN as bytes."""
-    return _with_cursor(RETURN, cursor, messages)
+    return _with_cursor(RETURN, cursor, pairs_of(messages))
 
 
 def read_entry(cursor: int, next_seq: int) -> bytes:
@@ -245,11 +246,12 @@ def _with_cursor(kind: int, cursor: int, pairs: Iterable[tuple[int, int]]) -> by
     return b"".join((_ENTRY.pack(kind, _ID.size + len(body)), _ID.pack(cursor), body))
 
 
-_WITH_CURSOR: Final[dict[int, type[Settle | SettleAhead | Return]]] = {
-    SETTLE: Settle,
-    SETTLE_AHEAD: SettleAhead,
-    RETURN: Return,
-}
+_OF_RANGES: Final[dict[int, type[Settle | SettleAhead]]] = {SETTLE: Settle, SETTLE_AHEAD: SettleAhead}
+
+
+def _cursor_and_pairs(payload: bytes) -> tuple[int, list[tuple[int, int]]]:
+    (cursor,) = _ID.unpack_from(payload)
+    return cursor, list(_PAIR.iter_unpack(payload[_ID.size :]))
 
 
 def _decode(kind: int, payload: bytes) -> Entry:
@@ -258,10 +260,11 @@ def _decode(kind: int, payload: bytes) -> Entry:
         at = _COUNTS.size + targets * _PAIR.size
         pairs = tuple(_PAIR.iter_unpack(payload[_COUNTS.size : at]))
         return Enqueue(pairs, list(split(payload, count, at)))
-    if kind in _WITH_CURSOR:
-        (cursor,) = _ID.unpack_from(payload)
-        pairs_list: list[tuple[int, int]] = list(_PAIR.iter_unpack(payload[_ID.size :]))
-        return _WITH_CURSOR[kind](cursor, pairs_list)
+    if kind in _OF_RANGES:
+        return _OF_RANGES[kind](*_cursor_and_pairs(payload))
+    if kind == RETURN:
+        cursor, halves = _cursor_and_pairs(payload)
+        return Return(cursor, list(standings_of(halves).items()))
     if kind == READ:
         return Read(*_PAIR.unpack(payload))
     if kind == DEFINE:

@@ -78,15 +78,19 @@ class Schedule:
         """As `after`, when the wall clock shows a time, milliseconds since 1970."""
         return self._accept(self.times, time_ms, targets, record, repeat)
 
-    def put_off(self, queue: str, record: bytes, delay_ms: int, deliveries: int) -> None:
-        """Take a message from a queue that comes back to it later. Durable with the open batch."""
-        self._accept(self.delays, self._now_ms() + delay_ms, f"q{queue}", record, ONCE, deliveries)
+    def due_in(self, delay_ms: int) -> int:
+        """The time by the clock of delays, so much later. Durable with the open batch: what that clock shows."""
+        self._begin()
+        return self._now_ms() + delay_ms
+
+    def put_off(self, queue: str, record: bytes, due_ms: int, deliveries: int) -> None:
+        """Take a message from a queue that comes back to it when `due_in` said. Durable with the open batch."""
+        self._accept(self.delays, due_ms, f"q{queue}", record, ONCE, deliveries)
 
     def _accept(
         self, wheel: Wheel, due_ms: int, targets: str, record: bytes, repeat: Repeat, deliveries: int = 0
     ) -> ScheduleId:
-        if self._log is None:
-            self._log = self._create_log()
+        self._begin()
         log = wheel.bucket_for(due_ms).log
         identity = ScheduleId(0 if repeat else due_ms, log.id, log.head)
         accepted_ms = self._node.clock.now_ms()
@@ -157,8 +161,8 @@ class Schedule:
         """Do a bounded part of what there is to do. Returns seconds until there is more, `math.inf` for nothing."""
         if self._node.held:
             return _HELD_SECONDS
-        if self._log is None and self.buckets():
-            self._log = self._create_log()  # a salvage has not found it
+        if self.buckets():
+            self._begin()  # a salvage has not found it
         if self._is_used:
             self._look_at_clocks()
         waits = [wait for wheel in self._wheels.values() if (wait := wheel.step()) is not None]
@@ -238,11 +242,12 @@ class Schedule:
 
     # -- starts
 
-    def _create_log(self) -> Log:
-        definition: dict[str, Any] = {"kind": "schedule", "offset_ms": self._elapsed.offset_ms}
-        log = self._node.store.create_log(definition)
-        self._node.store.create_cursor(log, {"kind": "schedule"})
-        return log
+    def _begin(self) -> None:
+        """From now on it is written down how far the two clocks are apart."""
+        if self._log is None:
+            definition: dict[str, Any] = {"kind": "schedule", "offset_ms": self._elapsed.offset_ms}
+            self._log = self._node.store.create_log(definition)
+            self._node.store.create_cursor(self._log, {"kind": "schedule"})
 
     def take_up(self, log: Log) -> None:
         """A log of ours that was recovered; the one of kind `schedule` comes first, as it is the oldest."""

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
+from segue.broker.dead_letters import sentence_of
 from segue.broker.message import decode, encode, prefix
 from segue.broker.schedule import wheel
 from segue.broker.schedule.listing import find
 from segue.broker.schedule.scheduled_message import ScheduleId, decode_scheduled
 from segue.broker.session import Session, Subscription
-from segue.storage.api import deliveries_of
+from segue.storage.api import CONDEMNED, deliveries_of
 from tests.property.broker.broker_lives import BrokerLives
 from tests.property.broker.owed import owed_by
 from tests.property.operation import Operation, operation_lists
@@ -107,12 +108,18 @@ class Waits(BrokerLives):
         await self._wait(Operation("wait"))
 
     async def _owed(self) -> list[tuple[str, str, int]]:
-        """Kind of log, body and deliveries of everything that is owed anywhere."""
+        """Where it is, body and deliveries of everything that is owed anywhere.
+
+        It is in a log of a kind, or "put off": in the queue, until it has been moved to the schedule.
+        """
         found = []
         for log in self._store.logs.values():
             (cursor,) = log.cursors
-            for record in (await owed_by(cursor)).values():
-                if log.definition["kind"] == "queue":
+            for seq, record in (await owed_by(cursor)).items():
+                standing = cursor.returned.get(seq, 0)
+                if standing >= CONDEMNED:
+                    found.append(("put off", text_of(record), sentence_of(standing)[0]))
+                elif log.definition["kind"] == "queue":
                     found.append(("queue", text_of(record), deliveries_of(record)))
                 else:
                     message = decode_scheduled(record)
@@ -122,14 +129,17 @@ class Waits(BrokerLives):
     def _look_through(self, owed: list[tuple[str, str, int]]) -> None:
         """After a start: each message is in one place, or it is known why it is in none."""
         bodies = {body: deliveries for _, body, deliveries in owed}
+        in_queue = {body for place, body, _ in owed if place == "queue"}
         assert len(owed) == len(bodies), "nothing is in two places"
         for body, fate in list(self._fates.items()):
             if body in bodies:
                 assert fate.ended > self._sure, "what has ended for sure does not come back"
                 fate.ended = _NEVER  # that was not durable
                 assert bodies[body] >= sum(moment <= self._sure for moment in fate.put_off), "its count goes on"
-                if fate.put_off:  # a crash forgets for how long, until the message has been moved to the schedule
-                    fate.due_ms, fate.due_seconds = None, 0.0
+                if body in in_queue and fate.put_off:
+                    if fate.put_off[-1] <= self._sure:
+                        self._check_time(fate)
+                    fate.due_ms, fate.due_seconds = None, 0.0  # it was not durable, or it has come
                 del fate.put_off[bodies[body] :]
             elif fate.sent <= self._sure:
                 assert fate.ended < _NEVER, f"{body} is lost"

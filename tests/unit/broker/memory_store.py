@@ -195,18 +195,21 @@ class MemoryStore(Store):
         assert batch is not None, "no batch is under way"
         self._durable(batch)
 
-    def sync_all(self) -> None:
-        """Everything done so far is durable, and every read is back."""
-        while True:
+    def sync_batches(self) -> None:
+        """Everything done so far is durable."""
+        while self.under_way or self.batch:
             if self.under_way:
                 self.sync()
-            elif self.batch:
+            else:
                 self.batch.wanted = True
                 self.flush()
-            elif self.played_reader.jobs:
-                self.read()
-            else:
-                return
+
+    def sync_all(self) -> None:
+        """Everything done so far is durable, and every read is back."""
+        self.sync_batches()
+        while self.played_reader.jobs:
+            self.read()
+            self.sync_batches()
 
     def read(self) -> None:
         """The oldest read from disk comes back."""

@@ -190,7 +190,27 @@ def test_what_was_put_off_when_its_bytes_were_on_disk_is_moved_when_they_come(wo
     assert only(sink).deliveries == 2
 
 
-def test_when_a_crash_has_forgotten_for_how_long_the_queue_says_so(world: Waiting) -> None:
+@pytest.mark.parametrize(("down_seconds", "left_seconds"), [(0, 2), (0.5, 1.5), (1.75, 0.25)])
+def test_a_crash_before_its_bytes_come_leaves_the_time_at_which_it_is_due(
+    world: Waiting, down_seconds: float, left_seconds: float
+) -> None:
+    queue = world.node.queue("q")
+    world.publish(queue, "a")
+    _, subscription = world.consume(queue)
+    world.store.spill(queue.log)
+    world.clock.set_by(-7200)  # delays go on by their own clock, through a crash, too
+    world.node.sessions[subscription.consumer.session_id].give_back(subscription.consumer, [1], 2000)
+    world.node.end_step()
+    world.restart_without_reads()
+    assert list(world.node.queues["q"].cursor.condemned) == [1], "its bytes have not come"
+    world.clock.advance(down_seconds)
+    world.wait(left_seconds - 0.001)
+    assert world.bodies() == []
+    world.wait(0.001)
+    assert world.bodies() == ["a"]
+
+
+def test_where_an_earlier_segue_has_not_said_for_how_long_the_queue_does(world: Waiting) -> None:
     queue = world.node.declare_queue("q", options=BACK_OFF)
     queue.note_put_off()
     world.publish(queue, "a")

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from segue.storage.cursor import CONDEMNED, READ_AHEAD, READ_BYTES_MAX, Cursor
+from segue.storage.cursor import READ_AHEAD, READ_BYTES_MAX, Cursor
 from segue.storage.entries import Read, Settle
 from segue.storage.quarantine import Damage
+from segue.storage.standing import CONDEMNED
 from tests.faults.storage.driver import record
 from tests.unit.storage.memory_store import (
     MemoryStore,

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.storage.cursor import CONDEMNED, Cursor
+from segue.storage.cursor import Cursor
 from segue.storage.entries import SettleAhead
+from segue.storage.standing import CONDEMNED
 from tests.unit.storage.memory_store import (
     MemoryStore,
     cursor_on,

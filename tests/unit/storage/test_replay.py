@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segue.storage.cursor import CONDEMNED, Cursor
+from segue.storage.cursor import Cursor
 from segue.storage.entries import Return, Settle
 from segue.storage.replay import apply
+from segue.storage.standing import CONDEMNED
 from tests.faults.storage.driver import record
 from tests.unit.storage.memory_store import (
     MemoryStore,

@@ -69,6 +69,15 @@ class Waiting(World):
                 cursor.out.clear()
         self.node = Node(self.store, self.settings, self.clock, self.log, Users(self.settings.users))
 
+    def restart_without_reads(self) -> None:
+        """As `restart`, before any read from disk comes back."""
+        self.store.sync_batches()
+        self.store.played_reader.jobs.clear()
+        for cursor in self.store.cursors.values():
+            cursor.listener = None
+            cursor.fetching = False
+        self.restart()
+
     def full_queue(self, name: str) -> None:
         """A queue that has room for one message, and has it."""
         queue = self.node.declare_queue(name, options=QueueOptions(messages_max=1, overflow=REFUSE))

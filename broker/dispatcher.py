@@ -337,13 +337,13 @@ class Dispatcher(Removal):
                 self._deliver_aside(consumer, taken)
         return served
 
-    def _deliver_aside(self, consumer: Consumer, taken: list[tuple[int, Held]]) -> None:
+    def _deliver_aside(self, consumer: Consumer, taken: list[Held]) -> None:
         expiry = self.expiry
-        if expiry is None and not any(held.deliveries or held.redelivered for _, held in taken):
+        if expiry is None and not any(held.deliveries or held.redelivered for held in taken):
             self.delivered += len(taken)
-            consumer.take([seq for seq, _ in taken], [held.record for _, held in taken], False)
+            consumer.take([held.seq for held in taken], [held.record for held in taken], False)
             return
-        for seq, (record, deliveries, _, redelivered) in taken:
+        for seq, record, deliveries, _, redelivered in taken:
             if not consumer.open:
                 self._take_back(seq, deliveries)
             elif expiry is not None and expiry.deadline(record) <= expiry.now_ms():
@@ -359,7 +359,8 @@ class Dispatcher(Removal):
         """Read on, and give what was read to whom it may concern. False when there is no more to be done now."""
         cursor, ready = self.cursor, self._ready
         line = self._line()
-        room = min(sum(consumer.room for consumer in line), STRETCH_MAX, look_ahead.room, self._room)
+        room = sum(consumer.room for consumer in line)
+        room = min(look_ahead.reach(room), STRETCH_MAX, look_ahead.room, self._room)
         if cursor.next < cursor.maybe:
             room = min(room, cursor.maybe - cursor.next)
         if room <= 0 or not cursor.unread or not self._may_deliver:
@@ -526,13 +527,13 @@ class Dispatcher(Removal):
             assert look_ahead is not None
             taken = look_ahead.take_at(places.pop())
             if taken is not None:
-                self._remove(Reason.EXPIRED, taken[0], [taken[1].record], taken[1].deliveries)
+                self._remove(Reason.EXPIRED, taken.seq, [taken.record], taken.deliveries)
 
     def _take_oldest_aside(self) -> tuple[int, int, bytes] | None:
         if self.look_ahead is None:
             return None
         taken = self.look_ahead.take_oldest(self.drops_from.unread_place)
-        return None if taken is None else (taken[0], taken[1].deliveries, taken[1].record)
+        return None if taken is None else (taken.seq, taken.deliveries, taken.record)
 
     def _go_on_later(self) -> None:
         if self.go_on_later is not None:

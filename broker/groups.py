@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from segue.broker.message import HEADERS_AT
+from segue.broker.message import HEADERS_AT, headers_end
 
 __all__ = ["GROUP_HEADERS", "closes_group", "group_of"]
 
@@ -16,7 +16,7 @@ _CLOSES: Final = b"\nJMSXGroupSeq:-1\n"
 
 def group_of(record: bytes) -> bytes | None:
     """The group that a message belongs to, as its record has it; None for none, and an empty name is none."""
-    end = _end(record)
+    end = headers_end(record)
     for key in _KEYS:
         found = record.find(key, HEADERS_AT, end)
         if found >= 0:
@@ -32,8 +32,4 @@ def group_of(record: bytes) -> bytes | None:
 
 def closes_group(record: bytes) -> bool:
     """True for the last message of a group: the next one may go to anybody."""
-    return record.find(_CLOSES, HEADERS_AT, _end(record)) >= 0 or record.startswith(_CLOSES[1:], HEADERS_AT)
-
-
-def _end(record: bytes) -> int:
-    return HEADERS_AT + int.from_bytes(record[HEADERS_AT - 4 : HEADERS_AT], "little")
+    return record.find(_CLOSES, HEADERS_AT, headers_end(record)) >= 0 or record.startswith(_CLOSES[1:], HEADERS_AT)

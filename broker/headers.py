@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from segue.broker.header_text import escape, unescape
-from segue.broker.message import HEADERS_AT, Encoding, Record, encode, prefix
+from segue.broker.message import HEADERS_AT, Encoding, Record, encode, headers_end, prefix
 from segue.storage.api import times
 
 __all__ = ["Headers", "with_headers"]
@@ -32,7 +32,7 @@ class Headers:
 
     def __init__(self, record: bytes) -> None:
         self._record = record
-        self._end = HEADERS_AT + int.from_bytes(record[HEADERS_AT - 4 : HEADERS_AT], "little")
+        self._end = headers_end(record)
 
     def get(self, name: str, /) -> str | None:
         """The value of a header, the first of repeated ones; None when there is none."""

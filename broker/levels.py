@@ -31,7 +31,6 @@ SEQ_BITS: Final = 48
 """At a million messages a second they last for nine years."""
 SEQ_MASK: Final = (1 << SEQ_BITS) - 1
 _WHICH_BITS: Final = 9
-_NUMBER_MASK: Final = (1 << _WHICH_BITS + SEQ_BITS) - 1
 _RANKS: Final = 256
 _LAST: Final = -1
 """The rank of the queue's own log while the queue has no priorities: what has a level of its own is drained first."""
@@ -245,10 +244,6 @@ class LevelOrder:
         """True when a first delivery of this one may be a repeat from before a crash."""
         return self._level(number).cursor.may_repeat(number & SEQ_MASK)
 
-    def number_at(self, place: int) -> int:
-        """The message that stands at a `place`."""
-        return place & _NUMBER_MASK
-
     def set_aside(self, messages: dict[int, int]) -> None:
         """Messages that `read` gave wait for somebody who may have them."""
         for level, numbers in self._sorted(messages):
@@ -258,9 +253,10 @@ class LevelOrder:
         """As `set_aside`, for one that `take_returned` gave."""
         self._level(number).cursor.keep_aside(number & SEQ_MASK, deliveries)
 
-    def take_aside(self, number: int) -> None:
-        """Somebody takes a message that was set aside."""
-        self._level(number).cursor.take_aside(number & SEQ_MASK)
+    def take_aside(self, numbers: Collection[int]) -> None:
+        """Somebody takes messages that were set aside."""
+        for level, some in self._sorted(numbers):
+            level.cursor.take_aside(level.seqs(some))
 
     def bring_back(self, numbers: Iterable[int]) -> None:
         """What was set aside goes out again by `take_returned`."""

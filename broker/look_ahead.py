@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -40,6 +41,8 @@ _HELD_BYTES_MORE: Final = 300
 """What a message that is set aside takes beside its record: its places in dictionaries and heaps."""
 _PREFERRED_MAX: Final = 4096
 """Groups of which nothing is there, whose last consumer is remembered: it gets the next message if it can take it."""
+_YIELD_MESSAGES: Final = 1024
+"""Over so many messages is looked at how many find somebody who takes them."""
 
 
 class Group:
@@ -49,7 +52,7 @@ class Group:
         owner: who has what is out; None when nothing is.
         out: how many messages are out.
         waiting: a heap of those that are set aside; there may be void ones among them, but not in front.
-        closed: the last message that went out said so.
+        closed: the last message that went out, behind which nothing waited, said so.
     """
 
     __slots__ = ("closed", "name", "out", "owner", "waiting")
@@ -66,16 +69,22 @@ class Held(NamedTuple):
     """A message that is set aside.
 
     Attributes:
+        seq: its number.
         record: itself.
         deliveries: so far.
         group: that it belongs to.
         redelivered: it has been delivered, or may have been before a crash.
     """
 
+    seq: int
     record: bytes
     deliveries: int
     group: Group | None
     redelivered: bool
+
+
+_held = partial(tuple.__new__, Held)
+"""`Held` of a tuple of its fields; its own constructor is Python and takes 150 ns more."""
 
 
 class LookAhead:
@@ -106,6 +115,7 @@ class LookAhead:
         self._preferred: OrderedDict[bytes, Consumer] = OrderedDict()
         self._oldest: list[int] | None = None  # a heap, from when it is asked for, see `_turned`
         self._of_level: dict[int, list[int]] = {}  # rank → messages and bytes set aside, where there are levels
+        self._looked = self._given = 1  # messages lately read while somebody had room, and those that somebody took
         self._told = 0  # of `bytes`, what is in the sum over all queues
 
     @property
@@ -177,15 +187,19 @@ class LookAhead:
             in_turn: whoever was given something stands behind the others; otherwise he stays where he is.
         """
         rooms = {consumer: consumer.room for consumer in line}
+        looked = 0
         given: dict[Consumer, tuple[list[int], list[bytes]]] = {}
         aside: dict[int, int] = {}
         base = self.cursor.place(first) - first
+        grouped, hold = self.grouped, self._hold
         for seq, record in enumerate(records, first):
-            group = self._group(record) if self.grouped else None
-            consumer = self._taker(group, record, rooms)
+            if rooms:
+                looked += 1
+            group = self._group(record) if grouped else None
+            consumer = None if group is not None and group.waiting else self._taker(group, record, rooms)
             if consumer is None:
                 aside[seq] = 0
-                self._hold(base + seq, Held(record, 0, group, redelivered))
+                hold(base + seq, _held((seq, record, 0, group, redelivered)))
                 continue
             room = rooms[consumer] - 1
             if in_turn or not room:
@@ -200,42 +214,56 @@ class LookAhead:
         if aside:
             self.cursor.set_aside(aside)
             self._account()
+        self._note_yield(looked, len(records) - len(aside))
         for consumer, (seqs, of_consumer) in given.items():
             yield consumer, seqs, of_consumer
+
+    def reach(self, room: int) -> int:
+        """How many messages are to be read so that consumers with so much room are served, as things went lately.
+
+        Who reads only as many as there is room for has to read again for those that are set aside, and again.
+        """
+        return room * self._looked // self._given
 
     def put_back(self, seq: int, deliveries: int, record: bytes) -> None:
         """A message has come back, and `Cursor.take_returned` has given it."""
         group = self._group(record) if self.grouped else None
         redelivered = deliveries > 0 or self.cursor.may_repeat(seq)
-        self._hold(self.cursor.place(seq), Held(record, deliveries, group, redelivered))
+        self._hold(self.cursor.place(seq), Held(seq, record, deliveries, group, redelivered))
         self.cursor.keep_aside(seq, deliveries)
         self._account()
 
     # -- what is set aside
 
-    def take(self, consumer: Consumer, limit: int, before: int) -> list[tuple[int, Held]]:
+    def take(self, consumer: Consumer, limit: int, before: int) -> list[Held]:
         """Up to so many messages that are set aside and that this consumer may have, lowest first; they go out.
 
         Only those whose place is lower than `before`.
         """
-        taken: list[tuple[int, Held]] = []
-        if not self.held:
-            return taken
-        own, lane, holds = self._own[consumer], self._lanes[consumer.selector], self._holds
+        own, lane, all_held = self._own[consumer], self._lanes[consumer.selector], self.held
+        taken: list[Held] = []
         while len(taken) < limit:
-            while own and not holds(own[0], consumer):
-                heappop(own)
-            while lane and not holds(lane[0], consumer):
-                heappop(lane)
             first = own if own and (not lane or own[0] < lane[0]) else lane
             if not first or first[0] >= before:
                 break
-            seq, held = self._release(heappop(first))
-            taken.append((seq, held))
-            if held.group is not None:
-                self._goes_out(seq, held.group, consumer, held.record)
-                self._offer(held.group)
-        self._account()
+            place = heappop(first)
+            held = all_held.get(place)
+            if held is None:
+                continue
+            group = held.group
+            if group is not None:
+                waiting = group.waiting
+                if waiting[0] != place or (group.owner is not consumer and group.owner is not None):
+                    continue
+                heappop(waiting)
+                self._goes_out(held.seq, group, consumer, held.record)
+                if waiting:
+                    self._offer(group)
+            self._forget(place, held)
+            taken.append(held)
+        if taken:
+            self.cursor.take_aside([held.seq for held in taken])
+            self._account()
         return taken
 
     def done(self, seqs: Iterable[int]) -> None:
@@ -250,7 +278,7 @@ class LookAhead:
                 if not group.out:
                     self._rests(group)
 
-    def take_oldest(self, unread_place: int) -> tuple[int, Held] | None:
+    def take_oldest(self, unread_place: int) -> Held | None:
         """The oldest message that is set aside, of the lowest level that has one: it is to be removed.
 
         None when there is none, or when the one at `unread_place` is to go before it.
@@ -268,18 +296,18 @@ class LookAhead:
         """The places of all messages that are set aside and of which this is true."""
         return [place for place, held in self.held.items() if wanted(held.record)]
 
-    def take_at(self, place: int) -> tuple[int, Held] | None:
+    def take_at(self, place: int) -> Held | None:
         """The message at a place, if it is set aside still: it is to be removed."""
         return self._remove(place) if place in self.held else None
 
     def take_out(self, seqs: Iterable[int]) -> list[int]:
         """Those of some messages that are set aside: they are to be settled."""
         places = map(self.cursor.place, seqs)
-        return [self._remove(place)[0] for place in places if place in self.held]
+        return [self._remove(place).seq for place in places if place in self.held]
 
     def clear(self) -> list[int]:
         """Forget everything that is set aside. Returns what it was."""
-        seqs = [self.cursor.number_at(place) for place in self.held]
+        seqs = [held.seq for held in self.held.values()]
         self.bytes = 0
         self._account()
         self.held.clear()
@@ -295,6 +323,13 @@ class LookAhead:
 
     # -- inside
 
+    def _note_yield(self, looked: int, given: int) -> None:
+        self._looked += looked
+        self._given += given
+        if self._looked > _YIELD_MESSAGES:
+            self._looked >>= 1
+            self._given = max(1, self._given >> 1)
+
     def _group(self, record: bytes) -> Group | None:
         name = group_of(record)
         if name is None:
@@ -307,8 +342,6 @@ class LookAhead:
     def _taker(self, group: Group | None, record: bytes, rooms: dict[Consumer, int]) -> Consumer | None:
         """Who gets a message that was just read; None when it has to be set aside."""
         if group is not None:
-            if group.waiting:
-                return None
             consumer = group.owner or self._preferred.get(group.name)
             if consumer is not None and consumer in rooms and _selects(consumer.selector, record):
                 return consumer
@@ -331,12 +364,14 @@ class LookAhead:
                     break
         return None
 
-    def _remove(self, place: int) -> tuple[int, Held]:
-        seq, held = self._release(place)
+    def _remove(self, place: int) -> Held:
+        held = self.held[place]
+        self._forget(place, held)
         if held.group is not None:
             self._offer(held.group)
+        self.cursor.take_aside([held.seq])
         self._account()
-        return seq, held
+        return held
 
     def _hold(self, place: int, held: Held) -> None:
         self.held[place] = held
@@ -352,19 +387,18 @@ class LookAhead:
         if group is None:
             self._into_lanes(place, held.record)
             return
-        heappush(group.waiting, place)
-        if group.waiting[0] == place:
+        waiting = group.waiting
+        heappush(waiting, place)
+        if waiting[0] == place:
             self._offer(group)
 
-    def _release(self, place: int) -> tuple[int, Held]:
-        held = self.held.pop(place)
+    def _forget(self, place: int, held: Held) -> None:
+        """It is no longer set aside; what offers it becomes void."""
+        del self.held[place]
         size = len(held.record) + _HELD_BYTES_MORE
         self.bytes -= size
         if self._levels is not None:
             self._count(self._levels.rank_at(place), -1, -size)
-        seq = self.cursor.number_at(place)
-        self.cursor.take_aside(seq)
-        return seq, held
 
     def _count(self, rank: int, messages: int, size: int) -> None:
         of_level = self._of_level.setdefault(rank, [0, 0])
@@ -378,7 +412,7 @@ class LookAhead:
     def _goes_out(self, seq: int, group: Group, consumer: Consumer, record: bytes) -> None:
         group.owner = consumer
         group.out += 1
-        group.closed = closes_group(record)
+        group.closed = not group.waiting and closes_group(record)
         self._out[seq] = group
 
     def _rests(self, group: Group) -> None:
@@ -418,13 +452,6 @@ class LookAhead:
         heappush(lane, place)
         if len(lane) > 2 * len(self.held) + _PREFERRED_MAX:  # behind one that returns again and again
             lane[:] = sorted({place for place in lane if place in self.held})
-
-    def _holds(self, place: int, consumer: Consumer) -> bool:
-        held = self.held.get(place)
-        if held is None:
-            return False
-        group = held.group
-        return group is None or (group.waiting[0] == place and group.owner in (None, consumer))
 
     def _offered(self) -> Iterator[int]:
         """What may be taken by anybody who selects it."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from segue.storage.api import HEADERS_AT, PERSISTENT, Encoding, Record, decode, encode, prefix
+from segue.storage.api import HEADERS_AT, PERSISTENT, Encoding, Record, decode, encode, headers_end, prefix
 
-__all__ = ["HEADERS_AT", "PERSISTENT", "Encoding", "Record", "decode", "encode", "prefix"]
+__all__ = ["HEADERS_AT", "PERSISTENT", "Encoding", "Record", "decode", "encode", "headers_end", "prefix"]

@@ -251,10 +251,6 @@ class Cursor:
         """True when a first delivery of this one may be a repeat from before a crash."""
         return seq < self.maybe
 
-    def number_at(self, place: int) -> int:
-        """The message that stands at a `place`."""
-        return place
-
     def set_aside(self, messages: dict[int, int]) -> None:
         """Messages that `read` gave wait for somebody who may have them: they are as `returned`, with 0 deliveries.
 
@@ -269,10 +265,12 @@ class Cursor:
         """As `set_aside`, for one that `take_returned` gave."""
         self.returned[seq] = deliveries
 
-    def take_aside(self, seq: int) -> None:
-        """Somebody takes a message that was set aside."""
-        if self.returned.pop(seq, None) is None:
-            self.quarantined.remove(seq, seq)  # its block is damaged, but who set it aside has its bytes
+    def take_aside(self, seqs: Iterable[int]) -> None:
+        """Somebody takes messages that were set aside."""
+        returned = self.returned
+        for seq in seqs:
+            if returned.pop(seq, None) is None:
+                self.quarantined.remove(seq, seq)  # its block is damaged, but who set it aside has its bytes
 
     def bring_back(self, seqs: Iterable[int]) -> None:
         """What was set aside goes out again by `take_returned`."""

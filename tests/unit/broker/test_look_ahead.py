@@ -108,6 +108,21 @@ def test_no_more_is_looked_at_than_the_limit_says() -> None:
     assert not queue.statistics().look_ahead_full
 
 
+def test_as_many_messages_are_read_as_it_takes_to_find_those_that_somebody_may_have(world: World, queue: Queue) -> None:
+    world.consume(queue, selector=RED)
+    paint(world, queue, *(f"{'r' if number % 10 == 0 else 'b'}{number}" for number in range(300)))
+    assert 45 <= queue.look_ahead().reach(5) <= 55
+
+
+def test_what_is_set_aside_because_nobody_has_room_makes_nobody_read_more_at_a_time(world: World, queue: Queue) -> None:
+    queue.note_grouped()
+    _, subscription = world.consume(queue, prefetch=1)
+    paint(world, queue, *(f"b{number}" for number in range(20)))
+    for number in range(1, 20):
+        world.acknowledge(subscription.consumer, number)
+    assert queue.look_ahead().reach(5) == 5
+
+
 def test_large_messages_are_looked_at_as_far_as_the_bytes_allow() -> None:
     world = World(queue_look_ahead_bytes_max=65536)
     queue = world.node.queue("q")

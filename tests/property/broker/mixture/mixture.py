@@ -130,8 +130,8 @@ class Mixture(BrokerLives):
     def _check_look_ahead(self, queue: Queue) -> None:
         look_ahead, returned = queue.dispatcher.look_ahead, queue.cursor.returned
         assert look_ahead is not None
-        for place, held in look_ahead.held.items():
-            assert returned[queue.cursor.number_at(place)] == held.deliveries
+        for held in look_ahead.held.values():
+            assert returned[held.seq] == held.deliveries
         for group in look_ahead.groups.values():
             assert (group.owner is not None) is (group.out > 0)
             assert group.out or any(place in look_ahead.held for place in group.waiting), "nothing of it is there"

@@ -180,6 +180,14 @@ class Queue:
         self.bound.accepted(len(record))
         return number
 
+    def publish_all(self, records: list[bytes]) -> None:
+        """As `publish`, of several for which there is room: see `check_room`."""
+        if self.bound is None and self.levels is None:
+            self.log.append_all(records)
+            return
+        for record in records:
+            self.publish(record)
+
     @property
     def refuses(self) -> bool:
         """True when `publish` may raise; otherwise `append` does the same."""

@@ -95,10 +95,18 @@ class Log:
         seq = self.head
         self.head = seq + 1
         if self._run is None:
-            self._begin_run()
+            self._begin_run(seq)
         self._run.records.append(record)  # type: ignore[union-attr]
         self.store.batch.size += len(record)
         return seq
+
+    def append_all(self, records: list[bytes]) -> None:
+        """As `append`, of one or several, one behind the other."""
+        if self._run is None:
+            self._begin_run(self.head)
+        self.head += len(records)
+        self._run.records += records  # type: ignore[union-attr]
+        self.store.batch.size += sum(map(len, records))
 
     def close_run(self) -> None:
         """The next `append` starts a new ENQUEUE entry."""
@@ -286,8 +294,8 @@ class Log:
         self.store.hot_bytes += grown
         self.hot = keep
 
-    def _begin_run(self) -> None:
-        self._run = Run(((self, self.head - 1),))
+    def _begin_run(self, first: int) -> None:
+        self._run = Run(((self, first),))
         self.store.batch.runs.append(self._run)
 
 

@@ -21,3 +21,8 @@ class VolatileLog(Log):
         self.hot_bytes += size
         self.store.hot_bytes += size
         return seq
+
+    def append_all(self, records: list[bytes]) -> None:
+        """See `Log`."""
+        for record in records:
+            self.append(record)

@@ -53,15 +53,17 @@ class Bucket:
     """See the module.
 
     Attributes:
+        open: False once it is deleted: nothing may come into it any more.
         level: 0 for the narrowest.
         start_ms: nothing in it is due before.
         opens_ms: from then on it is read.
         out: numbers of what was read and is not settled.
     """
 
-    __slots__ = ("_taken_over", "cursor", "level", "log", "opens_ms", "out", "start_ms")
+    __slots__ = ("_taken_over", "cursor", "level", "log", "open", "opens_ms", "out", "start_ms")
 
     def __init__(self, log: Log, cursor: Cursor, level: int, start_ms: int) -> None:
+        self.open = True
         self.log = log
         self.cursor = cursor
         self.level = level
@@ -116,13 +118,17 @@ class Bucket:
             if len(found) < limit:
                 first, records = cursor.read(limit - len(found))
                 found += enumerate(records, first)
-        self.out.update((seq, 1) for seq, _ in found)
+        self.out.update(dict.fromkeys([seq for seq, _ in found], 1))
         return found
 
     def settle(self, seqs: list[int]) -> None:
         """These are done, or somewhere else, with the batch that is open now."""
-        for seq in seqs:
-            del self.out[seq]
+        out = self.out
+        if len(seqs) == len(out):
+            out.clear()
+        else:
+            for seq in seqs:
+                del out[seq]
         self.cursor.settle(seqs)
 
     def owes(self, seq: int) -> bool:

@@ -68,10 +68,12 @@ class Census:
         cursor = bucket.cursor
         self._uncounted[bucket] = _Uncounted(set(cursor.returned), cursor.next, bucket.log.head)
 
-    def seen(self, bucket: Bucket, seq: int, frame: bytes) -> None:
-        """A message is being taken from a bucket, in order, to be moved or delivered."""
-        if self._uncounted and not self.is_counted(bucket, seq):
-            self._count(bucket, seq, frame)
+    def seen(self, bucket: Bucket, messages: list[tuple[int, bytes]]) -> None:
+        """Messages are being taken from a bucket, in order, to be moved or delivered."""
+        if bucket in self._uncounted:
+            for seq, frame in messages:
+                if not self.is_counted(bucket, seq):
+                    self._count(bucket, seq, frame)
 
     def is_counted(self, bucket: Bucket, seq: int) -> bool:
         """True when a message that is in a bucket is among those that were counted."""
@@ -95,8 +97,7 @@ class Census:
             if not messages:
                 return
             began = self._clock.monotonic()
-            for seq, frame in messages:
-                self.seen(bucket, seq, frame)
+            self.seen(bucket, messages)
             # As much time for others as for this, at least.
             await trio.sleep(self._clock.monotonic() - began)
 

@@ -10,7 +10,7 @@ from segue.broker.queue import Queue
 from segue.broker.schedule.cron import Cron
 from segue.broker.schedule.handing_on import targets_text
 from segue.broker.schedule.repeat import ONCE, Repeat
-from segue.broker.schedule.scheduled_message import ScheduleId
+from segue.broker.schedule.slot import Slot
 from segue.broker.topic import Topic
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ class Delayed:
         self._text = targets_text(self._targets)
         self._when = when
         self._cron = Cron(when.repeat.cron) if when.repeat.cron else None
+        self._is_plain = True
+        self._slot: Slot | None = None
+        self._slot_until = 0.0
 
     @property
     def open(self) -> bool:
@@ -58,9 +61,11 @@ class Delayed:
 
     def note_expiring(self) -> None:
         """See `Queue`; that is done when the message goes there."""
+        self._is_plain = False
 
     def note_grouped(self) -> None:
         """Likewise."""
+        self._is_plain = False
 
     def check_room(self, messages: int, size: int) -> None:
         """See the class."""
@@ -71,9 +76,18 @@ class Delayed:
             return self._cron.next_ms(now_ms) or now_ms
         return self._when.time_ms if self._when.time_ms is not None else now_ms + self._when.delay_ms
 
-    def publish(self, record: bytes) -> ScheduleId:
-        """Accept a message; returns what it is called."""
+    def publish(self, record: bytes) -> bytes:
+        """Accept a message; returns what it is called, a `ScheduleId` as text."""
+        slot = self._slot
+        if slot is None or not slot.bucket.open or self._node.clock.monotonic() >= self._slot_until:
+            slot = self._open_slot()
+        return slot.name(slot.accept(record))
+
+    def _open_slot(self) -> Slot:
         schedule, when = self._node.schedule, self._when
-        if self._cron is not None or when.time_ms is not None:
-            return schedule.at(self.due_ms(self._node.clock.now_ms()), self._text, record, when.repeat)
-        return schedule.after(when.delay_ms, self._text, record, when.repeat)
+        by_wall_clock = self._cron is not None or when.time_ms is not None
+        due_ms = self.due_ms(self._node.clock.now_ms()) if by_wall_clock else schedule.due_in(when.delay_ms)
+        self._slot_until = schedule.next_at
+        slot = schedule.slot(due_ms, self._text, when.repeat, by_wall_clock=by_wall_clock, is_plain=self._is_plain)
+        self._slot = slot
+        return slot

@@ -19,6 +19,10 @@ class ElapsedTime:
         """The time that delays are counted by."""
         return int(self._base_ms + self._clock.monotonic() * 1000)
 
+    def next_at(self) -> float:
+        """The monotonic time, seconds, at which `now_ms` changes."""
+        return (self.now_ms() + 1 - self._base_ms) / 1000
+
     @property
     def offset_ms(self) -> int:
         """How far it is ahead of the wall clock."""

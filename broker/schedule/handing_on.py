@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from segue.broker.errors import BrokerError
 from segue.broker.queue import Queue
-from segue.broker.schedule.scheduled_message import ScheduledMessage
+from segue.broker.schedule.scheduled_message import decode_scheduled
 from segue.broker.topic import Topic
 from segue.storage.api import with_deliveries
 
@@ -22,31 +22,52 @@ def targets_text(targets: Sequence[Queue | Topic]) -> str:
     return "\n".join(("q" if isinstance(target, Queue) else "t") + target.name for target in targets)
 
 
-def hand_on(node: Node, message: ScheduledMessage) -> str:
-    """Publish a message to all of its targets, or to none. A queue that was deleted meanwhile is made again.
+def hand_on(node: Node, frames: list[bytes]) -> tuple[int, str]:
+    """Publish messages that all have the same fate; each to all of its targets, or to none.
+
+    A queue that was deleted meanwhile is made again.
 
     Returns:
-        Why that is not possible now; empty when it is done.
+        How many are done with, from the first on, and why the next one can't be published now; empty when all are.
     """
-    record = message.record
-    if message.deliveries and message.targets[1:] not in node.queues:
-        return ""  # it was deleted with its queue, in which it would be but for a consumer that has put it off
+    message = decode_scheduled(frames[0])
+    start = len(frames[0]) - len(message.record)
+    records = [frame[start:] for frame in frames]
+    if message.deliveries:
+        if message.targets[1:] not in node.queues:
+            return len(frames), ""  # deleted with their queue, in which they would be but for who has put them off
+        records = [with_deliveries(record, message.deliveries) for record in records]
     try:
         targets = [_target(node, text) for text in message.targets.split("\n")]
-        for target in targets:
-            target.check_room(1, len(record))
     except BrokerError as error:
-        return str(error)
+        return 0, str(error)
     if message.deliveries:
-        record = with_deliveries(record, message.deliveries)
         for queue in targets:
             assert isinstance(queue, Queue)
             queue.open_redelivery()
             queue.note_put_off()
+    return _publish(targets, records, is_plain=message.is_plain)
+
+
+def _publish(targets: list[Queue | Topic], records: list[bytes], *, is_plain: bool) -> tuple[int, str]:
+    """As `hand_on`: all together where there is room for all, or else one by one."""
+    try:
+        for target in targets:
+            target.check_room(len(records), sum(map(len, records)))
+    except BrokerError as error:
+        if len(records) == 1:
+            return 0, str(error)
+        for count, record in enumerate(records):
+            _, refusal = _publish(targets, [record], is_plain=is_plain)
+            if refusal:
+                return count, refusal
+        return len(records), ""
     for target in targets:
-        target.note(record)
-        target.publish(record)
-    return ""
+        if not is_plain:
+            for record in records:
+                target.note(record)
+        target.publish_all(records)
+    return len(records), ""
 
 
 def _target(node: Node, text: str) -> Queue | Topic:

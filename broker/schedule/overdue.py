@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from segue.broker.schedule.bucket import Bucket
 from segue.broker.schedule.handing_on import hand_on
-from segue.broker.schedule.scheduled_message import decode_scheduled
+from segue.broker.schedule.scheduled_message import runs_of_equals
 from segue.storage.api import Log
 
 if TYPE_CHECKING:
@@ -60,22 +60,26 @@ class Overdue:
         if wait > 0:
             return wait, 0
         self._at_hand = [one for one in self._at_hand if one[0] in self.bucket.out] or self._read()
-        done: list[int] = []
-        for seq, frame in self._at_hand:
-            if hand_on(self._node, decode_scheduled(frame)):
-                break
-            done.append(seq)
+        done = self._hand_on()
         if done:
-            self._at_hand = self._at_hand[len(done) :]
-            self.bucket.settle(done)
+            self.bucket.settle([seq for seq, _ in self._at_hand[:done]])
+            self._at_hand = self._at_hand[done:]
             self._node.store.want()
         if done and not self._at_hand:
-            return 0, len(done)
+            return 0, done
         self._again_at = self._node.clock.monotonic() + _AGAIN_SECONDS
-        return _AGAIN_SECONDS, len(done)
+        return _AGAIN_SECONDS, done
+
+    def _hand_on(self) -> int:
+        done = 0
+        for run in runs_of_equals([frame for _, frame in self._at_hand]):
+            count, refusal = hand_on(self._node, run)
+            done += count
+            if refusal:
+                break
+        return done
 
     def _read(self) -> list[tuple[int, bytes]]:
         found = self.bucket.read(_AT_A_TIME)
-        for seq, frame in found:
-            self._node.schedule.census.seen(self.bucket, seq, frame)
+        self._node.schedule.census.seen(self.bucket, found)
         return found

@@ -24,8 +24,10 @@ from segue.broker.schedule.scheduled_message import (
     ScheduleId,
     decode_scheduled,
     encode_scheduled,
+    runs_of_equals,
 )
-from segue.broker.schedule.wheel import Entry, Wheel
+from segue.broker.schedule.slot import Slot
+from segue.broker.schedule.wheel import Wheel
 from segue.storage.api import Log
 
 if TYPE_CHECKING:
@@ -72,11 +74,13 @@ class Schedule:
 
     def after(self, delay_ms: int, targets: str, record: bytes, repeat: Repeat = ONCE) -> ScheduleId:
         """Deliver a message so much later, and as often as `repeat` says. Durable with the open batch."""
-        return self._accept(self.delays, self._now_ms() + delay_ms, targets, record, repeat)
+        slot = self.slot(self.due_in(delay_ms), targets, repeat, by_wall_clock=False)
+        return slot.identity(slot.accept(record))
 
     def at(self, time_ms: int, targets: str, record: bytes, repeat: Repeat = ONCE) -> ScheduleId:
         """As `after`, when the wall clock shows a time, milliseconds since 1970."""
-        return self._accept(self.times, time_ms, targets, record, repeat)
+        slot = self.slot(time_ms, targets, repeat, by_wall_clock=True)
+        return slot.identity(slot.accept(record))
 
     def due_in(self, delay_ms: int) -> int:
         """The time by the clock of delays, so much later. Durable with the open batch: what that clock shows."""
@@ -85,19 +89,26 @@ class Schedule:
 
     def put_off(self, queue: str, record: bytes, due_ms: int, deliveries: int) -> None:
         """Take a message from a queue that comes back to it when `due_in` said. Durable with the open batch."""
-        self._accept(self.delays, due_ms, f"q{queue}", record, ONCE, deliveries)
+        self.slot(due_ms, f"q{queue}", by_wall_clock=False, deliveries=deliveries).accept(record)
 
-    def _accept(
-        self, wheel: Wheel, due_ms: int, targets: str, record: bytes, repeat: Repeat, deliveries: int = 0
-    ) -> ScheduleId:
+    def slot(
+        self,
+        due_ms: int,
+        targets: str,
+        repeat: Repeat = ONCE,
+        *,
+        by_wall_clock: bool,
+        is_plain: bool = False,
+        deliveries: int = 0,
+    ) -> Slot:
+        """Where messages go that are accepted now and are due then; see `ScheduledMessage` for the rest."""
         self._begin()
-        log = wheel.bucket_for(due_ms).log
-        identity = ScheduleId(0 if repeat else due_ms, log.id, log.head)
-        accepted_ms = self._node.clock.now_ms()
-        message = ScheduledMessage(due_ms, identity, targets, record, accepted_ms, deliveries, repeat.as_text())
-        log.append(encode_scheduled(message))
-        self.census.add(targets)
-        return identity
+        bucket = (self.times if by_wall_clock else self.delays).bucket_for(due_ms)
+        identity = ScheduleId(0 if repeat else due_ms, bucket.log.id, 0)
+        now_ms = self._node.clock.now_ms()
+        text = repeat.as_text()
+        common = ScheduledMessage(due_ms, identity, targets, b"", now_ms, deliveries, text, is_plain)
+        return Slot(bucket, self.census, common)
 
     # -- looking
 
@@ -161,7 +172,7 @@ class Schedule:
         """Do a bounded part of what there is to do. Returns seconds until there is more, `math.inf` for nothing."""
         if self._node.held:
             return _HELD_SECONDS
-        if self.buckets():
+        if self._log is None and self.buckets():
             self._begin()  # a salvage has not found it
         if self._is_used:
             self._look_at_clocks()
@@ -170,19 +181,33 @@ class Schedule:
         wait = min(waits, default=math.inf)
         return max(wait, _PAUSE_SECONDS) if wait else 0
 
-    def _hand_on(self, entry: Entry) -> None:
-        message = decode_scheduled(entry.frame)
-        if message.repeat and not self._goes_on(message, Repeat.from_text(message.repeat)):
-            self.census.add(message.targets, -1)
-            return
-        overdue = self._overdue.get(message.targets)
-        if overdue is None and (refusal := hand_on(self._node, message)):
-            self._node.log.warning("schedule.refused", targets=message.targets.replace("\n", " "), reason=refusal)
-            overdue = self._overdue[message.targets] = Overdue.create(self._node, message.targets)
-        if overdue is not None:
-            overdue.log.append(entry.frame)
+    def _hand_on(self, frames: list[bytes]) -> None:
+        for run in runs_of_equals(frames):
+            message = decode_scheduled(run[0])
+            if message.repeat:
+                for frame in run:
+                    self._hand_on_repeated(frame)
+            else:
+                self._hand_on_run(message.targets, run)
+
+    def _hand_on_repeated(self, frame: bytes) -> None:
+        message = decode_scheduled(frame)
+        if self._goes_on(message, Repeat.from_text(message.repeat)):
+            self._hand_on_run(message.targets, [frame])
         else:
             self.census.add(message.targets, -1)
+
+    def _hand_on_run(self, targets: str, run: list[bytes]) -> None:
+        """To their targets, or to the line before these."""
+        overdue, done = self._overdue.get(targets), 0
+        if overdue is None:
+            done, refusal = hand_on(self._node, run)
+            if refusal:
+                self._node.log.warning("schedule.refused", targets=targets.replace("\n", " "), reason=refusal)
+                overdue = self._overdue[targets] = Overdue.create(self._node, targets)
+        if overdue is not None:
+            overdue.log.append_all(run[done:])
+        self.census.add(targets, -done)
 
     def _goes_on(self, message: ScheduledMessage, repeat: Repeat) -> bool:
         """Schedule the next delivery of a message. What was missed is not made up for. True when one is due now."""
@@ -217,6 +242,11 @@ class Schedule:
         return wait
 
     # -- time
+
+    @property
+    def next_at(self) -> float:
+        """Until then, monotonic seconds, messages that are accepted with the same delay are due at the same time."""
+        return self._elapsed.next_at()
 
     @property
     def _is_used(self) -> bool:

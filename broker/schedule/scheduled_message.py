@@ -16,6 +16,7 @@ little-endian (docs/formats/record.md):
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from segue.broker.message import HEADERS_AT, PERSISTENT, Encoding, encode, prefix
@@ -28,13 +29,23 @@ __all__ = [
     "due_of",
     "encode_scheduled",
     "identity_of",
+    "runs_of_equals",
+    "split_frame",
     "targets_of",
 ]
 
+PLAIN: Final = 2
+"""A flag of the frame: its message has no deadline, and belongs to no group. Older frames of such don't have it."""
+
 _FIXED: Final = struct.Struct("<QQQQII")
 _DUE: Final = struct.Struct("<Q")
+_NUMBER: Final = struct.Struct("<Q")
+_SEQ_AT: Final = 24
+_SEQ_END: Final = 32
 _IDENTITY_AT: Final = HEADERS_AT + 8
 _IDENTITY: Final = struct.Struct("<QQQ")
+_FLAGS_AT: Final = 25
+_FATE_AT: Final = HEADERS_AT + _SEQ_END
 
 
 class ScheduleId(NamedTuple):
@@ -72,6 +83,7 @@ class ScheduledMessage(NamedTuple):
         accepted_ms: when the broker took it.
         deliveries: how often it was delivered before it was put off.
         repeat: how it is repeated; empty for once.
+        is_plain: it is known to have no deadline, and to belong to no group.
     """
 
     due_ms: int
@@ -81,15 +93,26 @@ class ScheduledMessage(NamedTuple):
     accepted_ms: int
     deliveries: int = 0
     repeat: str = ""
+    is_plain: bool = False
 
 
 def encode_scheduled(message: ScheduledMessage) -> bytes:
     """The record that holds a scheduled message."""
+    start, crc, end = split_frame(message)
+    return encode(start, crc, b"".join((_NUMBER.pack(message.identity.seq), end, message.record)))
+
+
+def split_frame(message: ScheduledMessage) -> tuple[bytes, int, bytes]:
+    """What `encode_scheduled` writes before the number in the identity, the checksum so far, and what is behind it.
+
+    Without the record: messages that differ only in these two have all this in common.
+    """
     targets = message.targets.encode()
     fixed = _FIXED.pack(message.due_ms, *message.identity, message.deliveries, len(targets))
-    headers = b"".join((fixed, targets, message.repeat.encode()))
-    common = prefix(message.accepted_ms, headers, PERSISTENT, 0, Encoding.SCHEDULED)
-    return encode(*common, message.record)
+    before, end = fixed[:_SEQ_AT], b"".join((fixed[_SEQ_END:], targets, message.repeat.encode()))
+    flags = PERSISTENT | PLAIN if message.is_plain else PERSISTENT
+    more = _SEQ_END - _SEQ_AT + len(end)
+    return *prefix(message.accepted_ms, before, flags, 0, Encoding.SCHEDULED, headers_more=more), end
 
 
 def decode_scheduled(frame: bytes) -> ScheduledMessage:
@@ -106,6 +129,7 @@ def decode_scheduled(frame: bytes) -> ScheduledMessage:
         times(frame)[0],
         deliveries,
         frame[repeat_at:end].decode(),
+        bool(frame[_FLAGS_AT] & PLAIN),
     )
 
 
@@ -118,6 +142,23 @@ def due_of(frame: bytes) -> int:
 def identity_of(frame: bytes) -> ScheduleId:
     """What it is called, without the rest of it."""
     return ScheduleId(*_IDENTITY.unpack_from(frame, _IDENTITY_AT))
+
+
+def runs_of_equals(frames: list[bytes]) -> Iterator[list[bytes]]:
+    """Runs of messages with the same fate: but for time, name and record they are all alike."""
+    run: list[bytes] = []
+    common = fate = b""
+    for frame in frames:
+        if run and frame[_FLAGS_AT:HEADERS_AT] == common and frame.startswith(fate, _FATE_AT):
+            run.append(frame)
+            continue
+        if run:
+            yield run
+        run = [frame]
+        common = frame[_FLAGS_AT:HEADERS_AT]
+        fate = frame[_FATE_AT : HEADERS_AT + int.from_bytes(frame[HEADERS_AT - 4 : HEADERS_AT], "little")]
+    if run:
+        yield run
 
 
 def targets_of(frame: bytes) -> str:

@@ -1,7 +1,7 @@
 """A wheel: all messages that wait for one clock, in buckets, and the few of them that are in memory because it is time.
 
 Theory of operation. A message is appended to the bucket of its time. Buckets are opened in the order of their
-beginnings: from a wide one, messages are moved to narrower ones; those of the narrowest are read into a heap, and
+beginnings: from a wide one, messages are moved to narrower ones; those of the narrowest are read into memory, and
 leave it when they are due, in order of time and, where that is the same, of acceptance. Whatever is done with a
 message (moved, delivered, put off) settles it where it was in the same step, so after a crash it is in one place. Each
 step is bounded; `step` says when the next one is wanted, and `woken` is called when something makes it earlier.
@@ -11,17 +11,17 @@ In memory: the buckets, and at most `_READ_MAX` messages or `_READ_BYTES_MAX` by
 
 from __future__ import annotations
 
-import heapq
 from bisect import insort
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from segue.broker.schedule.bucket import Bucket, place, span_of
-from segue.broker.schedule.scheduled_message import ScheduleId, due_of, identity_of
+from segue.broker.schedule.imminent import Imminent
+from segue.broker.schedule.scheduled_message import due_of
 from segue.storage.api import Log, Store
 
-__all__ = ["Entry", "Wheel"]
+__all__ = ["Wheel"]
 
 _READ_MAX: Final = 65_536
 _READ_BYTES_MAX: Final = 32 << 20
@@ -31,23 +31,13 @@ _BYTES_AT_A_TIME: Final = 1 << 20
 _NEVER: Final = 1 << 62
 
 
-class Entry(NamedTuple):
-    """A message in memory; these are put in order by time, then by acceptance."""
-
-    due_ms: int
-    identity: ScheduleId
-    seq: int
-    bucket: Bucket
-    frame: bytes
-
-
 class Wheel:
     """See the module.
 
     Attributes:
         name: of its clock, in the definitions of its logs.
         buckets: by level and beginning.
-        seen: called with a bucket, a number and a frame when a message has been read, before anything is done with it.
+        seen: called with a bucket and messages that have been read from it, before anything is done with them.
     """
 
     def __init__(
@@ -56,19 +46,18 @@ class Wheel:
         name: str,
         now_ms: Callable[[], int],
         woken: Callable[[], None],
-        due: Callable[[Entry], None],
+        due: Callable[[list[bytes]], None],
     ) -> None:
-        """`due`: puts a message whose time has come where it belongs; then it is settled here."""
+        """`due`: puts messages whose time has come where they belong; then they are settled here."""
         self.name = name
         self.now_ms = now_ms
         self.buckets: dict[tuple[int, int], Bucket] = {}
-        self.seen: Callable[[Bucket, int, bytes], None] = lambda bucket, seq, frame: None
+        self.seen: Callable[[Bucket, list[tuple[int, bytes]]], None] = lambda bucket, messages: None
         self._store = store
         self._woken = woken
         self._due = due
         self._line: list[tuple[int, int]] = []  # beginning and -level of every bucket: the order in which they open
-        self._heap: list[Entry] = []
-        self._heap_bytes = 0
+        self._imminent = Imminent()
         self._next_ms = _NEVER
 
     def take_up(self, log: Log) -> Bucket | None:
@@ -94,27 +83,27 @@ class Wheel:
         if count + self._deliver(min(now_ms, unread_ms)):
             return 0
         moments = [bucket.opens_ms for bucket in self.buckets.values() if bucket.has_more and bucket.opens_ms > now_ms]
-        if self._heap and self._heap[0].due_ms > now_ms:
-            moments.append(self._heap[0].due_ms)
+        due_ms = self._imminent.next_ms
+        if due_ms is not None and due_ms > now_ms:
+            moments.append(due_ms)
         self._next_ms = min(moments, default=_NEVER)
         return max(0, self._next_ms - now_ms) / 1000 if moments else None
 
     def rewind(self) -> None:
         """The clock was set back: what is in memory may not be due for years."""
         seqs: dict[Bucket, list[int]] = {}
-        for entry in self._heap:
-            if entry.seq in entry.bucket.out:
-                seqs.setdefault(entry.bucket, []).append(entry.seq)
+        for _, seq, bucket, _ in self._imminent.take_all():
+            if seq in bucket.out:
+                seqs.setdefault(bucket, []).append(seq)
         for bucket, those in seqs.items():
             bucket.put_back(those)
-        self._heap.clear()
-        self._heap_bytes = 0
 
     def let_go(self, bucket: Bucket) -> bool:
         """Delete a bucket that has nothing any more, if it is one of these: it is made again when it is wanted."""
         key = bucket.level, bucket.start_ms
         if self.buckets.get(key) is not bucket or not bucket.empty:
             return False
+        bucket.open = False
         del self.buckets[key]
         self._line.remove((bucket.start_ms, -bucket.level))
         self._store.drop_log(bucket.log)
@@ -151,7 +140,7 @@ class Wheel:
             How many messages were read, and the time up to which nothing is unread: what is due later than that may
             not be handed over yet.
         """
-        full = len(self._heap) >= _READ_MAX or self._heap_bytes >= _READ_BYTES_MAX
+        full = self._imminent.messages >= _READ_MAX or self._imminent.bytes >= _READ_BYTES_MAX
         for start_ms, minus_level in self._line:
             bucket = self.buckets[-minus_level, start_ms]
             if bucket.opens_ms > now_ms or not bucket.is_awaited() or bucket.cursor.fault:
@@ -165,9 +154,9 @@ class Wheel:
 
     def _move_down(self, bucket: Bucket, now_ms: int) -> int:
         found = bucket.read(_AT_A_TIME)
+        self.seen(bucket, found)
         level = bucket.level - 1
-        for seq, frame in found:
-            self.seen(bucket, seq, frame)
+        for _, frame in found:
             self._bucket(level, span_of(level, due_of(frame))).take_over(frame)
         if found:
             bucket.settle([seq for seq, _ in found])
@@ -178,30 +167,26 @@ class Wheel:
 
     def _read(self, bucket: Bucket) -> int:
         found = bucket.read(_AT_A_TIME)
-        for seq, frame in found:
-            self.seen(bucket, seq, frame)
-            heapq.heappush(self._heap, Entry(due_of(frame), identity_of(frame), seq, bucket, frame))
-            self._heap_bytes += len(frame)
+        self.seen(bucket, found)
+        self._imminent.add(bucket, found)
         return len(found)
 
     # -- delivering
 
     def _deliver(self, now_ms: int) -> int:
         """Hand over what is due. Returns how many messages that were."""
-        heap = self._heap
+        due = self._imminent.take(now_ms, _AT_A_TIME, _BYTES_AT_A_TIME)
+        if not due:
+            return 0
+        frames: list[bytes] = []
         settled: dict[Bucket, list[int]] = {}
-        count = size = 0
-        while heap and heap[0].due_ms <= now_ms and count < _AT_A_TIME and size < _BYTES_AT_A_TIME:
-            entry = heapq.heappop(heap)
-            count += 1
-            size += len(entry.frame)
-            if entry.seq in entry.bucket.out:  # or it was cancelled
-                self._due(entry)
-                settled.setdefault(entry.bucket, []).append(entry.seq)
-        self._heap_bytes -= size
+        for _, seq, bucket, frame in due:
+            if seq in bucket.out:  # or it was cancelled
+                frames.append(frame)
+                settled.setdefault(bucket, []).append(seq)
+        self._due(frames)
         for bucket, seqs in settled.items():
             bucket.settle(seqs)
             self.let_go(bucket)
-        if count:
-            self._store.want()
-        return count
+        self._store.want()
+        return len(due)

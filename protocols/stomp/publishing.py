@@ -95,6 +95,7 @@ class Publishing:
             route.special = True
         if isinstance(target, Delayed):
             route.visible_ms, route.special = target.due_ms, True
+            route.later = target if head.transaction is None else None
         return route
 
     def _management_route(self, head: SendHead, options: SendOptions) -> Route:
@@ -161,6 +162,9 @@ class Publishing:
             identity = None if identity is None else identity.another(head.value)
         else:
             record = route.record(body)
+        if route.later is not None:
+            name = route.later.publish(record)
+            return None if receipt is None else b"%b\nschedule-id:%b" % (receipt, name)
         if head.transaction is not None:
             transaction = open_transaction(self._session, head.transaction)
             self._send_in(transaction, route, identity, record, receipt)
@@ -170,10 +174,8 @@ class Publishing:
             return None if receipt is None else answer(receipt, route.message_prefix, acceptance)
         if isinstance(route.target, RetainingTopic):
             route.target.check_room(1, len(record))
-        published = route.publish(record)
-        if receipt is None or not isinstance(route.target, Delayed):
-            return receipt
-        return b"%b\nschedule-id:%b" % (receipt, str(published).encode())
+        route.publish(record)
+        return receipt
 
     def _send_in(
         self, transaction: Transaction, route: Route, identity: Identity | None, record: bytes, receipt: bytes | None

@@ -7,7 +7,7 @@ that all have in common; the rest cost a lookup.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from segue.broker.deduplication import Identity, OnceTarget
 from segue.broker.expiry import NEVER
@@ -15,6 +15,9 @@ from segue.broker.message import PERSISTENT, encode, prefix
 from segue.broker.transaction import Target as TransactionTarget
 from segue.protocols.stomp.frames import payload_prefix
 from segue.protocols.stomp.identified_head import IdentifiedHead, escaped
+
+if TYPE_CHECKING:
+    from segue.broker.schedule.delayed import Delayed
 
 __all__ = ["Route", "Target"]
 
@@ -46,6 +49,7 @@ class Route:
         once: the target, as one that knows repeats; None where there is no identity.
         message_prefix: what the ids of messages begin with that the target takes; of no meaning without an identity.
         commons: for each length of body, what `segue.broker.message.encode` wants; valid for one `now_ms`.
+        later: the target, if it takes messages for later, outside of a transaction; its names for them are told.
         visible_ms: when a message that is accepted at a time can be delivered; None for at once.
     """
 
@@ -58,6 +62,7 @@ class Route:
         "_now_ms",
         "commons",
         "identity",
+        "later",
         "message_prefix",
         "once",
         "persistent",
@@ -85,6 +90,7 @@ class Route:
         self.special = False
         self.persistent = persistent
         self.visible_ms: Callable[[int], int] | None = None
+        self.later: Delayed | None = None
         self.identity: Identity | None = None
         self.once: OnceTarget | None = None
         self.message_prefix = b""

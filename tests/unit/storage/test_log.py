@@ -84,6 +84,21 @@ def test_appends_in_a_row_are_one_entry_and_a_run_that_was_closed_begins_another
     ]
 
 
+def test_several_records_are_appended_as_one_by_one(store: MemoryStore) -> None:
+    one, other = log_with(store), log_with(store)
+    appended = list(records(1, 2, 3, 4).values())
+    one.append(appended[0])
+    one.append_all(appended[1:3])
+    one.append_all(appended[3:])
+    for each in appended:
+        other.append(each)
+    assert (one.head, store.batch.size) == (other.head, 2 * sum(map(len, appended)))
+    store.commit()
+    found = [entry for entry in entries_of(store.batches[-1]) if isinstance(entry, Enqueue)]
+    assert [entry.records for entry in found] == [appended, appended]
+    assert one.hot == other.hot == records(1, 2, 3, 4)
+
+
 def test_a_record_is_in_memory_when_it_is_sealed_and_delivered_when_it_is_durable(store: MemoryStore) -> None:
     log = log_with(store)
     log.append(record("1"))

@@ -6,13 +6,7 @@ import pytest
 
 from segue.broker.cli.storage import _definition_of
 from segue.broker.schedule.bucket import LEVELS, definition_of_lost, place, span_of
-from segue.broker.schedule.scheduled_message import (
-    ScheduledMessage,
-    ScheduleId,
-    decode_scheduled,
-    encode_scheduled,
-    targets_of,
-)
+from segue.broker.schedule.scheduled_message import ScheduledMessage, ScheduleId, encode_scheduled
 from tests.unit.broker.actors import record
 from tests.unit.broker.schedule.waiting import Waiting
 
@@ -38,13 +32,6 @@ def test_the_narrowest_bucket_is_taken_that_is_not_too_far_ahead(ahead_ms: int, 
 def frame(body: str, due_ms: int) -> bytes:
     identity = ScheduleId(due_ms, 7, 8)
     return encode_scheduled(ScheduledMessage(due_ms, identity, "qq\ntnews", record(body), NOW_MS))
-
-
-def test_a_message_that_waits_is_read_as_it_was_written() -> None:
-    message = ScheduledMessage(5, ScheduleId(1, 7, 8), "qq\ntnäws", record("a"), NOW_MS, 3, '{"left":1}')
-    encoded = encode_scheduled(message)
-    assert decode_scheduled(encoded) == message
-    assert targets_of(encoded) == message.targets
 
 
 def test_a_log_that_has_lost_its_definition_is_a_bucket_by_its_messages() -> None:

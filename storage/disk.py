@@ -100,8 +100,14 @@ class Disk(Protocol):
             OSError: they can't; its `filename` says which folder or file is in the way.
         """
 
-    def create(self, path: str, size: int) -> File:
+    def create(self, path: str, size: int, *, filled: bool = True) -> File:
         """A new file of `size` zero bytes, its blocks really allocated, and synced (the directory is not).
+
+        Args:
+            path: below the data directory.
+            size: in bytes.
+            filled: the zeros are written, which takes long and makes many small writes quick; not worth it for a file
+                that is written all at once.
 
         Raises:
             FileExistsError: there is one.

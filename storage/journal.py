@@ -4,8 +4,8 @@ A batch of more than 2 MiB is written in pieces of that size through one buffer:
 there, and neither its copy in memory nor the time that copying takes grows with it.
 
 Files are `journal/<lsn>.journal`, named by the LSN of their first byte, filled with zeros when made and used again
-when a checkpoint has passed them (spares.py). An LSN is a position in the endless sequence of all files. A batch never
-spans two files: where it does not fit, the next file begins.
+when a checkpoint has passed them (spares.py), larger when much is written (pace.py). An LSN is a position in the
+endless sequence of all files. A batch never spans two files: where it does not fit, the next file begins.
 
 Theory of operation. At most one batch is under way; the event loop hands over the next one only after it was told
 that the last is durable. So at any moment at most one batch on disk is in doubt, and behind it there is no valid
@@ -32,6 +32,7 @@ from segue.storage.batch import Batch, Entries
 from segue.storage.disk import Disk, File
 from segue.storage.entries import BATCH_HEADER_SIZE, batch_header, padded
 from segue.storage.errors import DiskFailureError
+from segue.storage.pace import FILE_BYTES_MIN, Pace
 from segue.storage.spares import JOURNAL_DIRECTORY, SPARES_WANTED, Spares
 
 __all__ = ["JOURNAL_DIRECTORY", "NO_BATCH", "Journal", "file_name"]
@@ -46,7 +47,6 @@ _SKIPS_MAX: Final = 1024
 _PIECE_BYTES: Final = 2 << 20
 _NO_SPACE_RETRY_SECONDS: Final = 0.5
 _SPARES_LOOK_SECONDS: Final = 1.0
-"""The thread takes spares without telling."""
 
 
 def file_name(lsn: int) -> str:
@@ -69,7 +69,10 @@ class Journal:
     def __init__(
         self, disk: Disk, *, salt: int, file_bytes: int, position: int, previous: int, files: dict[int, int]
     ) -> None:
-        """`files` maps the first LSN of each existing file to its size; the last one holds or ends at `position`."""
+        """`files` maps the first LSN of each existing file to its size; the last one holds or ends at `position`.
+
+        `file_bytes` is the size of a file under load.
+        """
         self._disk = disk
         self._salt = salt
         self.position = position
@@ -79,7 +82,12 @@ class Journal:
         self._base = max(files) if files else position
         assert self._base <= position <= self._base + files.get(self._base, 0)
         self._file: File | None = disk.open(file_name(self._base)) if files else None
-        self._spares = Spares(disk, file_bytes)
+        # Where the next file begins at the latest; changed under the lock.
+        self._end = self._base + files.get(self._base, 0)
+        # It goes on with the size that was right before the restart.
+        self._spares = Spares(disk, min(self._files.get(self._base, FILE_BYTES_MIN), file_bytes), file_bytes)
+        self._rolled = trio.Event()
+        self._token: trio.lowlevel.TrioToken | None = None
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._batch: Batch | None = None
         self._failure: BaseException | None = None
@@ -162,6 +170,7 @@ class Journal:
 
         Cancellation: a batch that is under way is waited for; whether it becomes durable is then reported to nobody.
         """
+        self._token = trio.lowlevel.current_trio_token()
         self._thread.start()
         try:
             async with trio.open_nursery() as nursery:
@@ -215,15 +224,31 @@ class Journal:
             durable(batch)
 
     async def _keep_spares(self) -> None:
+        spares = self._spares
+        pace = Pace(spares.file_bytes, spares.file_bytes_max, trio.current_time(), self.position)
         while True:
-            while len(self._spares) < self.spares_wanted:
-                try:
-                    await trio.to_thread.run_sync(self._spares.make)
-                except OSError:
-                    self.short_of_space = True
-                    await trio.sleep(_NO_SPACE_RETRY_SECONDS)
-            self.short_of_space = len(self._spares) < SPARES_WANTED
-            await trio.sleep(_SPARES_LOOK_SECONDS)
+            try:
+                await trio.to_thread.run_sync(spares.resize, pace.look(trio.current_time(), self.position))
+                while spares.missing(self.spares_wanted):
+                    await trio.to_thread.run_sync(spares.make, self.spares_wanted)
+            except OSError:
+                self.short_of_space = True
+                await trio.sleep(_NO_SPACE_RETRY_SECONDS)
+            else:
+                self.short_of_space = len(spares) < SPARES_WANTED
+                self._leave_large_file()
+                with trio.move_on_after(_SPARES_LOOK_SECONDS):
+                    await self._rolled.wait()
+                self._rolled = trio.Event()
+
+    def _leave_large_file(self) -> None:
+        """Little is written: the next batch goes to a small file, and the next checkpoint sets this one free."""
+        with self._files_lock:
+            if self._file is not None and self._file.size > self._spares.file_bytes:
+                self._end = self._base
+
+    def _note_roll(self) -> None:
+        self._rolled.set()
 
     def _close(self) -> None:
         os.close(self._eventfd)
@@ -249,7 +274,7 @@ class Journal:
         if not entries.number:
             return  # somebody waits for what came before, and that is durable
         room = _room(entries)
-        if self._file is None or self.position + room > self._base + self._file.size:
+        if self.position + room > self._end:
             self._roll(room)
         assert self._file is not None
         offset = self.position - self._base
@@ -276,7 +301,7 @@ class Journal:
         room = _room(entries)
         if not entries.number or room > _PIECE_BYTES or self._file is None:
             return None
-        if self.position + room > self._base + self._file.size:
+        if self.position + room > self._end:
             return None
         begun = self._file.begin_write(self.position - self._base, next(self._pieces(entries)))
         return room if begun else None
@@ -321,6 +346,9 @@ class Journal:
         with self._files_lock:
             self._files[base] = self._file.size
             self._base = self.position = base
+            self._end = base + self._file.size
+        if self._token is not None:
+            self._token.run_sync_soon(self._note_roll, idempotent=True)
 
 
 def _room(entries: Entries) -> int:

@@ -129,7 +129,7 @@ class PosixDisk:
                 number = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
                 raise OSError(number, os.strerror(number), str(path))
 
-    def create(self, path: str, size: int) -> PosixFile:
+    def create(self, path: str, size: int, *, filled: bool = True) -> PosixFile:
         descriptor = os.open(self.root / path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
         try:
             os.fchmod(descriptor, _FILE_MODE)
@@ -137,7 +137,7 @@ class PosixDisk:
             os.posix_fallocate(descriptor, 0, size)
             # And then zeros: an unwritten extent would be converted, and so its metadata committed, at each first
             # write into it, which doubles the price of a sync.
-            for offset in range(0, size, len(_ZEROS)):
+            for offset in range(0, size if filled else 0, len(_ZEROS)):
                 _write_all(descriptor, memoryview(_ZEROS)[: min(len(_ZEROS), size - offset)], offset)
                 # Piece by piece: all of it at once is a wave of writes that the commits of messages would wait behind.
                 os.fdatasync(descriptor)

@@ -36,6 +36,7 @@ _PRAGMAS: Final = {
         "PRAGMA synchronous=FULL",
         "PRAGMA cache_size=-4096",
         "PRAGMA wal_autocheckpoint=1000",
+        "PRAGMA journal_size_limit=4194304",  # the same in bytes: a large commit is no reason to keep a large file
         "PRAGMA cell_size_check=ON",
         "PRAGMA secure_delete=FAST",
     ),

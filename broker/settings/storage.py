@@ -25,8 +25,9 @@ class Storage:
     # Preallocated, so that a commit changes no metadata of the file system. etcd preallocates 64 MB, PostgreSQL 16 MiB.
     journal_file_bytes: int = size(
         64 * MIB,
-        "The size of one journal file. It is preallocated, and used again after a checkpoint. A whole number of 4 KiB "
-        "blocks.",
+        "The size of one journal file under load. While little is written new ones are smaller, down to 8 MiB, and so "
+        "is what an idle broker takes on the disk. They are preallocated, and used again after a checkpoint. A whole "
+        "number of 4 KiB blocks.",
         minimum=16 * MIB,
         maximum=1 * GIB,
     )

@@ -124,7 +124,7 @@ class SimulatedDisk:
     def check_access(self) -> None:
         self._read("check_access", "")
 
-    def create(self, path: str, size: int) -> File:
+    def create(self, path: str, size: int, *, filled: bool = True) -> File:
         with self._lock:
             inode = Inode()
             if self._begin("create", path):

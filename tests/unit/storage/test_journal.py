@@ -38,9 +38,11 @@ def batch_of(number: int, size: int = 0) -> Batch:
     return batch
 
 
-def journal_on(disk: SimulatedDisk, position: int = 0, previous: int = NO_BATCH) -> Journal:
+def journal_on(
+    disk: SimulatedDisk, position: int = 0, previous: int = NO_BATCH, file_bytes: int = FILE_BYTES
+) -> Journal:
     files = journal_files(disk)
-    return Journal(disk, salt=SALT, file_bytes=FILE_BYTES, position=position, previous=previous, files=files)
+    return Journal(disk, salt=SALT, file_bytes=file_bytes, position=position, previous=previous, files=files)
 
 
 @asynccontextmanager
@@ -149,6 +151,26 @@ async def test_a_slow_disk_is_left_to_the_thread_and_the_order_stays(disk: Simul
         for number in range(2, 9):
             await write(journal, reported, batch_of(number), now=True)
     assert numbers_on(disk) == list(range(9))
+
+
+@pytest.mark.parametrize("now", [False, True])
+async def test_a_file_that_is_too_large_now_is_left_and_removed(disk: SimulatedDisk, now: bool) -> None:
+    """As when load is over. What is left of it counts as written: so a checkpoint comes soon, and sets it free."""
+    large = 16 * FILE_BYTES
+    journal = journal_on(disk, file_bytes=large)
+    async with served(journal) as reported:
+        await write(journal, reported, batch_of(0))
+    journal = journal_on(disk, journal.position, journal.previous)
+    async with served(journal) as reported:
+        await until(lambda: journal._end == journal._base)
+        for number in (1, 2):
+            await write(journal, reported, batch_of(number), now=now)
+        assert journal_files(disk) == {0: large, large: FILE_BYTES}
+        assert journal.position == large + 2 * PAGE
+        assert numbers_on(disk) == [0, 1, 2]
+        journal.recycle(large)
+        await until(lambda: journal.spares == 2)
+    assert {disk.size(f"journal/{name}") for name in disk.list("journal")} == {FILE_BYTES}
 
 
 # -- recycling

@@ -54,8 +54,9 @@ def mode_of(path: Path) -> int:
 # -- files
 
 
-def test_a_new_file_is_full_of_zeros_that_have_their_blocks(disk: PosixDisk, tmp_path: Path) -> None:
-    file = disk.create("f", (2 << 20) + PAGE)
+@pytest.mark.parametrize("filled", [True, False])
+def test_a_new_file_is_full_of_zeros_that_have_their_blocks(disk: PosixDisk, tmp_path: Path, filled: bool) -> None:
+    file = disk.create("f", (2 << 20) + PAGE, filled=filled)
     assert file.size == disk.size("f") == (2 << 20) + PAGE
     assert file.read(0, file.size) == bytes(file.size)
     assert (tmp_path / "f").stat().st_blocks * 512 >= file.size

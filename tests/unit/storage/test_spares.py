@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,76 @@ def test_a_batch_larger_than_a_spare_gets_a_file_of_its_own(disk: SimulatedDisk)
     spares.make()
     spares.place("journal/0.journal", 3 * SIZE)
     assert (len(spares), disk.size("journal/0.journal")) == (1, 3 * SIZE)
+
+
+def test_a_batch_that_a_spare_of_full_size_holds_leaves_a_small_one(disk: SimulatedDisk) -> None:
+    spares = Spares(disk, SIZE, 4 * SIZE)
+    spares.make()
+    spares.place("journal/0.journal", 2 * SIZE)
+    assert (len(spares), disk.size("journal/0.journal")) == (1, 2 * SIZE)
+
+
+def sizes_of(disk: SimulatedDisk) -> list[int]:
+    return sorted(disk.size(f"journal/{name}") for name in disk.list("journal"))
+
+
+def test_files_that_are_to_be_larger_come_one_after_the_other(disk: SimulatedDisk) -> None:
+    """Small spares are there already: they are used up."""
+    spares = Spares(disk, SIZE, 4 * SIZE)
+    make_all(spares)
+    spares.resize(2 * SIZE)
+    make_all(spares)
+    assert sizes_of(disk) == [SIZE, SIZE, 2 * SIZE]
+    spares.place("journal/0.journal", SIZE)
+    spares.place("journal/1.journal", SIZE)
+    assert [disk.size(f"journal/{number}.journal") for number in (0, 1)] == [SIZE, SIZE]
+    make_all(spares)
+    assert sizes_of(disk) == [SIZE, SIZE, 2 * SIZE, 2 * SIZE]
+
+
+def test_large_spares_go_when_there_are_enough_small_ones(disk: SimulatedDisk) -> None:
+    """At no moment is there none."""
+    spares = Spares(disk, 4 * SIZE)
+    make_all(spares)
+    spares.resize(SIZE)
+    assert sizes_of(disk) == [4 * SIZE, 4 * SIZE]
+    make_all(spares)
+    spares.resize(SIZE)
+    assert sizes_of(disk) == [SIZE, SIZE]
+
+
+def test_old_files_of_another_size_are_removed(disk: SimulatedDisk) -> None:
+    spares = Spares(disk, SIZE, 4 * SIZE)
+    for number, size in enumerate((4 * SIZE, SIZE)):
+        disk.create(f"journal/{number}.journal", size).close()
+        spares.keep(f"journal/{number}.journal", size)
+    assert sizes_of(disk) == [SIZE]
+
+
+@pytest.mark.parametrize("free", [31 * SIZE, None])
+def test_on_a_disk_that_is_nearly_full_the_reserve_is_of_full_size(
+    disk: SimulatedDisk, monkeypatch: pytest.MonkeyPatch, free: int | None
+) -> None:
+    """Fault 17. A file system that does not tell may be as full."""
+
+    def free_bytes() -> int:
+        if free is None:
+            raise OSError(errno.EIO, "Input/output error")
+        return free
+
+    spares = Spares(disk, SIZE, 4 * SIZE)
+    make_all(spares)
+    monkeypatch.setattr(disk, "free_bytes", free_bytes)
+    spares.resize(SIZE)
+    make_all(spares)
+    assert sizes_of(disk) == [SIZE, SIZE, 4 * SIZE, 4 * SIZE]
+    spares.resize(SIZE)
+    assert spares.file_bytes == 4 * SIZE
+
+
+def make_all(spares: Spares) -> None:
+    while spares.missing():
+        spares.make()
 
 
 def test_old_files_become_spares_until_there_are_enough(disk: SimulatedDisk) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import trio
 
+from segue.broker.deep_sweep import DeepSweep
 from segue.broker.node import Node
+from segue.broker.queue import Queue
 from segue.broker.settings import Settings
 from segue.broker.users import Users
 from segue.storage.api import Cursor
@@ -78,3 +80,23 @@ class BrokerLives(Lives):
     async def _until_read(self, cursors: list[Cursor]) -> None:
         """Until what cursors have asked for has arrived."""
         await until(lambda: not any(cursor.window.reading or cursor.fetching for cursor in cursors))
+
+    async def _deep_sweep(self, operation: Operation) -> None:
+        """What is on disk now is looked at for what has expired; what is read again in a year, is read here at once."""
+        node = self.node
+        sweep = DeepSweep(
+            self._store, lambda: node._sweeps, self._end_step, part_bytes=2000, unread_bytes_min=1, pause_seconds=0
+        )
+        for _ in range(operation.amount):
+            await sweep.look_everywhere()
+
+    def _check_bytes(self, queue: Queue) -> None:
+        """Where bytes are bounded: what waits in memory is counted exactly; where some is on disk, it is shared out."""
+        records: list[bytes | None] = []
+        for log in queue.logs:
+            (cursor,) = log.cursors
+            condemned = set(cursor.condemned)
+            waiting = [*range(cursor.next, log.head), *(seq for seq in cursor.returned if seq not in condemned)]
+            records += [log.find(seq) for seq in waiting]
+        if queue.bound is not None and queue.bound.bytes is not None and None not in records:
+            assert queue.bound.bytes == sum(len(record) for record in records if record is not None)

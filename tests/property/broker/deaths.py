@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from segue.broker.browse import Browser
 from segue.broker.dead_letters import Reason
-from segue.broker.deep_sweep import DeepSweep
 from segue.broker.errors import LimitReachedError
 from segue.broker.jobs import Job, JobKind, JobOrder
 from segue.broker.jobs.redrive import origin_of
@@ -367,15 +366,6 @@ class Deaths(BrokerLives):
     async def _sweep(self, operation: Operation) -> None:
         self.node.sweep()
 
-    async def _deep_sweep(self, operation: Operation) -> None:
-        """Of what is on disk now; what it reads again and again in a year, it reads here at once."""
-        node = self.node
-        sweep = DeepSweep(
-            self._store, lambda: node._sweeps, self._end_step, part_bytes=2000, unread_bytes_min=1, pause_seconds=0
-        )
-        for _ in range(operation.amount):
-            await sweep.look_everywhere()
-
     async def _flush(self, operation: Operation) -> None:
         """Somebody waits, but the world goes on."""
         self._confirm_later()
@@ -401,16 +391,4 @@ class Deaths(BrokerLives):
             target = self._queue_options[queue.options.dead_letter or "a"]
             bounded = target.messages_max or target.bytes_max
             assert not queue.cursor.condemned or bounded, "there is room for them"
-            if queue.bound is not None and queue.bound.bytes is not None:
-                self._check_bytes(queue, queue.bound.bytes)
-
-    def _check_bytes(self, queue: Queue, counted: int) -> None:
-        """What waits in memory is counted exactly; where some of it is on disk, it is shared out."""
-        records: list[bytes | None] = []
-        for log in queue.logs:
-            (cursor,) = log.cursors
-            condemned = set(cursor.condemned)
-            waiting = [*range(cursor.next, log.head), *(seq for seq in cursor.returned if seq not in condemned)]
-            records += [log.find(seq) for seq in waiting]
-        if None not in records:
-            assert counted == sum(len(record) for record in records if record is not None)
+            self._check_bytes(queue)

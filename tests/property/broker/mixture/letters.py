@@ -1,7 +1,10 @@
 """The model of messages with every feature at once: where each was seen last, who has it, and what may have ended it.
 
-A message is known by its body. Where it goes by itself is not foreseen but observed: by deliveries, and by a *census*
-of everything that the store owes, which is taken often. Then a message that is in no place must have an excuse.
+Where a message goes by itself is not foreseen but observed: by deliveries, and by a *census* of everything that the
+store owes, which is taken often. Then a message that is in no place must have an excuse.
+
+A message is known by its body. One that is published to a topic is a letter for each subscription and for the queue
+that is bound there: these are told apart by the subscription that they are in, or were in before they died.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ from segue.broker.expiry import NEVER
 from segue.broker.headers import Headers
 from segue.broker.message import decode
 from segue.broker.queue_options import REFUSE, QueueOptions
+from segue.broker.redelivery import back_off_ms
+from segue.storage.api import deliveries_of
 
-__all__ = ["SCHEDULE", "Letter", "Letters", "Spot", "body_of", "class_of"]
+__all__ = ["SCHEDULE", "Commit", "Letter", "Letters", "Spot", "class_of", "copy_of", "letter_in"]
 
 SCHEDULE = ""
 """The place of what is not due yet."""
@@ -23,9 +28,18 @@ Spot: TypeAlias = tuple[str, int]
 """A place, and the number that a message has there: it never has the same one again."""
 
 
-def body_of(record: bytes) -> str:
-    """What tells one message from all others."""
-    return decode(record).body.rstrip(b".").decode()
+def letter_in(place: str, record: bytes, subscriptions: Iterable[str]) -> str:
+    """What tells one message from all others, and a copy of it, seen in a place, from the other copies."""
+    body, headers = decode(record).body.rstrip(b".").decode(), Headers(record)
+    if headers.get("fanned") is None:
+        return body
+    origin = headers.get("x-first-death-queue") or place
+    return copy_of(body, origin if origin in subscriptions else "")
+
+
+def copy_of(body: str, subscription: str) -> str:
+    """The copy of a message to a topic that a subscription has; empty: the one that the bound queue has."""
+    return f"{body}@{subscription}"
 
 
 def class_of(record: bytes) -> tuple[str | None, str | None]:
@@ -42,6 +56,8 @@ class Letter:
     Attributes:
         moment: when it was published.
         due_ms, expires_ms: not before, and not from then on; 0 for any time.
+        put_off: how often it had been delivered when a consumer put it off, and the moment of that; None since it has
+            come back.
         group: that it belongs to.
         spot: where it was seen last; None until then.
         left: where it can't be any more.
@@ -64,6 +80,7 @@ class Letter:
     deliveries: dict[Spot, int] = field(default_factory=dict)
     holder: Any = None
     settled: int | None = None
+    put_off: tuple[int, int] | None = None
     condemned: bool = False
     excused: bool = False
 
@@ -73,21 +90,34 @@ class Letter:
         return self.spot[0] if self.spot is not None and self.spot[0] != SCHEDULE else self.home
 
 
+@dataclass(frozen=True)
+class Commit:
+    """A transaction of which nobody knows yet whether it would survive a crash; by letters."""
+
+    moment: int
+    sent: tuple[str, ...]
+    settled: tuple[str, ...]
+
+
 class Letters:
     """All messages, and what is known to be durable.
 
     Attributes:
-        known: by body.
+        known: by what `letter_in` says.
+        gone: letters that may never be seen again.
         confirmed: everything up to this moment is on disk.
-        options: of each queue, all that it has ever had.
+        options: of each queue and subscription, all that it has ever had.
+        commits: transactions whose moment is not confirmed.
         moves: between which queues jobs have moved messages since the last census.
     """
 
-    def __init__(self, options: dict[str, list[QueueOptions]]) -> None:
+    def __init__(self, options: dict[str, list[QueueOptions]], subscriptions: Iterable[str]) -> None:
         self.options = options
+        self.subscriptions = frozenset(subscriptions)
         self.known: dict[str, Letter] = {}
         self.gone: set[str] = set()
         self.moves: set[tuple[str, str]] = set()
+        self.commits: list[Commit] = []
         self.moment = 0
         self.confirmed = 0
         self._crashed = False
@@ -101,48 +131,73 @@ class Letters:
         """Everything up to this moment is on disk."""
         self.confirmed = max(self.confirmed, moment)
 
+    def new_options(self, name: str, options: QueueOptions) -> None:
+        """From now on, a queue or subscription has these."""
+        self.options[name].append(options)
+        for letter in self.known.values():
+            spent = max(letter.deliveries.values(), default=0)
+            letter.condemned |= 0 < options.delivery_limit <= spent
+
     # -- what is seen
+
+    def letter_in(self, place: str, record: bytes) -> str:
+        """See `letter_in`."""
+        return letter_in(place, record, self.subscriptions)
 
     def delivered(
         self, holder: Any, spot: Spot, record: bytes, deliveries: int, now_ms: int, *, redelivered: bool
     ) -> str:
-        """A consumer has got it. Returns its body."""
-        body = body_of(record)
-        letter = self._seen(body, spot, record)
+        """A consumer has got it. Returns its name."""
+        name = self.letter_in(spot[0], record)
+        letter = self._seen(name, spot, record)
         before = letter.deliveries.get(spot, 0)
-        assert letter.holder is None, f"{body} is out with two"
-        assert letter.settled is None, f"{body} was delivered after it was settled"
-        assert now_ms >= letter.due_ms, f"{body} came before its time"
-        assert now_ms < self._own_deadline(letter), f"{body} was delivered after its deadline"
-        assert deliveries <= before + 1, f"delivery {deliveries} of {body} follows {before}"
-        assert self._crashed or deliveries == before + 1, f"delivery {deliveries} of {body} follows {before}"
-        assert redelivered or not before, f"{body} at {spot} may be a repeat, and does not say so"
-        if letter.group is not None:
+        assert letter.holder is None, f"{name} is out with two"
+        assert letter.settled is None, f"{name} was delivered after it was settled"
+        assert now_ms >= letter.due_ms, f"{name} came before its time"
+        assert now_ms < self._own_deadline(letter), f"{name} was delivered after its deadline"
+        assert deliveries <= before + 1, f"delivery {deliveries} of {name} follows {before}"
+        assert self._crashed or deliveries == before + 1, f"delivery {deliveries} of {name} follows {before}"
+        assert redelivered or not before, f"{name} at {spot} may be a repeat, and does not say so"
+        if letter.group is not None and spot[0] not in self.subscriptions:
             for other in self.known.values():
                 same = other.group == letter.group and other.holder is not None and other.place == spot[0]
-                assert not same or other.holder is holder, f"{body}: its group is with somebody else"
+                assert not same or other.holder is holder, f"{name}: its group is with somebody else"
+        self.confirm(letter.moment)
         letter.deliveries[spot] = max(before, deliveries) if self._crashed else deliveries
         letter.holder = holder
-        return body
+        return name
 
-    def returned(self, body: str) -> None:
+    def given_back(self, name: str, delay_ms: int | None, now_ms: int) -> None:
+        """Its consumer has returned it, for so much later; None for as much as the queue says."""
+        letter = self.known[name]
+        assert letter.spot is not None
+        place, deliveries = letter.spot[0], letter.deliveries[letter.spot]
+        self.returned(name)
+        if place in self.subscriptions:
+            return
+        options = self.options[place][-1]
+        wait_ms = back_off_ms(options, deliveries) if delay_ms is None else delay_ms
+        if wait_ms and not 0 < options.delivery_limit <= deliveries:
+            letter.home, letter.due_ms, letter.put_off = place, now_ms + wait_ms, (deliveries, self.next_moment())
+
+    def returned(self, name: str) -> None:
         """It is with nobody; perhaps it came back once too often."""
-        letter = self.known[body]
+        letter = self.known[name]
         letter.holder = None
         spot = letter.spot
         assert spot is not None
         for options in self.options[spot[0]]:
             if options.delivery_limit and letter.deliveries[spot] >= options.delivery_limit:
-                self.condemned(body)
+                self.condemned(name)
 
-    def condemned(self, body: str) -> None:
+    def condemned(self, name: str) -> None:
         """It is a dead letter, or given up."""
-        letter = self.known[body]
+        letter = self.known[name]
         letter.holder, letter.condemned = None, True
 
-    def settled(self, body: str, moment: int) -> None:
+    def settled(self, name: str, moment: int) -> None:
         """Its consumer is done with it."""
-        letter = self.known[body]
+        letter = self.known[name]
         letter.holder, letter.settled = None, moment
 
     def census(self, found: Iterable[tuple[Spot, bytes]], now_ms: int, *, crashed: bool) -> None:
@@ -158,39 +213,60 @@ class Letters:
             for letter in self.known.values():
                 letter.left.clear()
                 letter.holder = None
+                if letter.put_off is not None and letter.put_off[1] > self.confirmed:
+                    letter.due_ms = 0  # perhaps it was never put off
         seen: set[str] = set()
         for spot, record in found:
-            body = body_of(record)
-            assert body not in seen, f"{body} is in two places"
-            seen.add(body)
-            letter = self._seen(body, spot, record)
-            assert letter.settled is None or (crashed and letter.settled > self.confirmed), f"{body} is back"
+            name = self.letter_in(spot[0], record)
+            assert name not in seen, f"{name} is in two places"
+            seen.add(name)
+            letter = self._seen(name, spot, record)
+            assert letter.settled is None or (crashed and letter.settled > self.confirmed), f"{name} is back"
             letter.settled = None
-        for body, letter in list(self.known.items()):
-            if body not in seen:
-                lost_in_time = crashed and letter.moment > self.confirmed
-                assert lost_in_time or self._may_be_gone(letter, now_ms), f"{body} is nowhere: {letter}"
-                assert letter.holder is None, f"{body} is with a consumer, and nowhere"
-                del self.known[body]
-                self.gone.add(body)
+        landed = self._landed(seen) if crashed else set()
+        for name, letter in list(self.known.items()):
+            if name not in seen:
+                lost_in_time = crashed and letter.moment > self.confirmed and letter.moment not in landed
+                assert lost_in_time or self._may_be_gone(letter, now_ms), f"{name} is nowhere: {letter}"
+                assert letter.holder is None, f"{name} is with a consumer, and nowhere"
+                del self.known[name]
+                self.gone.add(name)
         if crashed:
             self.confirmed = self.moment
+        self.commits = [commit for commit in self.commits if commit.moment > self.confirmed]
 
     # -- what may be
 
-    def _seen(self, body: str, spot: Spot, record: bytes) -> Letter:
-        assert body not in self.gone, f"{body} is back at {spot}"
-        letter = self.known[body]
-        assert spot not in letter.left, f"{body} is at {spot}, and was seen at {letter.spot} since then"
+    def _landed(self, seen: set[str]) -> set[int]:
+        """The moments of the transactions that a crash has left: each is all there or not at all."""
+        landed = [one for one in self.commits if one.moment <= self.confirmed or not seen.isdisjoint(one.sent)]
+        for commit in landed:
+            assert seen.isdisjoint(commit.settled), f"a part of the transaction is missing: {commit}"
+        return {commit.moment for commit in landed}
+
+    def _seen(self, name: str, spot: Spot, record: bytes) -> Letter:
+        assert name not in self.gone, f"{name} is back at {spot}"
+        letter = self.known[name]
+        assert spot not in letter.left, f"{name} is at {spot}, and was seen at {letter.spot} since then"
         if letter.spot != spot:
-            assert letter.holder is None, f"{body} was moved while it was with a consumer"
+            assert letter.holder is None, f"{name} was moved while it was with a consumer"
             if letter.spot is not None:
                 letter.left.add(letter.spot)
-            letter.spot = spot
+            self._entered(letter, spot, record)
         if spot[0] != SCHEDULE:
             message = decode(record)
             letter.entered_ms, letter.expires_ms = message.accepted_ms, message.expires_ms
         return letter
+
+    def _entered(self, letter: Letter, spot: Spot, record: bytes) -> None:
+        """It is somewhere else. Where it came back after it was put off, its deliveries are counted on."""
+        spent, place = deliveries_of(record), letter.place
+        if spot[0] != SCHEDULE:
+            before = 0 if letter.put_off is None else letter.put_off[0]
+            is_back = spot[0] == place and not self.moves
+            assert spent == before if is_back else spent in (0, before), f"{spent} deliveries: {letter}"
+            letter.deliveries[spot], letter.put_off = spent, None
+        letter.spot = spot
 
     def _own_deadline(self, letter: Letter) -> int:
         """Until when it may be delivered where it is, by the options that are in force."""
@@ -208,7 +284,7 @@ class Letters:
 
     def _may_lose(self, letter: Letter, options: QueueOptions, now_ms: int) -> bool:
         """True for a queue in which messages end by themselves, and this one may have."""
-        drops = options.messages_max is not None and options.overflow != REFUSE
+        drops = (options.messages_max, options.bytes_max) != (None, None) and options.overflow != REFUSE
         expires = options.message_ttl_ms is not None and letter.entered_ms + options.message_ttl_ms <= now_ms
         return drops or expires
 

@@ -8,13 +8,12 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given, settings
 
-from segue.broker.queue_options import QueueOptions
-from tests.property.broker.mixture.draws import mixture_operations, mixture_options
+from tests.property.broker.mixture.draws import TwoOptions, mixture_operations, mixture_options
 from tests.property.broker.mixture.mixture import Mixture
 from tests.property.operation import Operation
 
 
-def play(steps: list[Operation], options: dict[str, tuple[QueueOptions, QueueOptions]]) -> None:
+def play(steps: list[Operation], options: TwoOptions) -> None:
     with TemporaryDirectory() as folder:
         Mixture(Path(folder) / "mixture", options).play(steps)
 
@@ -22,7 +21,7 @@ def play(steps: list[Operation], options: dict[str, tuple[QueueOptions, QueueOpt
 @settings(max_examples=12)
 @given(steps=mixture_operations(max_size=40), options=mixture_options())
 def test_each_message_is_in_one_place_and_comes_in_time_in_turn_and_once(
-    steps: list[Operation], options: dict[str, tuple[QueueOptions, QueueOptions]]
+    steps: list[Operation], options: TwoOptions
 ) -> None:
     play(steps, options)
 
@@ -31,8 +30,6 @@ def test_each_message_is_in_one_place_and_comes_in_time_in_turn_and_once(
 @pytest.mark.parametrize("part", range(8))
 @settings(max_examples=25)
 @given(steps=mixture_operations(max_size=120), options=mixture_options())
-def test_it_is_so_through_long_lives(
-    steps: list[Operation], options: dict[str, tuple[QueueOptions, QueueOptions]], part: int
-) -> None:
+def test_it_is_so_through_long_lives(steps: list[Operation], options: TwoOptions, part: int) -> None:
     """Hypothesis draws other examples in each part."""
     play(steps, options)

@@ -10,7 +10,6 @@ from typing import Any, Final
 from segue.broker.cli.arguments import whole
 from segue.broker.cli.control_action import ControlAction, add_control_action
 from segue.broker.cli.control_client import ControlClient
-from segue.broker.cli.failure import CommandFailure
 from segue.broker.cli.messages import message_text
 from segue.broker.cli.queue_jobs import add_job_actions
 from segue.broker.cli.queue_publish import add_publish
@@ -26,7 +25,10 @@ _OPTION_COLUMNS = ("option", "value", "from")
 _CONSUMER_COLUMNS = ("connection", "user", "peer", "prefetch", "in flight", "output")
 _BODY_BYTES_SHOWN = 1000
 
-_NEXT_STEPS: Final = {"not-found": "`segue queue list` names those that there are"}
+_NEXT_STEPS: Final = {
+    "not-found": "`segue queue list` names those that there are",
+    "in-use": "leave --if-empty and --if-unused out to delete it all the same",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     delete.add_argument("--if-unused", action="store_true", help="only if it has no consumers")
     _add(actions, "pause", "deliver nothing from a queue until it is resumed; it still takes messages", _pause, "QUEUE")
     _add(actions, "resume", "deliver from a queue again", _resume, "QUEUE")
-    add_job_actions(actions)
+    add_job_actions(actions, _NEXT_STEPS)
 
 
 def _add(actions: Any, name: str, text: str, action: ControlAction, *positional: str) -> argparse.ArgumentParser:
@@ -157,12 +159,7 @@ def _purge(arguments: argparse.Namespace, client: ControlClient) -> None:
 
 def _delete(arguments: argparse.Namespace, client: ControlClient) -> None:
     wanted = {"queue": arguments.queue, "if_empty": arguments.if_empty, "if_unused": arguments.if_unused}
-    try:
-        done = client.ask("queue.delete", wanted)
-    except CommandFailure as failure:
-        if failure.code == "in-use":
-            failure.next_step = "leave --if-empty and --if-unused out to delete it all the same"
-        raise
+    done = client.ask("queue.delete", wanted)
     _say(arguments, done, f"queue '{done['queue']}' deleted, with {count(done['messages'])} messages")
 
 

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
-from segue.broker.cli.arguments import CONTROL_EXIT_CODES, add_action, whole
-from segue.broker.cli.control_client import add_control_arguments, connect
-from segue.broker.cli.failure import CommandFailure
+from segue.broker.cli.arguments import whole
+from segue.broker.cli.control_action import add_control_action
+from segue.broker.cli.control_client import ControlClient
 from segue.broker.cli.job_text import job_text
 from segue.broker.cli.job_watch import watch
-from segue.broker.exit_codes import ExitCode
 
 __all__ = ["add_job_actions"]
 
 _RATE_MAX: Final = 1_000_000
 
 
-def add_job_actions(actions: Any) -> None:
-    """Declare the sub-commands."""
-    move = _add(actions, "move", "move messages that are ready to another queue, in order", "QUEUE", "DESTINATION")
-    copy = _add(actions, "copy", "the same, and leave them where they are", "QUEUE", "DESTINATION")
-    redrive = _add(actions, "redrive", "send dead letters back to where they came from", "QUEUE")
+def add_job_actions(actions: Any, next_steps: Mapping[str, str]) -> None:
+    """Declare the sub-commands; `next_steps` as in `add_control_action`."""
+    move = "move messages that are ready to another queue, in order"
+    copy = "the same, and leave them where they are"
+    for name, text in (("move", move), ("copy", copy)):
+        action = partial(_run, f"queue.{name}")
+        _add_flags(add_control_action(actions, name, text, action, "QUEUE", "DESTINATION", next_steps=next_steps))
+    text = "send dead letters back to where they came from"
+    redrive = add_control_action(
+        actions, "redrive", text, partial(_run, "queue.redrive"), "QUEUE", next_steps=next_steps
+    )
     redrive.add_argument("--to", metavar="QUEUE", default="", help="send them there instead")
-    for parser in (move, copy, redrive):
-        _add_flags(parser)
+    _add_flags(redrive)
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
@@ -39,17 +45,9 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="wait until it is done (default); `segue job` shows one that is not waited for",
     )
-    add_control_arguments(parser)
 
 
-def _add(actions: Any, name: str, text: str, *words: str) -> argparse.ArgumentParser:
-    def run(arguments: argparse.Namespace) -> int:
-        return _run(arguments, f"queue.{name}")
-
-    return add_action(actions, name, text, run, CONTROL_EXIT_CODES, *words)
-
-
-def _run(arguments: argparse.Namespace, do: str) -> int:
+def _run(do: str, arguments: argparse.Namespace, client: ControlClient) -> None:
     wanted = {
         "queue": arguments.queue,
         "to": arguments.to if do == "queue.redrive" else arguments.destination,
@@ -58,14 +56,7 @@ def _run(arguments: argparse.Namespace, do: str) -> int:
         "max": arguments.max,
         "dry_run": arguments.dry_run,
     }
-    try:
-        with connect(arguments) as client:
-            job = client.ask(do, wanted)
-            if arguments.wait:
-                job = watch(client, job["job"])
-    except CommandFailure as failure:
-        if failure.code == "not-found":
-            failure.next_step = "`segue queue list` names those that there are"
-        raise
+    job = client.ask(do, wanted)
+    if arguments.wait:
+        job = watch(client, job["job"])
     print(json.dumps(job, indent=2) if arguments.json else job_text(job))
-    return ExitCode.OK

@@ -66,6 +66,7 @@ def _leaves(
 
 def _section(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     flags = [action for action in parser._actions if action.dest != "help"]
+    flags.sort(key=lambda action: bool(action.option_strings))  # what has to be given comes first
     words = [str(action.metavar) for action in flags if not action.option_strings]
     optional = [str(action.metavar) for action in flags if not action.option_strings and action.nargs == "?"]
     usage = " ".join([name, *(f"[{word}]" if word in optional else word for word in words)])

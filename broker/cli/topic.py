@@ -6,10 +6,9 @@ import argparse
 import json
 from typing import Any
 
-from segue.broker.cli.arguments import CONTROL_EXIT_CODES, add_action
-from segue.broker.cli.control_client import add_control_arguments, connect
+from segue.broker.cli.control_action import add_control_action
+from segue.broker.cli.control_client import ControlClient
 from segue.broker.cli.text import count, table
-from segue.broker.exit_codes import ExitCode
 
 __all__ = ["add_arguments"]
 
@@ -21,17 +20,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the sub-commands."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     text = "every pattern that somebody subscribes to, and the durable subscriptions"
-    add_control_arguments(add_action(actions, "list", text, _list, CONTROL_EXIT_CODES))
+    add_control_action(actions, "list", text, _list, next_steps={})
 
 
-def _list(arguments: argparse.Namespace) -> int:
+def _list(arguments: argparse.Namespace, client: ControlClient) -> None:
     patterns: list[dict[str, Any]] = []
-    with connect(arguments) as client:
-        done = client.ask("topic.list", on_items=patterns.extend)
+    done = client.ask("topic.list", on_items=patterns.extend)
     durable = done["durable_subscriptions"]
     if arguments.json:
         print(json.dumps({"patterns": patterns, "durable_subscriptions": durable}, indent=2))
-        return ExitCode.OK
+        return
     counts = ("subscribers", "dropped", "durable_subscriptions")
     rows = [[str(p["pattern"]), *(count(p[name]) for name in counts)] for p in patterns]
     print(table(_COLUMNS, rows, right=(1, 2, 3)))
@@ -39,4 +37,3 @@ def _list(arguments: argparse.Namespace) -> int:
         names = ("ready", "in_flight", "returned", "consumers")
         rows = [[d["name"], d["pattern"], *(count(d[name]) for name in names)] for d in durable]
         print("\n" + table(_DURABLE_COLUMNS, rows, right=range(2, len(_DURABLE_COLUMNS))))
-    return ExitCode.OK

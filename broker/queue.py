@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -304,6 +304,21 @@ class Queue:
         """
         remembered = self.deduplication or self._remembered()
         return identity.publish(remembered, self._accept_once, record)
+
+    def publish_new(self, identity: Identity, values: Sequence[bytes], records: Sequence[bytes]) -> list[int] | None:
+        """As `publish_once`, for several messages if none is a repeat. Only for a queue that does not refuse.
+
+        Returns:
+            Their numbers; None when one may be a repeat, and nothing has happened.
+
+        Raises:
+            LimitReachedError, RecallPendingError: as above; nothing has happened.
+        """
+        return identity.publish_new(self.deduplication or self._remembered(), self._accept_new, values, records)
+
+    def _accept_new(self, records: Sequence[bytes]) -> list[int]:
+        self.node.deduplication.check_room()
+        return list(map(self.append, records))
 
     def _accept_once(self, record: bytes) -> int:
         deduplication = self.node.deduplication

@@ -11,6 +11,7 @@ after a start, or somewhat later by itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -84,6 +85,17 @@ class IdWindow:
             return self._recent.seqs.get(digest, 0)
         return 0 if self._older is None else self._find_older(self._older, digest)
 
+    def are_new(self, digests: Sequence[bytes]) -> bool:
+        """True when `find` knows none of these, and they differ; False when one may be a repeat.
+
+        Raises:
+            RecallPendingError: that has to be read from disk. If not, `find` does not raise it either.
+        """
+        if not self._read:
+            raise self._pending()
+        known = self._older is not None and self._is_any_older(self._older, digests)
+        return not known and self._recent.seqs.keys().isdisjoint(digests) and len(set(digests)) == len(digests)
+
     def remember(self, digest: bytes, seq: int) -> None:
         """An id that `find` does not know was accepted; durable with the open batch."""
         recent = self._recent
@@ -94,6 +106,18 @@ class IdWindow:
             self._answers.pop(digest, None)
         if len(recent.open) >= _RECORD_BYTES_MAX:
             self._close_record()
+
+    def remember_all(self, digests: Sequence[bytes], seqs: Sequence[int]) -> None:
+        """As `remember`, for ids that `are_new`, fewer than a record takes."""
+        recent = self._recent
+        if len(recent.open) + len(digests) * ID_BYTES > _RECORD_BYTES_MAX:
+            self._close_record()
+        if not recent.open and self._companion is not None:
+            self._companion.call_when_sealed(self._seal)
+        recent.add_all(digests, seqs)
+        if self._answers:
+            for digest in digests:
+                self._answers.pop(digest, None)
 
     def forget(self) -> bool:
         """Let go of what has left the window, some of it at a time; True when there is more. Called every second."""
@@ -206,6 +230,18 @@ class IdWindow:
             self._asked.add(digest)
             raise self._pending()
         return found.seq if found is not None and self._is_inside(found) else 0
+
+    def _is_any_older(self, older: OlderIds, digests: Sequence[bytes]) -> bool:
+        """True when `_find_older` knows one. All are asked for, so that one read of the disk is enough."""
+        found, pending = False, None
+        for digest in digests:
+            try:
+                found = bool(self._find_older(older, digest)) or found
+            except RecallPendingError as error:
+                pending = error
+        if pending is not None:
+            raise pending
+        return found
 
     def _is_inside(self, found: Find) -> bool:
         young = found.time_ms + self.window_ms > self._clock.now_ms()

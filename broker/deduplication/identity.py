@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import lt
 from typing import TYPE_CHECKING, Protocol
 
 from segue.broker.deduplication.acceptance import Acceptance
@@ -30,14 +31,32 @@ class Identity(Protocol):
     def publish(self, remembered: QueueDeduplication, accept: Callable[[bytes], int], record: bytes) -> Acceptance:
         """Both: `accept` is called with the record of a message that is no repeat. On the path of every message."""
 
+    def publish_new(
+        self,
+        remembered: QueueDeduplication,
+        accept: Callable[[Sequence[bytes]], list[int]],
+        values: Sequence[bytes],
+        records: Sequence[bytes],
+    ) -> list[int] | None:
+        """As `publish`, for messages with `another` value each, if none of them is a repeat, not of each other either.
+
+        Returns:
+            Their sequence numbers; None when one may be a repeat, and nothing has happened.
+        """
+
     def another(self, value: bytes) -> Identity:
         """One of the same kind, of the same producer, with another id or number; in ASCII."""
+
+    @property
+    def is_numbered(self) -> bool:
+        """True for numbers of producers: the answer tells the last one."""
 
 
 class DeduplicationId:
     """An id that the publisher gives to a message, and to every repeat of it; of any length."""
 
     __slots__ = ("_digest",)
+    is_numbered = False
 
     def __init__(self, text: str) -> None:
         self._digest = digest_of(text)
@@ -64,6 +83,22 @@ class DeduplicationId:
         remembered.window().remember(self._digest, seq)
         return Acceptance(seq, False)
 
+    def publish_new(
+        self,
+        remembered: QueueDeduplication,
+        accept: Callable[[Sequence[bytes]], list[int]],
+        values: Sequence[bytes],
+        records: Sequence[bytes],
+    ) -> list[int] | None:
+        """See `Identity`."""
+        window = remembered.window()
+        digests = [digest_of_octets(value) for value in values]
+        if not window.are_new(digests):
+            return None
+        seqs = accept(records)
+        window.remember_all(digests, seqs)
+        return seqs
+
     def another(self, value: bytes) -> DeduplicationId:
         """See `Identity`."""
         other = DeduplicationId.__new__(DeduplicationId)
@@ -78,6 +113,7 @@ class ProducerNumber:
     """
 
     __slots__ = ("_digest", "_number")
+    is_numbered = True
 
     def __init__(self, producer: str, number: int) -> None:
         self._digest = digest_of(producer)
@@ -98,6 +134,23 @@ class ProducerNumber:
         """See `Identity`."""
         remembered.numbers().remember(self._digest, self._number, seq)
         return Acceptance(seq, False, self._number)
+
+    def publish_new(
+        self,
+        remembered: QueueDeduplication,
+        accept: Callable[[Sequence[bytes]], list[int]],
+        values: Sequence[bytes],
+        records: Sequence[bytes],
+    ) -> list[int] | None:
+        """See `Identity`."""
+        producers = remembered.numbers()
+        numbers = list(map(int, values))
+        last, _ = producers.last(self._digest)
+        if not (last < numbers[0] and all(map(lt, numbers, numbers[1:]))):
+            return None
+        seqs = accept(records)
+        producers.remember(self._digest, numbers[-1], seqs[-1])
+        return seqs
 
     def another(self, value: bytes) -> ProducerNumber:
         """See `Identity`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from segue.broker.deduplication.entries import DIGEST_BYTES, ID_BYTES, pack_seq, seq_at
@@ -79,6 +79,14 @@ class RecentIds:
         self.seqs[digest] = seq
         self.open += digest + pack_seq(seq)
         self.total += 1
+
+    def add_all(self, digests: Sequence[bytes], seqs: Sequence[int]) -> None:
+        """As `add`, for several that differ."""
+        if not self.open:
+            self.entries.append(Entry(self.total, b""))
+        self.seqs.update(zip(digests, seqs, strict=True))
+        self.open += b"".join([digest + pack_seq(seq) for digest, seq in zip(digests, seqs, strict=True)])
+        self.total += len(digests)
 
     def close(self) -> Entry:
         """The open batch is complete: its entry, whose `at` and `time_ms` the caller sets. It is the last one."""

@@ -19,7 +19,11 @@ from typing import Final
 
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
 
-__all__ = ["Version", "escape_name", "escape_value", "unescape"]
+__all__ = ["CLEAN", "Version", "escape_name", "escape_value", "unescape"]
+
+CLEAN: Final = rb"[!-\[\]-~][ -\[\]-~]{0,254}"
+"""A pattern for header text that reads the same raw and decoded, in every version: printable ASCII without a backslash,
+and without a space in front. What is longer than 255 is left to the full reader."""
 
 
 class Version(IntEnum):

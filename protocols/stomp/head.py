@@ -1,4 +1,4 @@
-"""From the octets of a whole head to a command and headers, by all the rules; and the memory for heads that repeat.
+"""From the octets of a whole head to a command and headers, by all the rules.
 
 Rules that differ by version are in escaping.py; here are those of the lines (STOMP 1.2, "Augmented BNF"): a line ends
 with LF or CRLF, is split at its first colon, is UTF-8; the first of repeated headers wins. Brokers and clients take
@@ -8,44 +8,19 @@ CRLF and further colons in every version, so we do.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final
 
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
-from segue.protocols.stomp.escaping import Version, unescape
+from segue.protocols.stomp.escaping import CLEAN, Version, unescape
 from segue.protocols.stomp.frames import CLIENT_COMMANDS, SERVER_COMMANDS, SendHead, encode_block
-from segue.protocols.stomp.identified_head import IDENTITY_NAMES, VARYING_NAMES, IdentifiedHead, SharedHead
 from segue.protocols.stomp.limits import Limits
-from segue.protocols.stomp.schedule_headers import SCHEDULE_HEADERS
 
-__all__ = ["CLEAN", "Head", "HeadCache", "check_head_size", "cut_receipt", "read_command", "read_head"]
+__all__ = ["LENGTH_DIGITS_MAX", "Head", "check_head_size", "read_command", "read_head"]
 
-# A pattern for header text that reads the same raw and decoded, in every version: printable ASCII without a backslash,
-# and without a space in front. What is longer than 255 is left to the full reader.
-CLEAN: Final = rb"[!-\[\]-~][ -\[\]-~]{0,254}"
-
-_Matches: TypeAlias = Callable[[bytes], object]
-_is_clean: Final = re.compile(CLEAN).fullmatch
-_is_number: Final = re.compile(rb"[0-9]{1,18}").fullmatch
 _receipt_line: Final = re.compile(rb"\nreceipt:(" + CLEAN + rb")\r?(?:\n|\Z)").search
-_identity_line: Final = re.compile(
-    rb"\n(" + "|".join(IDENTITY_NAMES).encode() + rb"):(" + CLEAN + rb")(?=\n|\Z)"
-).search
-_varying_lines: Final = [
-    re.compile(rb"\n(" + name.encode() + rb"):(" + CLEAN + rb")(?=\n|\Z)").search for name in VARYING_NAMES
-]
-# What a session takes out of a block, or puts into it, would be missing in one that is put together anew.
-_REWRITTEN: Final = frozenset(("reply-to", *SCHEDULE_HEADERS))
 _COMMANDS: Final = {command.encode(): command for command in CLIENT_COMMANDS | SERVER_COMMANDS}
 # More digits than any limit has; a number of a million digits would take quadratic time to read.
-_LENGTH_DIGITS_MAX: Final = 18
-# Hashes of heads seen once, 100 bytes each with their place in the set.
-_SEEN_ONCE_MAX: Final = 512
-# What CPython takes for what the cache keeps, measured: a key with its tuple and its place in the dict, and what a head
-# and each of its headers add to that.
-_KEY_BYTES: Final = 250
-_HEAD_BYTES: Final = 600
-_HEADER_BYTES: Final = 150
+LENGTH_DIGITS_MAX: Final = 18
 
 
 class Head:
@@ -212,180 +187,6 @@ def _read_length(text: str, limits: Limits) -> int:
         raise StompProtocolError(
             ErrorCode.BAD_CONTENT_LENGTH, f"content-length is a number of octets, not '{quote(text)}'"
         )
-    if len(text) > _LENGTH_DIGITS_MAX or int(text) > limits.body_bytes_max:
+    if len(text) > LENGTH_DIGITS_MAX or int(text) > limits.body_bytes_max:
         raise StompProtocolError(ErrorCode.FRAME_TOO_LARGE, f"A body may have {limits.body_bytes_max} bytes")
     return int(text)
-
-
-class HeadCache:
-    """The heads of SEND frames that a connection repeats, by their octets.
-
-    A *key* is a head without its `receipt` line, a *shape* a key without its `content-length` line: a producer whose
-    bodies differ in size has one shape and many keys. Invariant: a key or a shape is here only after `read_head` has
-    accepted exactly these octets, with or without one line each for `receipt` and `content-length` whose values are
-    CLEAN and digits; both lines are counted against the limits. So whoever cuts such lines out and finds the rest here
-    knows what `read_head` would say.
-
-    A *family* is a shape without the value of the one line in which heads differ whose producer gives each message an
-    id, a number or one of many groups (`IdentifiedHead`). It is here only after `read_head` has accepted one of them;
-    values are CLEAN.
-
-    Only what comes a second time is kept. A producer that puts a unique header into each message would else fill the
-    cache with what nobody asks for again.
-
-    Args:
-        limits: how much may be kept, and how long a body may be.
-
-    Attributes:
-        exact: by key: the head, and its body's length or -1. To be read by the parser, which saves a call that way.
-    """
-
-    __slots__ = ("_bytes", "_families", "_last", "_limits", "_seen_once", "_shapes", "exact")
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self.exact: dict[bytes, tuple[SendHead, int]] = {}
-        self._shapes: dict[bytes, SendHead] = {}
-        self._families: dict[bytes, SharedHead] = {}
-        # Of the family that came last: what stands before and behind the value, where it begins, what a value is, the
-        # head, the length.
-        self._last: tuple[bytes, bytes, int, _Matches, SharedHead, int] | None = None
-        self._seen_once: set[int] = set()
-        self._bytes = 0
-
-    def by_shape(self, key: bytes) -> tuple[SendHead | IdentifiedHead, int] | None:
-        """Return what `exact` would say, from the shape or the family; None if neither is known."""
-        if self._last is not None:
-            start, end, at, is_value, shared, length = self._last
-            end_at = len(key) - len(end)
-            # Slices: the methods that say the same take three times as long.
-            if key[:at] == start and key[end_at:] == end and is_value(key[at:end_at]) is not None:
-                return IdentifiedHead(shared, key[at:end_at]), length
-        shape, length = _cut_length(key)
-        head = self._shapes.get(shape)
-        if head is None:
-            return self._by_family(key, shape, length) if self._families else None
-        if not 0 <= length <= self._limits.body_bytes_max:
-            return None
-        self._keep(key, head, length, 0)
-        return head, length
-
-    def remember(self, key: bytes, head: Head) -> None:
-        """Keep a head that has been accepted, if it came before.
-
-        Args:
-            key: its octets without the `receipt` line; empty if it may not be kept.
-            head: what they mean; the head of a SEND.
-        """
-        assert head.send is not None
-        shape, _ = _cut_length(key)
-        repeats = b"\nreceipt:" in shape or b"\ncontent-length:" in shape
-        too_many = key.count(b"\n") + 2 > self._limits.header_count_max
-        if shape and not repeats and not too_many and self._is_seen_again(shape):
-            self._keep(key, head.send, head.length, _HEAD_BYTES + 2 * len(key) + _HEADER_BYTES * key.count(b"\n"))
-            self._shapes[shape] = head.send
-        elif shape and not repeats and not too_many:
-            self._remember_family(shape, head.send)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self.exact.clear()
-        self._shapes.clear()
-        self._families.clear()
-        self._last = None
-        self._seen_once.clear()
-        self._bytes = 0
-
-    def _by_family(self, key: bytes, shape: bytes, length: int) -> tuple[IdentifiedHead, int] | None:
-        family, _, value = _cut_identity(shape)
-        shared = self._families.get(family)
-        if shared is None or length > self._limits.body_bytes_max:
-            return None
-        # The next one is most likely of the same family, and its body as long.
-        start, _, rest = key.partition(b"\n%b:" % shared.name.encode())
-        is_value = _is_number if shared.name == "sequence-id" else _is_clean
-        start, end = key[: len(start) + len(shared.name) + 2], rest[len(value) :]
-        self._last = start, end, len(start), is_value, shared, length
-        return IdentifiedHead(shared, value), length
-
-    def _remember_family(self, shape: bytes, head: SendHead) -> None:
-        """Keep what a head has in common with others, if one of these came before."""
-        headers = head.headers
-        names: list[str] = [name for name in IDENTITY_NAMES if name in headers]
-        if not names:
-            names += [name for name in VARYING_NAMES if name in headers][:1]
-        family, name, _ = _cut_identity(shape)
-        if names != [name] or shape.count(b"\n%b:" % names[0].encode()) != 1:
-            return
-        if not _REWRITTEN.isdisjoint(headers):
-            return
-        if self._is_seen_again(family):
-            size = _KEY_BYTES + _HEAD_BYTES + 3 * len(family) + _HEADER_BYTES * len(headers)
-            self._make_room(size)
-            self._families[family] = SharedHead(headers, names[0])
-            self._bytes += size
-
-    def _is_seen_again(self, shape: bytes) -> bool:
-        fingerprint = hash(shape)
-        if fingerprint in self._seen_once:
-            return True
-        if len(self._seen_once) >= _SEEN_ONCE_MAX:
-            self._seen_once.clear()
-        self._seen_once.add(fingerprint)
-        return False
-
-    def _keep(self, key: bytes, head: SendHead, length: int, head_bytes: int) -> None:
-        """Add a key, and a head that takes `head_bytes` if it is a new one; make room by forgetting all."""
-        size = _KEY_BYTES + len(key) + head_bytes
-        self._make_room(size)
-        self.exact[key] = head, length
-        self._bytes += size
-
-    def _make_room(self, size: int) -> None:
-        limits = self._limits
-        heads = len(self.exact) + len(self._families)
-        if heads >= limits.cached_heads_max or self._bytes + size > limits.cached_bytes_max:
-            self.exact.clear()
-            self._shapes.clear()
-            self._families.clear()
-            self._last = None
-            self._bytes = 0
-
-
-def cut_receipt(start: bytes, rest: bytes) -> tuple[bytes, bytes | None]:
-    """Cut the receipt line out of a head.
-
-    Args:
-        start: what stands before the line.
-        rest: what stands behind `receipt:`.
-
-    Returns:
-        The head without the line, and the receipt; `(b"", None)` if its value is not CLEAN.
-    """
-    value, line_end, after = rest.partition(b"\n")
-    if _is_clean(value) is None:
-        return b"", None
-    return start + line_end + after, value
-
-
-def _cut_length(key: bytes) -> tuple[bytes, int]:
-    """Return a key without its `content-length` line, and the length or -1; `(b"", -1)` if it is no plain number."""
-    start, cut, rest = key.partition(b"\ncontent-length:")
-    if not cut:
-        return key, -1
-    digits, line_end, after = rest.partition(b"\n")
-    if not digits.isdigit() or len(digits) > _LENGTH_DIGITS_MAX:
-        return b"", -1
-    return start + line_end + after, int(digits)
-
-
-def _cut_identity(shape: bytes) -> tuple[bytes, str, bytes]:
-    """Return a shape without the value of its line that tells messages apart, the name and the value; or nothing."""
-    found = _identity_line(shape) or next((found for line in _varying_lines if (found := line(shape))), None)
-    if found is None:
-        return b"", "", b""
-    start, end = found.span(2)
-    value = found[2]
-    if found[1] == b"sequence-id" and _is_number(value) is None:
-        return b"", "", b""
-    return shape[:start] + shape[end:], found[1].decode(), value

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from segue.broker.deduplication import Acceptance, DeduplicationId, Identity, ProducerNumber
 from segue.protocols.stomp.headers import SendOptions
 
-__all__ = ["answer", "identity_of"]
+__all__ = ["answer", "answers_to_new", "identity_of"]
 
 
 def identity_of(options: SendOptions) -> Identity | None:
@@ -30,3 +32,27 @@ def answer(receipt: bytes, prefix: bytes, acceptance: Acceptance) -> bytes:
     if acceptance.last is not None:
         receipt = b"%b\nsequence-id:%d" % (receipt, acceptance.last)
     return receipt + b"\nduplicate:true" if acceptance.repeat else receipt
+
+
+def answers_to_new(
+    receipts: Sequence[bytes | None], prefix: bytes, seqs: Sequence[int], numbers: Sequence[bytes] | None
+) -> list[bytes]:
+    """As `answer`, for messages of which none was a repeat; there is none where no receipt is wanted.
+
+    Args:
+        receipts: one for each message.
+        prefix: see `answer`.
+        seqs: their sequence numbers.
+        numbers: those that their producer gave them, in digits; None where they have ids.
+    """
+    if numbers is not None:
+        return [
+            b"%b\nmessage-id:%b%d\nsequence-id:%d" % (receipt, prefix, seq, int(number))
+            for receipt, seq, number in zip(receipts, seqs, numbers, strict=True)
+            if receipt is not None
+        ]
+    return [
+        b"%b\nmessage-id:%b%d" % (receipt, prefix, seq)
+        for receipt, seq in zip(receipts, seqs, strict=True)
+        if receipt is not None
+    ]

@@ -5,14 +5,12 @@ frame begins there:
 
 - `S`: most likely SEND. The head up to the blank line is sliced out, its `receipt` line is cut away, and the rest is
   looked up in a dict. A producer's heads are all alike, so this hits, and nothing of the head has to be read again.
+  Heads of which each has a value of its own are taken apart by a pattern, a run of frames at once (head_template.py).
 - `A`: most likely a run of ACKs; one compiled pattern takes them one by one.
 - an end of line or a NUL: heart-beats and line ends between frames; skipped.
 - all else, and whatever the two shortcuts decline: `_read_frame`, which knows all the rules.
 
-Invariant of the cache: a key stands in it only after the full reader has accepted exactly these octets as a head with,
-at most, one `receipt` line added whose value needs no decoding in any version. So a hit can't differ from a full
-reading. Heads seen once are not kept (only a hash is), or a producer with a unique header in each message would fill
-the cache with what nobody asks for again.
+Invariant of both (head_cache.py, head_template.py): a hit can't differ from a full reading.
 
 Between reads the parser is in one phase (see `_Phase`). A head that is cut off waits in `_pending`, and each new octet
 of it is looked at once; a body that is cut off is collected in `_body` and never scanned again, so no way to cut a
@@ -26,30 +24,18 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from segue.protocols.stomp.errors import ErrorCode, StompMisuseError, StompProtocolError
+from segue.protocols.stomp.escaping import CLEAN
+from segue.protocols.stomp.events import ACK, ERROR, FRAME, SEND, Event
 from segue.protocols.stomp.frames import Frame, SendHead, Version
-from segue.protocols.stomp.head import CLEAN, Head, HeadCache, check_head_size, cut_receipt, read_command, read_head
-from segue.protocols.stomp.identified_head import IdentifiedHead
+from segue.protocols.stomp.head import Head, check_head_size, read_command, read_head
+from segue.protocols.stomp.head_cache import HeadCache, cut_receipt
 from segue.protocols.stomp.limits import FAST_HEAD_BYTES, Limits
+from segue.protocols.stomp.varying_head import VaryingHead
 
-__all__ = ["ACK", "ERROR", "FRAME", "SEND", "AckEvent", "ErrorEvent", "Event", "FrameEvent", "Parser", "SendEvent"]
-
-SEND: Final = 0
-ACK: Final = 1
-FRAME: Final = 2
-ERROR: Final = 3
-
-# Plain tuples: an object with attributes costs three times as much to make, and there is one for each message.
-SendEvent: TypeAlias = tuple[Literal[0], SendHead | IdentifiedHead, bytes | None, bytes]
-"""(SEND, head, receipt, body): the receipt as it came on the wire, to be echoed; None if none is wanted."""
-AckEvent: TypeAlias = tuple[Literal[1], bytes, bytes | None]
-"""(ACK, ack id, receipt): an ACK of STOMP 1.2 with `id` and at most `receipt`; every other ACK is a FrameEvent."""
-FrameEvent: TypeAlias = tuple[Literal[2], Frame]
-ErrorEvent: TypeAlias = tuple[Literal[3], StompProtocolError]
-"""Always the last event: from here on the parser ignores what it is given."""
-Event: TypeAlias = SendEvent | AckEvent | FrameEvent | ErrorEvent
+__all__ = ["Parser"]
 
 
 class _Phase(Enum):
@@ -69,6 +55,7 @@ _head_end: Final = re.compile(rb"\n\r?\n|\0").search
 # The empty alternative ends a run: it matches where no ACK begins, so that `finditer` never searches beyond.
 _ACK_RUN: Final = re.compile(rb"ACK\nid:(" + CLEAN + rb")\n(?:receipt:(" + CLEAN + rb")\n)?\n\0[\n\r\0]*|")
 _ACK_HEADERS: Final = ({"id"}, {"id", "receipt"})
+_ACK_ID_BYTES_MAX: Final = 255
 
 
 class Parser:
@@ -90,6 +77,7 @@ class Parser:
         "_line_start",
         "_pending",
         "_phase",
+        "_raw",
         "_version",
     )
 
@@ -101,7 +89,7 @@ class Parser:
         self._line_start = 0  # of the last line in `_pending`
         self._line_count = 0  # whole lines in `_pending`
         self._head: Head | None = None
-        self._key = b""  # of `_head` in the cache
+        self._key = self._raw = b""  # of `_head` in the cache
         self._body = bytearray()
         self._cache = HeadCache(limits)
         # 0 until the version is known, and when the shortcuts are turned off: the search for a head then finds nothing.
@@ -183,8 +171,8 @@ class Parser:
         """
         find = data.find
         append = events.append
-        known = self._cache.exact.get
-        by_shape = self._cache.by_shape
+        cache = self._cache
+        known = cache.exact.get
         body_max = self._limits.body_bytes_max
         fast_head_bytes = self._fast_head_bytes
         end = len(data)
@@ -200,7 +188,15 @@ class Parser:
                     receipt: bytes | None = rest
                     if not rest.isalnum():
                         key, receipt = cut_receipt(key, rest) if cut else (key, None)
-                    hit = known(key) or by_shape(key)
+                    hit: tuple[SendHead | VaryingHead, int] | None = known(key)
+                    if hit is None:
+                        if cache.template is not None:
+                            run, after = cache.template.read_run(data, pos, body_max)
+                            if run:
+                                events += run
+                                pos = after
+                                continue
+                        hit = cache.by_shape(key) or cache.by_template(data[pos:head_end])
                     if hit is not None:
                         head, length = hit
                         start = head_end + 2
@@ -246,8 +242,9 @@ class Parser:
         if head_end < 0:
             self._await_head(data[pos:])
             return len(data)
-        self._head = read_head(data[pos:head_end], self._version, self._limits)
-        self._key = key if head_end == key_end else b""
+        raw = data[pos:head_end]
+        self._head = read_head(raw, self._version, self._limits)
+        self._key, self._raw = (key, raw) if head_end == key_end else (b"", b"")
         self._phase = _Phase.BODY
         return self._take_body(data, body_start, events)
 
@@ -339,8 +336,8 @@ class Parser:
         if head.send is not None:
             events.append((SEND, head.send, head.receipt, body))
             if self._key:
-                self._cache.remember(self._key, head)
-        elif head.command == "ACK" and self._version is Version.V1_2 and head.headers.keys() in _ACK_HEADERS:
+                self._cache.remember(self._key, self._raw, head)
+        elif head.command == "ACK" and self._version is Version.V1_2 and _is_plain_ack(head.headers):
             events.append((ACK, head.headers["id"].encode(), head.receipt))
         else:
             events.append((FRAME, Frame(head.command, head.headers, body, head.receipt)))
@@ -353,3 +350,7 @@ class Parser:
         if len(self._pending) > self._limits.held_bytes_max:
             text = f"Before CONNECTED a client may send {self._limits.held_bytes_max} bytes ahead"
             raise StompProtocolError(ErrorCode.FRAME_TOO_LARGE, text)
+
+
+def _is_plain_ack(headers: dict[str, str]) -> bool:
+    return headers.keys() in _ACK_HEADERS and len(headers["id"]) <= _ACK_ID_BYTES_MAX

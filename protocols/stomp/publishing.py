@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,11 @@ from segue.broker.schedule.delayed import Delayed
 from segue.broker.topic import Topic
 from segue.protocols.stomp.destination import DestinationKind, Use, parse_destination, split_list
 from segue.protocols.stomp.errors import not_supported
+from segue.protocols.stomp.events import SendEvent
 from segue.protocols.stomp.failures import as_protocol_error
 from segue.protocols.stomp.frames import SendHead, leave_out, receipt_frames, replace_header
 from segue.protocols.stomp.headers import SendOptions, read_send
-from segue.protocols.stomp.identified_head import IdentifiedHead, SharedHead
-from segue.protocols.stomp.identity import answer, identity_of
+from segue.protocols.stomp.identity import answer, answers_to_new, identity_of
 from segue.protocols.stomp.route import Route
 from segue.protocols.stomp.schedule_headers import SCHEDULE_HEADERS
 from segue.protocols.stomp.scheduler_management import MANAGEMENT_DESTINATIONS, SchedulerManagement, read_order
@@ -27,6 +28,7 @@ from segue.protocols.stomp.subscribing import Subscribing
 from segue.protocols.stomp.subscription import message_prefix
 from segue.protocols.stomp.targets import Targets
 from segue.protocols.stomp.transactions import open_transaction
+from segue.protocols.stomp.varying_head import SharedHead, VaryingHead
 
 if TYPE_CHECKING:
     from segue.broker.session import Session
@@ -90,11 +92,13 @@ class Publishing:
             lives_ms=options.lives_ms,
         )
         self._identify(route, options)
-        route.special = head.transaction is not None or isinstance(head, SharedHead) or route.identity is not None
-        if isinstance(target, RetainingTopic):
-            route.special = True
+        special = head.transaction is not None or isinstance(target, RetainingTopic | Delayed)
+        varies = isinstance(head, SharedHead)
+        route.special = special or varies or route.identity is not None
+        route.varies = varies and not special and route.identity is None
+        route.in_runs = varies and not special and type(route.once) is Queue and not route.once.refuses
         if isinstance(target, Delayed):
-            route.visible_ms, route.special = target.due_ms, True
+            route.visible_ms = target.due_ms
             route.later = target if head.transaction is None else None
         return route
 
@@ -146,7 +150,7 @@ class Publishing:
         return target, target.publish
 
     def send_specially(
-        self, route: Route, head: SendHead | IdentifiedHead, body: bytes, receipt: bytes | None
+        self, route: Route, head: SendHead | VaryingHead, body: bytes, receipt: bytes | None
     ) -> bytes | None:
         """A message in a transaction, retained, for later, or maybe a repeat. Returns the receipt that is due now.
 
@@ -157,9 +161,9 @@ class Publishing:
         if isinstance(route.target, SchedulerManagement):
             self._stomp.connection.start(partial(self._manage, route.target, receipt))
             return None
-        if isinstance(head, IdentifiedHead):
-            record = route.identified_record(head, body)
-            identity = None if identity is None else identity.another(head.value)
+        if isinstance(head, VaryingHead):
+            record = route.varying_record(head, body)
+            identity = None if identity is None else identity.another(head.values[head.shared.identity_at])
         else:
             record = route.record(body)
         if route.later is not None:
@@ -176,6 +180,30 @@ class Publishing:
             route.target.check_room(1, len(record))
         route.publish(record)
         return receipt
+
+    def send_run(self, route: Route, run: Sequence[SendEvent]) -> list[bytes] | None:
+        """Messages with an identity that came one behind the other, if none is a repeat.
+
+        Returns:
+            The receipts that are due now; None when one may be a repeat, and nothing has happened.
+
+        Raises:
+            LimitReachedError, RecallPendingError: nothing has happened.
+        """
+        identity, queue = route.identity, route.once
+        assert identity is not None
+        assert isinstance(queue, Queue)
+        records: list[bytes] = []
+        values: list[bytes] = []
+        for _, head, _, body in run:
+            assert isinstance(head, VaryingHead)
+            records.append(route.varying_record(head, body))
+            values.append(head.values[head.shared.identity_at])
+        seqs = queue.publish_new(identity, values, records)
+        if seqs is None:
+            return None
+        receipts = [receipt for _, _, receipt, _ in run]
+        return answers_to_new(receipts, route.message_prefix, seqs, values if identity.is_numbered else None)
 
     def _send_in(
         self, transaction: Transaction, route: Route, identity: Identity | None, record: bytes, receipt: bytes | None

@@ -14,7 +14,7 @@ from segue.broker.expiry import NEVER
 from segue.broker.message import PERSISTENT, encode, prefix
 from segue.broker.transaction import Target as TransactionTarget
 from segue.protocols.stomp.frames import payload_prefix
-from segue.protocols.stomp.identified_head import IdentifiedHead, escaped
+from segue.protocols.stomp.varying_head import GAP, VaryingHead, escaped
 
 if TYPE_CHECKING:
     from segue.broker.schedule.delayed import Delayed
@@ -44,7 +44,9 @@ class Route:
         step: the read that it was last looked at in: a target may be deleted between two reads, not within one.
         version: of the node's routes, when it was found: a target may have begun to refuse since.
         publish: takes a record.
-        special: it is not enough to publish: a transaction, or what makes a message a repeat.
+        special: it is not enough to publish a `record`: the head varies, there is a transaction, or an identity.
+        varies: the only thing that is special is that the head varies.
+        in_runs: messages with a varying head that come one behind the other may be published together.
         identity: what makes these messages repeats; None where nothing does.
         once: the target, as one that knows repeats; None where there is no identity.
         message_prefix: what the ids of messages begin with that the target takes; of no meaning without an identity.
@@ -57,11 +59,12 @@ class Route:
         "_block",
         "_expires_ms",
         "_flags",
-        "_identified",
         "_lives_ms",
         "_now_ms",
+        "_varying",
         "commons",
         "identity",
+        "in_runs",
         "later",
         "message_prefix",
         "once",
@@ -70,6 +73,7 @@ class Route:
         "special",
         "step",
         "target",
+        "varies",
         "version",
         "visible_ms",
     )
@@ -88,6 +92,8 @@ class Route:
         self.target = target
         self.publish = publish
         self.special = False
+        self.varies = False
+        self.in_runs = False
         self.persistent = persistent
         self.visible_ms: Callable[[int], int] | None = None
         self.later: Delayed | None = None
@@ -97,7 +103,7 @@ class Route:
         self.step = 0
         self.version = 0
         self.commons: dict[int, tuple[bytes, int]] = {}
-        self._identified: dict[tuple[int, int], tuple[bytes, int, bytes]] = {}
+        self._varying: dict[tuple[int, int], tuple[bytes, int, bytes]] = {}
         self._block = block
         self._flags = PERSISTENT if persistent else 0
         self._now_ms = 0
@@ -110,7 +116,7 @@ class Route:
         if now_ms != self._now_ms:
             self._now_ms = now_ms
             self.commons.clear()
-            self._identified.clear()
+            self._varying.clear()
 
     def has_consumers(self) -> bool:
         """True when somebody may wait for these messages."""
@@ -122,11 +128,15 @@ class Route:
         common = self.commons.get(len(body)) or self.common(len(body))
         return encode(common[0], common[1], body)
 
-    def identified_record(self, head: IdentifiedHead, body: bytes) -> bytes:
-        """A message whose head differs from others of this route in one line."""
-        value = head.value if b":" not in head.value else escaped(head.value)
-        start, crc, end = self._identified.get((len(value), len(body))) or self._identify(head, len(value), len(body))
-        return encode(start, crc, value + end + body)
+    def varying_record(self, head: VaryingHead, body: bytes) -> bytes:
+        """A message whose head differs from others of this route in some values."""
+        values = head.values
+        filled = values[0] if len(values) == 1 else b"".join(values)
+        if b":" in filled:
+            values = tuple(map(escaped, values))
+            filled = b"".join(values)
+        start, crc, rest = self._varying.get((len(filled), len(body))) or self._vary(len(filled), len(body))
+        return encode(start, crc, rest % values + body)
 
     def common(self, body_length: int) -> tuple[bytes, int]:
         """The bytes that messages with this head and length of body have in common, and the checksum over them."""
@@ -135,13 +145,14 @@ class Route:
         common = self.commons[body_length] = self._prefix(payload_prefix(self._block, body_length))
         return common
 
-    def _identify(self, head: IdentifiedHead, value_length: int, body_length: int) -> tuple[bytes, int, bytes]:
-        """What stands before the value in a record, the checksum so far, and what stands behind it."""
-        if len(self._identified) >= _COMMONS_MAX:
-            self._identified.clear()
-        end = payload_prefix(head.shared.after, body_length)
-        start, crc = self._prefix(head.shared.before, value_length + len(end))
-        common = self._identified[value_length, body_length] = start, crc, end
+    def _vary(self, values_length: int, body_length: int) -> tuple[bytes, int, bytes]:
+        """What stands before the first value in a record, the checksum so far, and a template of the other headers."""
+        if len(self._varying) >= _COMMONS_MAX:
+            self._varying.clear()
+        before, *between = payload_prefix(self._block, body_length).split(GAP)
+        start, crc = self._prefix(before, values_length + sum(map(len, between)))
+        rest = b"".join([b"%b" + piece.replace(b"%", b"%%") for piece in between])
+        common = self._varying[values_length, body_length] = start, crc, rest
         return common
 
     def _prefix(self, headers: bytes, headers_more: int = 0) -> tuple[bytes, int]:

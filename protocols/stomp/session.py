@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Final, cast
 
 from segue.broker.errors import BrokerError
@@ -20,14 +21,15 @@ from segue.broker.pending import PendingError
 from segue.broker.receiving import SMALL_BYTES
 from segue.protocols.stomp.commands import Commands, as_protocol_error
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
+from segue.protocols.stomp.events import ACK, FRAME, SEND, Event, FrameEvent, SendEvent
 from segue.protocols.stomp.frames import SendHead, Version, error, receipt_frames
 from segue.protocols.stomp.headers import AckMode
 from segue.protocols.stomp.heart_beat import RECEIVE_GRACE, HeartBeat
-from segue.protocols.stomp.identified_head import IdentifiedHead
-from segue.protocols.stomp.parser import ACK, FRAME, SEND, Event, FrameEvent, Parser
+from segue.protocols.stomp.parser import Parser
 from segue.protocols.stomp.route import Route
 from segue.protocols.stomp.state import ConnectionState, Signal, State
 from segue.protocols.stomp.subscription import StompSubscription
+from segue.protocols.stomp.varying_head import VaryingHead
 
 if TYPE_CHECKING:
     from segue.broker.session import Session
@@ -40,6 +42,8 @@ _BEAT: Final = b"\n"
 _BEAT_EARLY: Final = 0.8
 """We beat after this part of the interval, so that a late timer is still in time."""
 _EVENT_BYTES: Final = 256
+_RUN_MAX: Final = 1024
+"""Messages that are published together: a millisecond or two, and their ids have room in one record."""
 _BLOCKED_BYTES_MIN: Final = 4096
 """Less than this never fills an output buffer, however much waits for all connections together."""
 
@@ -91,6 +95,7 @@ class StompSession:
         # Events put aside while publishers are held, or until it is known what becomes of the first of them.
         self._pending: PendingError | None = None
         self._at = 0  # of the events of a read, the one that may find that it has to wait so
+        self._one_by_one_until = 0  # of these, the first behind a run that can't be taken together
         self._aside: list[Event] = []
         self._aside_bytes = 0
 
@@ -324,6 +329,7 @@ class StompSession:
             return
         self._step += 1
         self._failed_receipt = None
+        self._one_by_one_until = 0
         receipts = self._receipts = []
         settled: dict[StompSubscription, None] = {}
         stopped_at = len(events)
@@ -356,7 +362,8 @@ class StompSession:
         held = self.node.held
         subscriptions = self.subscriptions
         ready = self.state.state is State.CONNECTED
-        for index, event in enumerate(events):
+        numbered = enumerate(events)
+        for index, event in numbered:
             if event[0] == SEND:
                 _, head, receipt, body = event
                 self._failed_receipt = receipt
@@ -367,12 +374,15 @@ class StompSession:
                 route = cast("Route | None", head.route)
                 if route is None or route.step != step:
                     route = self._route(head, now_ms)
-                if route.special:
-                    self._at = index
-                    receipt = self._commands.publishing.send_specially(route, head, body, receipt)
-                else:
+                if not route.special:
                     common = route.commons.get(len(body)) or route.common(len(body))
                     route.publish(encode(common[0], common[1], body))
+                elif route.varies:
+                    route.publish(route.varying_record(cast("VaryingHead", head), body))
+                else:
+                    done = self._send_specially(route, events, index, receipts)
+                    next(islice(numbered, done - 1, done - 1), None)  # these are passed over
+                    continue
                 if receipt is not None:
                     receipts.append(receipt)
             elif event[0] == ACK:
@@ -381,13 +391,9 @@ class StompSession:
                 number, _, seq = ack_id.partition(b"-")
                 subscription = subscriptions.get(number)
                 if subscription is None or subscription.of_node is None:
-                    if subscription is None or not subscription.browses:
-                        raise StompProtocolError(ErrorCode.UNKNOWN_ACK, "No such message is out on this connection")
+                    subscription = _browsing(subscription)
                 elif subscription.mode is AckMode.CLIENT_INDIVIDUAL and seq.isdigit():
-                    try:
-                        subscription.of_node.consumer.acknowledge(int(seq))
-                    except ValueError:  # thousands of digits
-                        subscription.acknowledge(seq)
+                    subscription.of_node.consumer.acknowledge(int(seq))
                 else:
                     subscription.acknowledge(seq)
                 settled[subscription] = None
@@ -411,7 +417,24 @@ class StompSession:
                 raise event[1]
         return len(events)
 
-    def _route(self, head: SendHead | IdentifiedHead, now_ms: int) -> Route:
+    def _send_specially(self, route: Route, events: list[Event], index: int, receipts: list[bytes]) -> int:
+        """A message whose route is special, and others of its kind behind it. Returns how many events are done."""
+        self._at = index
+        publishing = self._commands.publishing
+        if route.in_runs and index >= self._one_by_one_until:
+            run = _run(events, index)
+            answers = publishing.send_run(route, run) if run else None
+            if answers is not None:
+                receipts += answers
+                return len(run)
+            self._one_by_one_until = index + len(run)
+        _, head, receipt, body = cast("SendEvent", events[index])
+        receipt = publishing.send_specially(route, head, body, receipt)
+        if receipt is not None:
+            receipts.append(receipt)
+        return 1
+
+    def _route(self, head: SendHead | VaryingHead, now_ms: int) -> Route:
         route = cast("Route | None", head.route)
         version = self.node.routes_version
         if route is None or not route.target.open or route.version != version:
@@ -474,6 +497,25 @@ class StompSession:
             self.node.pressure.aside_bytes -= self._aside_bytes
             self._aside_bytes = 0
             self.node.stop_waiting(self.connection)
+
+
+def _browsing(subscription: StompSubscription | None) -> StompSubscription:
+    """A subscription without messages that are out. Whoever browses may acknowledge what he likes; nobody else can."""
+    if subscription is None or not subscription.browses:
+        raise StompProtocolError(ErrorCode.UNKNOWN_ACK, "No such message is out on this connection")
+    return subscription
+
+
+def _run(events: list[Event], start: int) -> list[SendEvent]:
+    """The SENDs from there on whose heads differ in values alone; an empty list if it is only one."""
+    end = start + 1
+    if end == len(events) or events[end][0] != SEND:
+        return []
+    shared = cast("SendEvent", events[start])[1].shared
+    last = min(len(events), start + _RUN_MAX)
+    while end < last and (event := events[end])[0] == SEND and event[1].shared is shared:
+        end += 1
+    return cast("list[SendEvent]", events[start:end]) if end > start + 1 else []
 
 
 def _settles(event: Event) -> bool:

@@ -9,9 +9,10 @@ import random
 
 import pytest
 
+from segue.protocols.stomp.events import ACK, ERROR, FRAME, SEND, Event
 from segue.protocols.stomp.frames import Version
 from segue.protocols.stomp.limits import Limits
-from segue.protocols.stomp.parser import ACK, ERROR, FRAME, SEND, Event, Parser
+from segue.protocols.stomp.parser import Parser
 from tests.unit.protocols.stomp.wire import NOT_CACHED, comparable, connect_frame, frame_of, send
 
 CORPUS = [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from segue.protocols.stomp.frames import Version
 from tests.helpers.stomp_frames import encode_frame
 
-__all__ = ["Said", "conversations", "cut", "headers_of", "mutations", "producers", "versions"]
+__all__ = ["Said", "conversations", "cut", "headers_of", "mutations", "producers", "varying_producers", "versions"]
 
 versions = st.sampled_from(Version)
 commands = st.sampled_from(
@@ -92,6 +92,34 @@ def producers(draw: st.DrawFn) -> bytes:
     return b"".join(frames)
 
 
+@st.composite
+def varying_producers(draw: st.DrawFn) -> bytes:
+    """What a producer sends whose messages have ids, groups and traces: long runs of heads that differ in values."""
+    lines = draw(st.lists(st.sampled_from(VARYING_LINES), min_size=1, max_size=4))
+    frames = []
+    for number in range(draw(st.integers(9, 20))):
+        body = draw(st.sampled_from([b"", b"hello", b"a\0b"]))
+        odd = draw(st.sampled_from([b"", b"", b"", b"", b":", b"\\c", b"\xc3\xa9", b" x", b"%d", b"\r", b"\1"]))
+        value = b"%d%b" % (number, odd)
+        head = b"".join([line % {b"value": value, b"length": b"%d" % len(body)} for line in lines])
+        frames.append(b"SEND\ndestination:/queue/a\n" + head + b"\n" + body + b"\0")
+    return b"".join(frames)
+
+
+VARYING_LINES = [
+    b"dedup-id:%(value)b\n",
+    b"sequence-id:%(value)b\n",
+    b"JMSXGroupID:%(value)b\n",
+    b"trace:%(value)b\n",
+    b"again-%(value)b:x\n",
+    b"redelivered:%(value)b\n",
+    b"priority:%(value)b\n",
+    b"receipt:%(value)b\n",
+    b"receipt:%(value)b\n",
+    b"content-length:%(length)b\n",
+    b"content-length:%(length)b\n",
+    b"kind:x\n",
+]
 LINES = [
     b"receipt:%(receipt)b\n",
     b"content-length:%(length)b\n",

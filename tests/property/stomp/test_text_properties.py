@@ -13,11 +13,11 @@ from segue.broker.names import NAME_BYTES_MAX
 from segue.protocols.stomp.destination import Dialect, Use, parse_destination
 from segue.protocols.stomp.errors import StompProtocolError, quote
 from segue.protocols.stomp.escaping import escape_name, escape_value, unescape
+from segue.protocols.stomp.events import SEND
 from segue.protocols.stomp.frames import Version, encode_block, payload_prefix, read_block, recode_payload
 from segue.protocols.stomp.header_rules import RULES
 from segue.protocols.stomp.headers import read_ack, read_connect, read_send, read_subscribe, read_unsubscribe
 from segue.protocols.stomp.heart_beat import negotiate_heart_beat, read_heart_beat
-from segue.protocols.stomp.parser import SEND
 from tests.property.stomp.conversations import headers_of, versions
 from tests.unit.protocols.stomp.wire import connect, frame_of
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from segue.broker.deduplication import Acceptance, DeduplicationId, OnceSend, id_window
+from segue.broker.errors import LimitReachedError
 from segue.broker.queue import Queue
 from segue.broker.queue_options import QueueOptions
 from tests.unit.broker.actors import World, record
-from tests.unit.broker.deduplication.actors import Publisher, publish
+from tests.unit.broker.deduplication.actors import Publisher, RunPublisher, publish
 
 NEW, REPEAT = False, True
 
@@ -280,3 +281,36 @@ def test_a_transaction_that_was_asked_for_needs_the_disk_no_more(world: World, m
         session.transaction("t").send(queue, OnceSend(queue, DeduplicationId(one), answers.append), record("x"))
     session.commit("t")
     assert [answer.repeat for answer in answers] == [NEW] * 12 + [REPEAT] * 9
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_ids_that_came_together_are_read_from_disk_together(world: World) -> None:
+    queue = windowed(world, deduplication_ids_max=1000)
+    for number in range(40):
+        publish(world, queue, f"{number}")
+    publisher = RunPublisher(world, queue, DeduplicationId(""), [f"{number}" for number in range(20, 60)])
+    publisher.send_all()
+    world.settle_down()
+    assert [answer.repeat for answer in publisher.answers] == [REPEAT] * 20 + [NEW] * 20
+    assert [answer.seq for answer in publisher.answers] == list(range(21, 61))
+    assert publisher.waits == 1
+
+
+def test_more_ids_than_a_record_takes_make_several(world: World, queue: Queue) -> None:
+    for start in range(0, 9000, 1000):
+        publisher = RunPublisher(world, queue, DeduplicationId(""), [f"{start + number}" for number in range(1000)])
+        publisher.send_all()
+    world.store.want()
+    world.settle_down()
+    log = next(log for log in world.store.logs.values() if log.definition.get("kind") == "deduplication")
+    assert (queue.log.head, log.head) == (9001, 4)
+    assert max(map(len, log.hot.values())) <= 32 + 4096 * 24
+
+
+def test_a_run_is_refused_as_a_whole_when_memory_is_short(world: World, queue: Queue) -> None:
+    publish(world, queue, "a")
+    world.node.deduplication.bytes = world.node.deduplication.bytes_refused + 1
+    with pytest.raises(LimitReachedError):
+        queue.publish_new(DeduplicationId(""), [b"b", b"c"], [record("x")] * 2)
+    world.node.deduplication.bytes = 0
+    assert publish(world, queue, "b", "c") == [NEW, NEW]

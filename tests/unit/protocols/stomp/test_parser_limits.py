@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from segue.protocols.stomp.errors import ErrorCode
+from segue.protocols.stomp.events import ERROR, FRAME, SEND, Event
 from segue.protocols.stomp.frames import Version
 from segue.protocols.stomp.limits import FAST_HEAD_BYTES, Limits
-from segue.protocols.stomp.parser import ERROR, FRAME, SEND, Event, Parser
+from segue.protocols.stomp.parser import Parser
 from tests.unit.protocols.stomp.wire import connect, feed, frame_of, send, the_error
 
 SMALL = Limits(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from segue.protocols.stomp.errors import ErrorCode
+from segue.protocols.stomp.events import ERROR, SEND, Event
 from segue.protocols.stomp.frames import Version
 from segue.protocols.stomp.limits import Limits
-from segue.protocols.stomp.parser import ERROR, SEND, Event, Parser
+from segue.protocols.stomp.parser import Parser
 from tests.unit.protocols.stomp.wire import NOT_CACHED, comparable, connect, feed, frame_of, send, the_error
 
 CONVERSATION = b"".join(

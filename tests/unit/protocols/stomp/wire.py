@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
+from segue.protocols.stomp.events import ERROR, FRAME, Event
 from segue.protocols.stomp.frames import Frame, Version
 from segue.protocols.stomp.limits import Limits
-from segue.protocols.stomp.parser import ERROR, FRAME, Event, Parser
+from segue.protocols.stomp.parser import Parser
 
 __all__ = ["comparable", "connect", "connect_frame", "feed", "frame_of", "parse", "send", "the_error", "the_frame"]
 

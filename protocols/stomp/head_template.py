@@ -1,0 +1,163 @@
+"""Templates: how a parser learns in which lines the heads of a producer differ, and takes them apart from then on.
+
+Theory of operation. Two heads are of one *family* if they have the same lines in the same order, but for the values of
+lines that may differ (`may_vary`) and of `receipt` and `content-length`. From the first few of a family it shows which
+of these lines do differ. Of the others, of what is fixed, and of gaps for the values, a pattern is made: it matches a
+whole head, and so a run of frames is taken apart without reading a line of them.
+
+Invariant: what the pattern matches, the full reader would accept, with the same result. It has accepted the family's
+heads; other values are CLEAN, so that they need no decoding in any version, or digits; and the head is no larger than
+any limit allows.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, TypeAlias
+
+from segue.protocols.stomp.escaping import CLEAN
+from segue.protocols.stomp.events import SEND, SendEvent
+from segue.protocols.stomp.frames import SendHead
+from segue.protocols.stomp.limits import FAST_HEAD_BYTES
+from segue.protocols.stomp.varying_head import GAP, IDENTITY_NAMES, SharedHead, VaryingHead, may_vary
+
+__all__ = ["Family", "HeadFamily", "HeadTemplate", "can_be_learned", "family_of"]
+
+_DIGITS: Final = rb"[0-9]{1,18}"
+_VALUES: Final = {b"content-length": _DIGITS, b"sequence-id": _DIGITS}
+_is_clean: Final = re.compile(CLEAN).fullmatch
+_is_number: Final = re.compile(_DIGITS).fullmatch
+_IDENTITY_NAMES: Final = [name.encode() for name in IDENTITY_NAMES]
+_is_name: Final = re.compile(rb"[A-Za-z0-9._-]+").fullmatch
+_ALWAYS_GAPS: Final = (b"receipt:", b"content-length:")
+# To compile a pattern takes as long as to read eight heads by all the rules.
+_HEADS_MIN: Final = 8
+_VARYING_MAX: Final = 4
+
+Family: TypeAlias = tuple[bytes, ...]
+"""The lines of its heads, without the values that may differ."""
+
+
+def family_of(lines: list[bytes]) -> Family:
+    """Which family a head is of.
+
+    Args:
+        lines: of a head, from the command on.
+    """
+    return tuple([line[: line.index(b":") + 1] if _is_gap(line) else line for line in lines])
+
+
+class HeadTemplate:
+    """See the module.
+
+    Attributes:
+        shared: what the heads have in common.
+    """
+
+    __slots__ = ("_length_at", "_match", "_receipt_at", "_values_at", "shared")
+
+    def __init__(self, lines: list[bytes], varying: list[int], headers: dict[str, str]) -> None:
+        """`lines`, `headers`: of one of the family's heads; `varying`: the indices of lines that differ, rising."""
+        pattern: list[bytes] = []
+        gaps: list[bytes] = []
+        for index, line in enumerate(lines):
+            name, _, _ = line.partition(b":")
+            if index in varying or line.startswith(_ALWAYS_GAPS):
+                pattern.append(re.escape(name) + b":(" + _VALUES.get(name, CLEAN) + b")")
+                gaps.append(name)
+            else:
+                pattern.append(re.escape(line))
+        self.shared: Final = SharedHead(headers, [lines[index].partition(b":")[0].decode() for index in varying])
+        self._match: Final = re.compile(b"\n".join(pattern) + b"\n\n").match
+        self._receipt_at: Final = gaps.index(b"receipt") if b"receipt" in gaps else -1
+        self._length_at: Final = gaps.index(b"content-length") if b"content-length" in gaps else -1
+        self._values_at: Final = [at for at in range(len(gaps)) if at not in (self._receipt_at, self._length_at)]
+
+    def read_head(self, raw: bytes) -> tuple[VaryingHead, int] | None:
+        """What a whole head means, and its body's length or -1; None if it does not match.
+
+        Args:
+            raw: from the command on, without its blank line.
+        """
+        found = self._match(raw + b"\n\n")
+        if found is None:
+            return None
+        gaps = found.groups()
+        length = int(gaps[self._length_at]) if self._length_at >= 0 else -1
+        return VaryingHead(self.shared, tuple([gaps[at] for at in self._values_at])), length
+
+    def read_run(self, data: bytes, pos: int, body_max: int) -> tuple[list[SendEvent], int]:
+        """Take apart the frames that match, one behind the other.
+
+        Args:
+            data: what has come.
+            pos: where the first frame begins.
+            body_max: how long a body may be.
+
+        Returns:
+            A SEND for each, and where the first frame begins that does not match or is not whole.
+        """
+        run: list[SendEvent] = []
+        match, shared, receipt_at, length_at = self._match, self.shared, self._receipt_at, self._length_at
+        values_at = self._values_at
+        only_value_at = values_at[0] if len(values_at) == 1 else -1
+        end = len(data)
+        while (found := match(data, pos)) is not None:
+            start = found.end()
+            gaps = found.groups()
+            stop = start + int(gaps[length_at]) if length_at >= 0 else data.find(b"\0", start)
+            if not start <= stop < end or data[stop] or stop - start > body_max or start - pos > FAST_HEAD_BYTES:
+                break
+            values = (gaps[only_value_at],) if only_value_at >= 0 else tuple([gaps[at] for at in values_at])
+            receipt = gaps[receipt_at] if receipt_at >= 0 else None
+            run.append((SEND, VaryingHead(shared, values), receipt, data[start:stop]))
+            pos = stop + 1
+        return run, pos
+
+
+class HeadFamily:
+    """What is known of a family.
+
+    Attributes:
+        template: None until enough of its heads were seen, or if they differ in too much.
+    """
+
+    __slots__ = ("_heads", "_lines", "_varying", "template")
+
+    def __init__(self, lines: list[bytes]) -> None:
+        """`lines`: of its first head."""
+        self.template: HeadTemplate | None = None
+        self._lines = lines
+        self._varying: set[int] = set()
+        self._heads = 1
+
+    def add(self, lines: list[bytes], head: SendHead) -> None:
+        """Another of its heads, which no template has matched, was accepted."""
+        varying = self._varying
+        if len(varying) > _VARYING_MAX:
+            return
+        self._heads += 1
+        before = len(varying)
+        pairs = enumerate(zip(lines, self._lines, strict=True))
+        varying.update([at for at, (line, first) in pairs if line != first and not line.startswith(_ALWAYS_GAPS)])
+        if len(varying) > _VARYING_MAX:
+            self.template = None
+        elif varying and self._heads >= _HEADS_MIN and (self.template is None or len(varying) > before):
+            self.template = HeadTemplate(lines, sorted(varying), head.headers)
+
+
+def can_be_learned(lines: list[bytes]) -> bool:
+    """True for heads whose family may have a template: no name comes twice, and at most one makes a repeat."""
+    names = [line.partition(b":")[0] for line in lines]
+    identities = [name for name in names if name in _IDENTITY_NAMES]
+    return len(set(names)) == len(names) and len(identities) <= 1 and not any(GAP in line for line in lines)
+
+
+def _is_gap(line: bytes) -> bool:
+    """True for a line whose value may differ within a family."""
+    name, colon, value = line.partition(b":")
+    if not colon or _is_name(name) is None:
+        return False
+    if name in _VALUES:
+        return _is_number(value) is not None
+    return _is_clean(value) is not None and (name == b"receipt" or may_vary(name.decode()))

@@ -38,7 +38,12 @@ class DeadLetterOffice:
             return Burial.GIVEN_UP
         node = self._node
         letter = dead_letter(
-            record, queue=self._source, reason=reason, deliveries=deliveries, now_ms=node.clock.now_ms()
+            record,
+            queue=self._source,
+            reason=reason,
+            deliveries=deliveries,
+            now_ms=node.clock.now_ms(),
+            died_ms=node.clock.wall.now_ms(),
         )
         try:
             target = node.queue(self._target)

@@ -70,11 +70,12 @@ def due_of(standing: int) -> int:
     return standing // _DUE_AT
 
 
-def dead_letter(record: bytes, *, queue: str, reason: Reason, deliveries: int, now_ms: int) -> bytes:
+def dead_letter(record: bytes, *, queue: str, reason: Reason, deliveries: int, now_ms: int, died_ms: int) -> bytes:
     """The record that goes to the dead-letter queue: the message, and what happened to it.
 
     The headers are our own (`dead-letter-...`) and RabbitMQ's; `x-death` is JSON, as STOMP has no tables: an array with
-    an object for each pair of queue and reason, the latest first.
+    an object for each pair of queue and reason, the latest first. Accepted at `now_ms`, by the clock on the wall
+    `died_ms`.
     """
     said = Headers(record)
     first_queue = said.get("x-first-death-queue")
@@ -85,7 +86,7 @@ def dead_letter(record: bytes, *, queue: str, reason: Reason, deliveries: int, n
         "count": count + 1 if isinstance(count, int) else 1,
         "reason": reason.text,
         "queue": queue,
-        "time": now_ms // 1000,
+        "time": died_ms // 1000,
         "exchange": "",
         "routing-keys": [queue],
     }
@@ -93,7 +94,7 @@ def dead_letter(record: bytes, *, queue: str, reason: Reason, deliveries: int, n
     headers = {
         "dead-letter-from": queue,
         "dead-letter-reason": reason.text,
-        "dead-letter-time": str(now_ms),
+        "dead-letter-time": str(died_ms),
         "dead-letter-deliveries": str(deliveries),
         "x-death": json.dumps([latest, *rest][:_DEATHS_MAX], separators=(",", ":")),
     }

@@ -43,7 +43,7 @@ def status(node: Node, meter: RateMeter) -> dict[str, Any]:
     return {
         "version": broker.__version__,
         "pid": os.getpid(),
-        "started_ms": node.started_ms,
+        "started_ms": node.clock.on_wall(node.started_ms),
         "uptime_seconds": max(0.0, (now_ms - node.started_ms) / 1000),
         "stopping": node.stopping,
         "data_directory": str(node.settings.storage.data_directory.absolute()),
@@ -88,7 +88,8 @@ def queue_row(node: Node, queue: Queue, meter: RateMeter) -> dict[str, Any]:
     """A queue as `segue queue list` shows it: `QueueStatistics`, the age of its oldest message, and rates a second."""
     statistics = queue.statistics()
     row = {name: getattr(statistics, name) for name in _COLUMNS}  # `asdict` copies deeply, which takes most of the time
-    oldest_ms = row["oldest_ms"]
+    oldest_ms = statistics.oldest_ms
+    row["oldest_ms"] = node.clock.on_wall(oldest_ms) if oldest_ms else 0
     row["oldest_age_seconds"] = max(0.0, (node.clock.now_ms() - oldest_ms) / 1000) if oldest_ms else None
     row["rates"] = meter.of(queue)
     return row

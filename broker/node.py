@@ -13,7 +13,8 @@ from typing import Any, Final, Protocol, TypeVar
 import trio
 
 from segue.broker.alarms import Alarms
-from segue.broker.clock import Clock
+from segue.broker.clock import Clock, SteadyClock
+from segue.broker.clock_watch import ClockWatch
 from segue.broker.deduplication import DeduplicationMemory
 from segue.broker.deep_sweep import DeepSweep
 from segue.broker.dispatcher import Dispatcher
@@ -74,6 +75,8 @@ class Node:
     """See the module.
 
     Attributes:
+        clock: what deadlines are counted by.
+        clock_watch: sees to it that it goes on as it was after a restart.
         queues: durable queues by name.
         jobs: work on queues that goes on from step to step.
         policy_book: what gives them options that they were not declared with.
@@ -92,7 +95,8 @@ class Node:
     def __init__(self, store: Store, settings: Settings, clock: Clock, log: Log, users: Users) -> None:
         self.store = store
         self.settings = settings
-        self.clock = clock
+        self.clock = SteadyClock(clock)
+        self.clock_watch = ClockWatch(store, self.clock, log)
         self.log = log
         self.users = users
         self.queues: dict[str, Queue] = {}
@@ -112,7 +116,6 @@ class Node:
         self._deep_sweep = DeepSweep(store, lambda: self._sweeps, self.end_step)
         self.held = False
         self.stopping = False
-        self.started_ms = clock.now_ms()
         self._last_session = 0
         self._stuck: dict[Dispatcher, None] = {}
         self.fan_out_bytes = 0
@@ -126,6 +129,7 @@ class Node:
         self._topics_by_name: dict[str, Topic] = {}
         self.jobs = Jobs(self)
         take_up(self)
+        self.started_ms = self.clock.now_ms()
         store.after_step = self.end_step
         store.on_fault = self._alarms.storage_fault
 
@@ -181,7 +185,7 @@ class Node:
         if (queue := self.queues.get(name)) is not None:
             return queue
         self.check_queues()
-        definition: dict[str, Any] = {"auto_delete": auto_delete, "created_ms": self.clock.now_ms()}
+        definition: dict[str, Any] = {"auto_delete": auto_delete, "created_ms": self.clock.wall.now_ms()}
         if exclusive_to or not durable:
             definition["durable"] = False
         if options is not NO_OPTIONS:
@@ -454,6 +458,7 @@ class Node:
             nursery.start_soon(self.selectors.serve)
             while True:
                 await self.pressure.look_at_disk()
+                self.clock_watch.look()
                 now = self.clock.monotonic()
                 self.deduplication.forget()
                 self.receiving.check(now, held=self.held)

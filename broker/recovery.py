@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segue.broker.clock_watch import KIND as CLOCK
 from segue.broker.deduplication import COMPANION_KIND
 from segue.broker.levels import levels_of
 from segue.broker.policy_book import KIND as POLICY
@@ -19,7 +20,7 @@ __all__ = ["take_up"]
 
 
 def take_up(node: Node) -> None:
-    """Fill a node that has nothing yet. Policies come first: they say what queues do."""
+    """Fill a node that has nothing yet. The clock and policies come first: they say what queues do."""
     for log in [log for log in node.store.logs.values() if log.definition.get("durable") is False]:
         node.store.drop_log(log)
     logs = list(node.store.logs.values())
@@ -27,6 +28,8 @@ def take_up(node: Node) -> None:
     for log in logs:
         if log.definition.get("kind") == COMPANION_KIND:
             node.deduplication.found(log)
+        elif log.definition.get("kind") == CLOCK:
+            node.clock_watch.take_up(log)
     levels = levels_of(logs)
     for log in logs:
         definition = log.definition

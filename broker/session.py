@@ -55,7 +55,7 @@ class Session:
         self.peer = peer
         self.protocol = protocol
         self.output = output
-        self.opened_ms = node.clock.now_ms()
+        self.opened_ms = node.clock.wall.now_ms()
         self.client_id = ""
         self.subscriptions: list[Subscription] = []
         self._transactions: dict[str, Transaction] = {}

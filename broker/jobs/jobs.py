@@ -51,7 +51,7 @@ class Jobs:
         """
         if sum(job.state is JobState.RUNNING for job in self) >= _RUNNING_MAX:
             raise LimitReachedError(f"{_RUNNING_MAX} jobs are running: wait for one to end, or cancel one")
-        job = Job(self._last + 1, order, self._node.clock.now_ms())
+        job = Job(self._last + 1, order, self._node.clock.wall.now_ms())
         transfer = Transfer(self._node, job)
         self._keep(job)
         if not order.dry_run:
@@ -84,7 +84,7 @@ class Jobs:
         """A queue is there after a start: take note of jobs that the last end of the broker has cut short."""
         for number, definition in queue.definition.get(_KEY, {}).items():
             job = Job(int(number), JobOrder.from_definition(definition), 0)
-            job.end(JobState.INTERRUPTED, self._node.clock.now_ms())
+            job.end(JobState.INTERRUPTED, self._node.clock.wall.now_ms())
             self._keep(job)
             self._unmark(queue, job)
             self._node.log.warning("job.interrupted", job=job.number, kind=job.order.kind.value, queue=queue.name)
@@ -110,7 +110,7 @@ class Jobs:
         self._ended(job, state, error)
 
     def _ended(self, job: Job, state: JobState, error: str) -> None:
-        job.end(state, self._node.clock.now_ms(), error)
+        job.end(state, self._node.clock.wall.now_ms(), error)
         queue = self._node.queues.get(job.order.queue)
         if queue is not None and not job.order.dry_run:
             self._unmark(queue, job)

@@ -86,7 +86,7 @@ class Delayed:
     def _open_slot(self) -> Slot:
         schedule, when = self._node.schedule, self._when
         by_wall_clock = self._cron is not None or when.time_ms is not None
-        due_ms = self.due_ms(self._node.clock.now_ms()) if by_wall_clock else schedule.due_in(when.delay_ms)
+        due_ms = self.due_ms(self._node.clock.wall.now_ms()) if by_wall_clock else schedule.due_in(when.delay_ms)
         self._slot_until = schedule.next_at
         slot = schedule.slot(due_ms, self._text, when.repeat, by_wall_clock=by_wall_clock, is_plain=self._is_plain)
         self._slot = slot

@@ -59,12 +59,12 @@ class Schedule:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._woken = trio.Event()
-        self._elapsed = ElapsedTime(node.clock)
+        self._elapsed = ElapsedTime(node.clock.wall)
         self._log: Log | None = None
         self.delays = Wheel(node.store, "elapsed", self._now_ms, self._wake, self._hand_on)
-        self.times = Wheel(node.store, "wall", node.clock.now_ms, self._wake, self._hand_on)
+        self.times = Wheel(node.store, "wall", node.clock.wall.now_ms, self._wake, self._hand_on)
         self._wheels = {wheel.name: wheel for wheel in (self.delays, self.times)}
-        self._wall_ms = node.clock.now_ms()
+        self._wall_ms = node.clock.wall.now_ms()
         self._overdue: dict[str, Overdue] = {}
         self.census = Census(node.clock)
         for wheel in self._wheels.values():
@@ -216,7 +216,7 @@ class Schedule:
             missed = max(0, now_ms - message.due_ms) // period_ms
             self._again(self.delays, message, message.due_ms + (missed + 1) * period_ms, repeat.after_one())
             return True
-        next_ms = Cron(repeat.cron).next_ms(self._node.clock.now_ms())
+        next_ms = Cron(repeat.cron).next_ms(self._node.clock.wall.now_ms())
         if next_ms is not None:
             self._again(self.times, message, next_ms, repeat)
         if repeat.first_ms or repeat.at_each_time:
@@ -284,7 +284,7 @@ class Schedule:
         kind = log.definition["kind"]
         if kind == "schedule":
             self._log = log
-            self._elapsed = ElapsedTime(self._node.clock, int(log.definition["offset_ms"]))
+            self._elapsed = ElapsedTime(self._node.clock.wall, int(log.definition["offset_ms"]))
         elif kind == "overdue":
             overdue = Overdue(self._node, log)
             self._overdue[overdue.targets] = overdue

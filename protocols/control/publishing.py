@@ -104,8 +104,8 @@ class Publishing:
 
     def _publish_later(self, message: _Message, when: When) -> Result:
         target = Delayed(self._node, message.queue, [self._node.queue(message.queue)], when)
-        due_ms = target.due_ms(self._node.clock.now_ms())
-        return {"schedule_id": str(target.publish(self._record(message, due_ms))), "due_ms": due_ms}
+        record = self._record(message, target.due_ms(self._node.clock.now_ms()))
+        return {"schedule_id": target.publish(record).decode()}
 
     async def _publish_once(self, message: _Message) -> Result:
         identity = DeduplicationId(message.dedup_id)

@@ -45,7 +45,7 @@ class ScheduleCommands:
         listing = self._listing(arguments)
         count = 0
         while count < limit and (found := await listing.chunk()) is not None:
-            rows = [_row(one) for one in found[: limit - count]]
+            rows = [self._row(one) for one in found[: limit - count]]
             count += len(rows)
             for at in range(0, len(rows), _ROWS_A_LINE):
                 await answer.items(rows[at : at + _ROWS_A_LINE])
@@ -81,14 +81,13 @@ class ScheduleCommands:
         arguments.finish()
         return Listing(self._node.schedule, target=f"q{normal(name)}" if name else "")
 
-
-def _row(found: Found) -> Result:
-    message = found.message
-    return {
-        "schedule_id": str(message.identity),
-        "due_ms": found.due_ms,
-        "accepted_ms": message.accepted_ms,
-        "targets": [{"kind": _KINDS[text[0]], "name": text[1:]} for text in message.targets.split("\n")],
-        "bytes": len(message.record),
-        "deliveries": message.deliveries,
-    }
+    def _row(self, found: Found) -> Result:
+        message = found.message
+        return {
+            "schedule_id": str(message.identity),
+            "due_ms": found.due_ms,
+            "accepted_ms": self._node.clock.on_wall(message.accepted_ms),
+            "targets": [{"kind": _KINDS[text[0]], "name": text[1:]} for text in message.targets.split("\n")],
+            "bytes": len(message.record),
+            "deliveries": message.deliveries,
+        }

@@ -36,6 +36,7 @@ from segue.protocols.control.publishing import Publishing
 from segue.protocols.control.schedule_commands import ScheduleCommands
 
 if TYPE_CHECKING:
+    from segue.broker.clock import SteadyClock
     from segue.broker.node import Node
     from segue.broker.rates import RateMeter
 
@@ -217,7 +218,7 @@ class ControlSession:
         limit = arguments.number("limit", _NO_LIMIT, minimum=1)
         body_bytes_max = arguments.number("body_bytes", _NO_LIMIT)
         arguments.finish()
-        browser = Browser(queue)
+        browser, clock = Browser(queue), self._node.clock
         returned = dict(queue.cursor.returned)
         count = 0
         while count < limit and (found := await browser.chunk(_BROWSE_BYTES)):
@@ -226,7 +227,9 @@ class ControlSession:
             for at in range(0, len(found), _MESSAGES_A_LINE):
                 part = found[at : at + _MESSAGES_A_LINE]
                 async with self._half_the_time():
-                    await answer.items([_message(s, record, returned.get(s, 0), body_bytes_max) for s, record in part])
+                    await answer.items(
+                        [_message(s, record, returned.get(s, 0), body_bytes_max, clock) for s, record in part]
+                    )
         return {"queue": queue.name, "count": count}
 
     async def _send_all(self, rows: Iterable[Mapping[str, Any]], answer: Answer) -> Result:
@@ -253,12 +256,12 @@ class ControlSession:
         return self._node.existing_queue(normal(arguments.text("queue")))
 
 
-def _message(seq: int, record: bytes, deliveries: int, body_bytes_max: int) -> Result:
+def _message(seq: int, record: bytes, deliveries: int, body_bytes_max: int, clock: SteadyClock) -> Result:
     message = decode(record)
     return {
         "seq": seq,
-        "accepted_ms": message.accepted_ms,
-        "expires_ms": message.expires_ms,
+        "accepted_ms": clock.on_wall(message.accepted_ms),
+        "expires_ms": message.expires_ms and clock.on_wall(message.expires_ms),
         "persistent": bool(message.flags & PERSISTENT),
         "deliveries": deliveries,
         "headers": read_headers(message.headers),

@@ -88,7 +88,7 @@ class Publishing:
             publish,
             block,
             persistent=options.persistent,
-            expires_ms=options.expires_ms,
+            expires_ms=options.expires_ms and self._node.clock.of_wall(options.expires_ms),
             lives_ms=options.lives_ms,
         )
         self._identify(route, options)

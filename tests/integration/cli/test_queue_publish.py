@@ -89,7 +89,6 @@ def test_a_message_for_later_waits_and_can_be_cancelled(segue: Segue, queue: str
     published = segue("queue", "publish", queue, "x", *flags, "--json").json
     (waiting,) = segue("schedule", "list", "--queue", queue, "--json").json
     assert waiting["schedule_id"] == published["schedule_id"]
-    assert abs(waiting["due_ms"] - published["due_ms"]) < 60_000
     assert segue("queue", "show", queue, "--json").json["delayed"] == 1
     segue("schedule", "cancel", published["schedule_id"])
     assert segue("schedule", "list", "--queue", queue, "--json").json == []

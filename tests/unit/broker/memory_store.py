@@ -21,19 +21,14 @@ __all__ = ["FakeClock", "MemoryStore"]
 
 
 class FakeClock:
-    """Time that stands still until it is told to go on. Wall clock and monotonic clock go together.
-
-    Attributes:
-        days: by which the wall clock alone was set.
-    """
+    """Time that stands still until it is told to go on. Wall clock and monotonic clock go together."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
-        self.days = 0
         self._set_by_ms = 0
 
     def now_ms(self) -> int:
-        return 1_700_000_000_000 + int(self.seconds * 1000) + self.days * 86_400_000 + self._set_by_ms
+        return 1_700_000_000_000 + int(self.seconds * 1000) + self._set_by_ms
 
     def monotonic(self) -> float:
         return self.seconds

@@ -320,7 +320,14 @@ def test_what_was_out_for_the_last_time_when_the_broker_ended_is_a_dead_letter_a
 
 def test_a_dead_letter_tells_where_from_why_when_and_how_often() -> None:
     message = decode(
-        dead_letter(record("x", _HEADERS), queue="q:1", reason=Reason.DELIVERY_LIMIT, deliveries=5, now_ms=12_345_678)
+        dead_letter(
+            record("x", _HEADERS),
+            queue="q:1",
+            reason=Reason.DELIVERY_LIMIT,
+            deliveries=5,
+            now_ms=7_000,
+            died_ms=12_345_678,
+        )
     )
     said = {name: header(message, name) for name in ("dead-letter-from", "dead-letter-reason", "dead-letter-time")}
     assert said == {
@@ -330,7 +337,7 @@ def test_a_dead_letter_tells_where_from_why_when_and_how_often() -> None:
     }
     assert header(message, "dead-letter-deliveries") == "5"
     assert header(message, "destination") == "/queue/q"
-    assert (message.body, message.accepted_ms) == (b"x", 12_345_678)
+    assert (message.body, message.accepted_ms) == (b"x", 7_000)
     assert json.loads(header(message, "x-death") or "") == [
         {
             "count": 1,
@@ -346,9 +353,9 @@ def test_a_dead_letter_tells_where_from_why_when_and_how_often() -> None:
 
 
 def test_one_that_dies_again_keeps_its_history_the_latest_first_and_counts_the_same_death() -> None:
-    once = dead_letter(record("x", _HEADERS), queue="a", reason=Reason.REJECTED, deliveries=1, now_ms=1)
-    twice = dead_letter(once, queue="b", reason=Reason.REJECTED, deliveries=1, now_ms=2)
-    message = decode(dead_letter(twice, queue="a", reason=Reason.REJECTED, deliveries=1, now_ms=3_000))
+    once = dead_letter(record("x", _HEADERS), queue="a", reason=Reason.REJECTED, deliveries=1, now_ms=1, died_ms=1)
+    twice = dead_letter(once, queue="b", reason=Reason.REJECTED, deliveries=1, now_ms=2, died_ms=2)
+    message = decode(dead_letter(twice, queue="a", reason=Reason.REJECTED, deliveries=1, now_ms=3_000, died_ms=3_000))
     deaths = json.loads(header(message, "x-death") or "")
     assert [(one["queue"], one["count"]) for one in deaths] == [("a", 2), ("b", 1)]
     assert deaths[0]["time"] == 3
@@ -377,6 +384,7 @@ def test_a_history_that_a_peer_made_up_does_no_harm(forged: str) -> None:
             reason=Reason.REJECTED,
             deliveries=1,
             now_ms=1,
+            died_ms=1,
         )
     )
     assert json.loads(header(message, "x-death") or "")[0]["count"] == 1

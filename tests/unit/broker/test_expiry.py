@@ -15,7 +15,7 @@ _HEADERS = b"destination:/queue/q\ncontent-length:1\n\n"
 
 def publish(world: World, queue: Queue, *messages: tuple[str, int | None]) -> None:
     """Messages, and how many milliseconds each may live."""
-    now_ms = world.clock.now_ms()
+    now_ms = world.node.clock.now_ms()
     for body, lives_ms in messages:
         if lives_ms is not None:
             queue.note_expiring()
@@ -136,18 +136,30 @@ def consumed(world: World, queue: Queue) -> list[Delivery]:
     return sink.take()
 
 
-def test_a_clock_that_is_set_back_does_not_keep_sweeps_from_coming(world: World, queue: Queue) -> None:
-    publish(world, queue, ("a", None))
-    world.clock.days = 10
-    publish(world, queue, ("b", 100))
-    world.node.sweep()
-    world.clock.days = 0
-    queue.purge()
-    publish(world, queue, ("c", 100))
-    pass_time(world, 61_000)
+HOUR, YEAR = 3600, 365 * 86_400
+
+
+@pytest.mark.parametrize("step", [HOUR, -HOUR, YEAR, -YEAR], ids=["+1 h", "-1 h", "+1 year", "-1 year"])
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["", "and a restart"])
+def test_a_message_lives_as_long_as_it_should_whoever_sets_the_clock(
+    world: World, step: int, is_restarted: bool
+) -> None:
+    """Fault 47."""
+    publish(world, world.node.queue("q"), ("before", 10_000))
+    world.clock.set_by(step)
+    world.node.clock_watch.look()
+    if is_restarted:
+        world.restart()
+    publish(world, world.node.queue("q"), ("after", 10_000), ("lives", 11_000))
+    pass_time(world, 9_999)
+    assert world.node.queue("q").statistics().ready == 3
     world.node.sweep()
     world.settle_down()
-    assert queue.statistics().expired == 1
+    assert world.node.queue("q").statistics().expired == 0
+    pass_time(world, 1)
+    world.node.sweep()
+    sink, _ = world.consume(world.node.queue("q"))
+    assert sink.bodies() == ["lives"]
 
 
 def test_a_dispatch_expires_only_so_many_and_the_rest_in_the_steps_that_follow(world: World, queue: Queue) -> None:
@@ -214,7 +226,12 @@ def test_a_dead_letter_has_no_deadline_of_its_own_any_more(world: World) -> None
     headers = b"expires:1\nexpiration:5\nother:1\ncontent-length:1\n\n"
     message = decode(
         dead_letter(
-            encode(*prefix(1, headers, expires_ms=7), b"x"), queue="q", reason=Reason.EXPIRED, deliveries=0, now_ms=9
+            encode(*prefix(1, headers, expires_ms=7), b"x"),
+            queue="q",
+            reason=Reason.EXPIRED,
+            deliveries=0,
+            now_ms=9,
+            died_ms=9,
         )
     )
     assert message.expires_ms == 0
@@ -282,7 +299,7 @@ def test_messages_of_topics_expire_for_each_subscription(world: World, durable: 
     else:
         subscription = session.subscribe_topic("news", sink, prefetch=10, settles=True)
     topic.note_expiring()
-    now_ms = world.clock.now_ms()
+    now_ms = world.node.clock.now_ms()
     topic.publish(encode(*prefix(now_ms, _HEADERS, expires_ms=now_ms + 100), b"old"))
     topic.publish(record("lasting"))
     world.settle_down()
@@ -297,7 +314,7 @@ def test_thousands_that_expire_for_a_durable_subscription_go_without_waiting_for
     subscription = world.session().subscribe_durable("d", "news", FakeSink(blocked=True), prefetch=10, settles=True)
     topic = world.node.topic("news")
     topic.note_expiring()
-    now_ms = world.clock.now_ms()
+    now_ms = world.node.clock.now_ms()
     for _ in range(6000):
         topic.publish(encode(*prefix(now_ms, _HEADERS, expires_ms=now_ms + 100), b"old"))
     world.settle_down()
@@ -312,7 +329,7 @@ def test_what_expires_in_memory_is_no_longer_counted_as_memory(world: World) -> 
     topic = world.node.topic("news")
     topic.note_expiring()
     world.session().subscribe_topic("news", FakeSink(blocked=True), prefetch=10, settles=True)
-    now_ms = world.clock.now_ms()
+    now_ms = world.node.clock.now_ms()
     topic.publish(encode(*prefix(now_ms, _HEADERS, expires_ms=now_ms + 100), b"old"))
     world.settle_down()
     assert world.node.pressure.buffer_bytes > 0

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from segue.broker import inspect
+from segue.broker.clock import SteadyClock
 from segue.broker.queue import Queue
 from segue.broker.queue_options import QueueOptions
 from segue.broker.rates import RateMeter
@@ -19,6 +20,7 @@ from segue.protocols.control.session import _message
 from segue.storage.recovery import Recovery
 from tests.tidy.tree import ROOT
 from tests.unit.broker.actors import FakeSink, World, record
+from tests.unit.broker.memory_store import FakeClock
 
 PAGE = "docs/reference/statistics.md"
 
@@ -98,7 +100,7 @@ def test_every_member_of_a_connection_is_documented_and_no_other(busy: World) ->
 
 
 def test_every_member_of_a_message_is_documented_and_no_other() -> None:
-    shown = {**_message(1, record("a"), 0, 100), **show_body(b"\xff", 100)}
+    shown = {**_message(1, record("a"), 0, 100, SteadyClock(FakeClock())), **show_body(b"\xff", 100)}
     assert shown.keys() == documented("Message")
 
 

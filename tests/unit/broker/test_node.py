@@ -9,7 +9,6 @@ import pytest
 import trio
 import trio.testing
 
-from segue.broker.clock import SystemClock
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, ShuttingDownError
 from segue.broker.node import Node
 from segue.broker.queue_options import NO_OPTIONS, REFUSE, QueueOptions
@@ -372,12 +371,6 @@ def test_names_of_topics_take_no_more_memory_than_the_limit() -> None:
     for number in range(100):
         world.node.topic(f"t.{number}")
     assert len(world.node._topics_by_name) <= 10
-
-
-def test_the_clock_of_the_system_goes_on() -> None:
-    clock = SystemClock()
-    assert clock.now_ms() > 1_600_000_000_000
-    assert clock.monotonic() <= clock.monotonic()
 
 
 def test_a_node_starts_with_the_default_settings() -> None:

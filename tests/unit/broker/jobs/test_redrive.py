@@ -14,7 +14,7 @@ from tests.unit.broker.actors import body_of, header, record
 
 
 def died(message: bytes, queue: str = "orders", reason: Reason = Reason.REJECTED) -> bytes:
-    return dead_letter(message, queue=queue, reason=reason, deliveries=3, now_ms=5_000)
+    return dead_letter(message, queue=queue, reason=reason, deliveries=3, now_ms=5_000, died_ms=5_000)
 
 
 def said(**headers: str) -> bytes:

@@ -256,6 +256,9 @@ class Dispatcher(Removal):
                     self._remove(Reason.EXPIRED, again[0], [again[2]], again[1])
                     continue
                 self._deliver_again(consumer, *again)
+            elif cursor.gaps is not None and not choosy and self.redelivery is None:
+                if not self._deliver_across(cursor, consumer):
+                    return
             else:
                 first, records = cursor.read(self._share(consumer))
                 if not records:
@@ -274,6 +277,14 @@ class Dispatcher(Removal):
                 elif consumer.waiting:
                     ready.remove(consumer)
                     self._stand(consumer)
+
+    def _deliver_across(self, cursor: Cursor, consumer: Consumer) -> bool:
+        """Deliver some from between the gaps. False when there is nothing now."""
+        seqs, records = cursor.read_across(self._share(consumer))
+        if records:
+            self.delivered += len(records)
+            consumer.take(seqs, records, seqs[0] < cursor.maybe)
+        return bool(records)
 
     def _hand_out_by_choice(self, look_ahead: LookAhead) -> None:
         """As `_hand_out`, where it matters who gets which."""

@@ -69,6 +69,9 @@ class LevelOrder:
     Numbers are the queue's. What is said about `Cursor` holds for methods of the same names.
     """
 
+    gaps: Final = None
+    """Where levels have some, each run between them is read by itself."""
+
     def __init__(
         self,
         order: list[Level],

@@ -14,7 +14,8 @@ repeat can say so, without a sync for each delivery. Ordering: first deliveries 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from segue.storage.entries import ranges_of
@@ -174,6 +175,25 @@ class Cursor:
             records = _trim(records)
             self.next = first + len(records)
             return first, records
+
+    def read_across(self, limit: int) -> tuple[Sequence[int], list[bytes]]:
+        """As `read`, across gaps: the numbers of the messages, which rise, and the records behind them.
+
+        They are all below `maybe`, or none is. `read_again` is not for them.
+        """
+        self._pass_gaps()
+        first = self.next
+        end = min(self.log.durable, self.promised, self.maybe if first < self.maybe else _NO_BOUND)
+        seqs = [] if self.gaps is None else self.gaps.outside(first, end, limit)
+        records = _trim(self._at_hand(seqs)) if seqs else []
+        if not records:
+            first, records = self.read(min(limit, max(1, end - first)))
+            return range(first, first + len(records)), records
+        del seqs[len(records) :]
+        self.advance(seqs[-1] + 1)
+        if self.promised - self.next < READ_AHEAD // 2:
+            self._promise()
+        return seqs, records
 
     def read_again(self, seq: int) -> None:
         """The last `read` gave too much: from `seq` on it has not happened. To be called before anything else."""
@@ -412,6 +432,18 @@ class Cursor:
         if self.promised <= self.next < self.log.durable:
             store.want()
 
+    def _at_hand(self, seqs: list[int]) -> list[bytes]:
+        """The records of these that were never handed out, up to the first that has to be waited or looked for."""
+        log = self.log
+        if seqs[0] >= log.hot_first:
+            return _found_in(log.hot, seqs)
+        if log.spilling is not None and seqs[0] >= log.spill_first:
+            return _found_in(log.spilling, seqs)
+        records = self.window.pick(seqs)
+        if records:
+            self._refill_window()
+        return records
+
     def _read_window(self, first: int, limit: int) -> tuple[int, list[bytes]] | None:
         """As `read`, of what was read ahead. None when `next` has moved and more may be elsewhere."""
         window = self.window
@@ -432,9 +464,12 @@ class Cursor:
                 return None  # `limit` was for what comes behind `first`
         records = _trim(records[: bound - begin])
         self.next = begin + len(records)
-        if window.bytes < _WINDOW_LOW_BYTES and window.upto < self.log.ram_first:
-            self._read_ahead(window.upto)
+        self._refill_window()
         return begin, records
+
+    def _refill_window(self) -> None:
+        if self.window.bytes < _WINDOW_LOW_BYTES and self.window.upto < self.log.ram_first:
+            self._read_ahead(self.window.upto)
 
     def _pass_damage(self) -> None:
         """Set aside what can't be read. That is no delivery, so `promised` is no bound for it."""
@@ -490,6 +525,11 @@ class Cursor:
         self.asked = max(self.asked, seq)
         self.promised = max(self.promised, seq)
         self.advance(seq)
+
+
+def _found_in(hot: dict[int, bytes], seqs: list[int]) -> list[bytes]:
+    """The records of these, up to the first that is not there."""
+    return [record for record in takewhile(bool, map(hot.get, seqs)) if record]
 
 
 def _trim(records: list[bytes]) -> list[bytes]:

@@ -122,6 +122,17 @@ class Gaps:
             return 0
         return self._size(at, to) - max(0, first - self._firsts[at]) - max(0, self._lasts[to - 1] - last)
 
+    def outside(self, first: int, end: int, limit: int) -> list[int]:
+        """At most `limit` numbers of [first, end) that are not in here, rising."""
+        firsts, lasts = self._firsts, self._lasts
+        at, past = bisect_left(lasts, first, self._start), len(lasts)
+        found: list[int] = []
+        while first < end and (room := limit - len(found)) > 0:
+            found += range(first, min(end, first + room, firsts[at] if at < past else end))
+            first = lasts[at] + 1 if at < past else end
+            at += 1
+        return found
+
     def between(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """What of [first, last] is not in here, as ranges."""
         while (begin := self.end(first)) <= last:

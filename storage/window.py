@@ -51,6 +51,17 @@ class Window:
             self.bytes -= sum(map(len, records))
         return max(first, self.upto), []
 
+    def pick(self, seqs: list[int]) -> list[bytes]:
+        """Records of these numbers, rising, up to the first that is not here; `take` is not asked for earlier ones."""
+        runs, found = self._runs, []
+        for seq in seqs:
+            while runs and runs[0][0] + len(runs[0][1]) <= seq:
+                self.bytes -= sum(map(len, runs.popleft()[1]))
+            if not runs or seq < runs[0][0]:
+                break
+            found.append(runs[0][1][seq - runs[0][0]])
+        return found
+
     def fill(self, generation: int, runs: list[Run], damage: list[Damage], upto: int) -> None:
         """A read came back, complete below `upto`."""
         if generation != self.generation:

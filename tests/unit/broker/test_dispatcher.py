@@ -76,6 +76,20 @@ def test_what_may_have_been_out_before_a_crash_says_so(world: World, queue: Queu
     assert subscription.consumer.credit == 96
 
 
+def test_what_stands_between_gaps_goes_out_together_as_far_as_the_credit_allows(world: World, queue: Queue) -> None:
+    world.publish(queue, *"abcdefghi")
+    cursor = queue.log.cursors[0]
+    cursor.settle_ahead([2, 4, 5])
+    cursor.maybe = 4
+    sink, subscription = world.consume(queue, prefetch=3)
+    assert [(one.seq, one.body, one.redelivered) for one in sink.take()] == [
+        (1, "a", True), (3, "c", True), (6, "f", False),
+    ]  # fmt: skip
+    world.acknowledge(subscription.consumer, 1, 3)
+    assert sink.bodies() == ["g", "h"]
+    assert queue.statistics().in_flight == 3
+
+
 # Many consumers -----------------------------------------------------------------------------------------------------
 
 

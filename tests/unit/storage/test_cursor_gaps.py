@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.storage.cursor import Cursor
+from segue.storage.cursor import READ_AHEAD, READ_BYTES_MAX, Cursor
 from segue.storage.entries import SettleAhead
 from segue.storage.standing import CONDEMNED
+from tests.faults.storage.driver import record
 from tests.unit.storage.memory_store import (
     MemoryStore,
     cursor_on,
@@ -27,11 +30,25 @@ def store() -> MemoryStore:
     return MemoryStore()
 
 
-def hand_out_all(store: MemoryStore, cursor: Cursor, limit: int = 1000) -> list[int]:
+def hand_out_across(cursor: Cursor, limit: int) -> list[int]:
+    """As `hand_out`, across gaps."""
+    seqs, records = cursor.read_across(limit)
+    assert records == [record(f"{seq}") for seq in seqs]
+    assert len(records) <= limit
+    cursor.out.append(dict.fromkeys(seqs, 1))
+    return list(seqs)
+
+
+WAYS = [hand_out, hand_out_across]
+
+
+def hand_out_all(
+    store: MemoryStore, cursor: Cursor, limit: int = 1000, way: Callable[[Cursor, int], list[int]] = hand_out
+) -> list[int]:
     """What comes until nothing comes, with the reads from disk that it takes."""
     found, idle = list[int](), 0
     while idle < 2:
-        seqs = hand_out(cursor, limit)
+        seqs = way(cursor, limit)
         found += seqs
         idle = 0 if seqs else idle + 1
         store.commit()
@@ -41,7 +58,10 @@ def hand_out_all(store: MemoryStore, cursor: Cursor, limit: int = 1000) -> list[
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 20])
 @pytest.mark.parametrize("place", ["hot", "spilling", "spilled", "spilled before"])
-def test_the_cursor_steps_over_what_was_moved_away(store: MemoryStore, limit: int, place: str) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_the_cursor_steps_over_what_was_moved_away(
+    store: MemoryStore, limit: int, place: str, way: Callable[[Cursor, int], list[int]]
+) -> None:
     cursor = cursor_on(store, 12)
     if place == "spilled before":
         spill(store, cursor.log)
@@ -52,7 +72,7 @@ def test_the_cursor_steps_over_what_was_moved_away(store: MemoryStore, limit: in
     if place == "spilled":
         spill(store, cursor.log)
     assert (cursor.unread, cursor.ready, cursor.waiting) == (7, 7, 7)
-    assert hand_out_all(store, cursor, limit) == [1, 2, 6, 7, 9, 11, 12]
+    assert hand_out_all(store, cursor, limit, way) == [1, 2, 6, 7, 9, 11, 12]
     assert cursor.gaps is None
     assert (cursor.unread, cursor.next) == (0, 13)
 
@@ -111,19 +131,64 @@ def test_a_purge_counts_what_was_there(store: MemoryStore) -> None:
     assert cursor.gaps is None
 
 
-def test_what_was_moved_away_is_not_set_aside_when_its_block_is_damaged(store: MemoryStore) -> None:
+def test_across_gaps_one_read_gives_all_of_one_place_that_there_are(store: MemoryStore) -> None:
+    cursor = cursor_on(store, 6)
+    cursor.settle_ahead([2, 4])
+    spill(store, cursor.log)
+    fill(cursor.log, 6)
+    cursor.settle_ahead([8, 10])
+    assert hand_out_across(cursor, 9) == [], "it is on its way from disk"
+    store.bring()
+    assert hand_out_across(cursor, 3) == [1, 3, 5]
+    assert hand_out_across(cursor, 9) == [6]
+    assert hand_out_across(cursor, 9) == [7, 9, 11, 12]
+    assert hand_out_across(cursor, 9) == []
+
+
+def test_across_gaps_what_may_be_a_repeat_is_not_read_together_with_what_is_none(store: MemoryStore) -> None:
+    cursor = cursor_on(store, 9)
+    cursor.settle_ahead([2, 4, 7])
+    cursor.maybe = 6
+    assert hand_out_across(cursor, 9) == [1, 3, 5]
+    assert hand_out_across(cursor, 9) == [6, 8, 9]
+
+
+def test_across_gaps_no_more_bytes_are_read_than_otherwise(store: MemoryStore) -> None:
+    cursor = cursor_on(store, 1)
+    fill(cursor.log, 6, READ_BYTES_MAX // 3)
+    cursor.settle_ahead([3, 5])
+    assert [list(cursor.read_across(9)[0]) for _ in range(3)] == [[1, 2, 4], [6, 7], []]
+
+
+def test_across_gaps_what_is_promised_goes_on_ahead_of_what_is_read(store: MemoryStore) -> None:
+    count = 2 * READ_AHEAD
+    cursor = cursor_on(store, count)
+    cursor.settle_ahead(list(range(2, count, 2)))
+    found = []
+    while seqs := hand_out_across(cursor, READ_AHEAD // 8):
+        found += seqs
+        assert cursor.next <= cursor.promised
+        store.commit()
+    assert found == [*range(1, count, 2), count]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_was_moved_away_is_not_set_aside_when_its_block_is_damaged(
+    store: MemoryStore, way: Callable[[Cursor, int], list[int]]
+) -> None:
     cursor = cursor_on(store, 5)
     spill(store, cursor.log)
     cursor.settle_ahead([3])
     store.damaged = {2, 3, 4}
-    assert hand_out_all(store, cursor) == [1, 5]
+    assert hand_out_all(store, cursor, way=way) == [1, 5]
     assert [(first, last) for first, last, _ in cursor.quarantined] == [(2, 2), (4, 4)]
     cursor.recover_quarantined(1, 5)
     assert sorted(cursor.returned) == [2, 4]
 
 
 operations = st.lists(
-    st.tuples(st.sampled_from(["read", "settle", "return", "move", "commit", "skip"]), st.integers(0, 99)), max_size=25
+    st.tuples(st.sampled_from(["read", "read", "settle", "return", "move", "commit", "skip"]), st.integers(0, 99)),
+    max_size=25,
 )
 
 
@@ -132,9 +197,9 @@ def test_a_replay_owes_what_was_owed(operations: list[tuple[str, int]]) -> None:
     store = MemoryStore()
     cursor = cursor_on(store, 20)
     for what, number in operations:
-        out = sorted(cursor.out[0]) if cursor.out else []
+        out = gather_out(cursor)
         if what == "read":
-            hand_out(cursor, number % 5 + 1)
+            WAYS[number % 2](cursor, number % 5 + 1)
         elif what == "settle":
             settle(cursor, out[number % 4 :: 2])
         elif what == "return":
@@ -150,6 +215,12 @@ def test_a_replay_owes_what_was_owed(operations: list[tuple[str, int]]) -> None:
     owed = {*cursor.holes(), *unread(cursor)}
     assert {*replayed.returned, *unread(replayed)} == owed
     assert owed <= set(replayed.log.hot), "what is owed is there"
+
+
+def gather_out(cursor: Cursor) -> list[int]:
+    """All that is out, which is in one container then."""
+    cursor.out[:] = [{seq: count for container in cursor.out for seq, count in container.items()}]
+    return sorted(cursor.out[0])
 
 
 def unread(cursor: Cursor) -> list[int]:

@@ -51,6 +51,7 @@ def test_questions_are_answered_as_a_set_would(
     assert gaps.within(seq, last) == len(model & set(range(seq, last + 1)))
     between = [number for first, end in gaps.between(seq, last) for number in range(first, end + 1)]
     assert between == [number for number in range(seq, last + 1) if number not in model]
+    assert gaps.outside(seq, last + 1, 9) == between[:9]
 
 
 def test_ranges_are_packed_as_pairs_in_little_endian() -> None:

@@ -45,6 +45,15 @@ def test_what_is_taken_bit_by_bit_is_all_that_there_is_in_order(
     assert found == [n for n, there in enumerate(exists) if there and n >= skip]
 
 
+def test_numbers_are_picked_up_to_the_first_that_is_not_there() -> None:
+    window = filled(run_of(3, 4), run_of(9, 2), run_of(12, 3), upto=20)
+    assert window.pick([2, 3]) == []
+    assert window.pick([4, 6, 9]) == [b"4", b"6", b"9"]
+    assert window.pick([10, 11, 12]) == [b"10"]
+    assert window.pick([12, 14, 15]) == [b"12", b"14"]
+    assert (window.pick([15]), window.bytes) == ([], 0)
+
+
 def test_what_is_empty_says_where_to_go_on() -> None:
     window = filled(run_of(3, 2), upto=9)
     assert window.take(3, 9) == run_of(3, 2)

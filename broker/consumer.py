@@ -56,6 +56,7 @@ class Consumer:
         selector: which messages it wants; None for all.
         rank: consumers of a higher one are served first.
         exclusive: while it is there, it is served alone.
+        waiting, turn: it stands in line, and since when; the line's own (line.py).
     """
 
     __slots__ = (
@@ -77,6 +78,7 @@ class Consumer:
         "session_id",
         "settles",
         "sink",
+        "turn",
         "unacknowledged",
         "waiting",
     )
@@ -106,6 +108,7 @@ class Consumer:
         self.rank = rank
         self.exclusive = exclusive
         self.waiting = False
+        self.turn = 0
         self.open = True
         self._acknowledged: list[int] = []
         self._deleted = 0  # by cumulative acknowledgements, since the gaps were closed

@@ -1,7 +1,7 @@
 """The dispatcher: hands the messages of one cursor to competing consumers.
 
-Theory of operation. Consumers that can take something stand in `_ready`, in turn. `dispatch` gives the one in front
-as many messages as its credit allows (a share of what there is when others wait too), returned messages first, lowest
+Theory of operation. Consumers that can take something stand in `line`, in turn. `dispatch` gives the one in front as
+many messages as its credit allows (a share of what there is when others wait too), returned messages first, lowest
 number first, then unread ones in order. It is called once for many messages: when a batch became durable, when
 acknowledgements of a whole read have brought credit back, when an output buffer has drained, when a read from disk is
 back. Nothing here is awaited, and nothing but the delivery itself is done per message.
@@ -11,13 +11,13 @@ Where not every consumer may have every message (selectors, groups), `look_ahead
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 
 from segue.broker.consumer import Consumer, Sink
 from segue.broker.dead_letters import Reason, condemned
 from segue.broker.headers import Headers
 from segue.broker.levels import ABOVE_ALL, LevelOrder, Levels
+from segue.broker.line import Line
 from segue.broker.look_ahead import Held, LookAhead
 from segue.broker.redelivery import Redelivery, deliveries_with, run_of_new
 from segue.broker.removal import LOOK_AGAIN_SECONDS, REMOVED_COST_MAX, SETTLED_COST, STRETCH_MAX, Removal
@@ -39,6 +39,8 @@ class Dispatcher(Removal):
     """One cursor and its consumers.
 
     Attributes:
+        consumers: all of them.
+        line: those that can take something, in turn.
         delivered, acknowledged, returned: counts since the start.
         paused: nothing is delivered while True.
         in_flight_max: most messages out at a time, over all consumers.
@@ -46,13 +48,13 @@ class Dispatcher(Removal):
         go_on_later: asked for another `dispatch` when there are more than one step may take.
         selector: what is delivered at all; the rest is settled when it is reached. None for everything.
         look_ahead: who may have which message; None where everybody may have any.
-        active: the one consumer that is served; None where all are.
         redelivery: when messages come again that consumers return; None for at once.
     """
 
     def __init__(self, cursor: Cursor, in_flight_max: int) -> None:
         super().__init__(cursor)
-        self.consumers: list[Consumer] = []
+        self.line = Line()
+        self.consumers = self.line.consumers
         self.in_flight_max = in_flight_max
         self.paused = False
         self.delivered = 0
@@ -62,12 +64,8 @@ class Dispatcher(Removal):
         self.go_on_later: Callable[[Dispatcher], None] | None = None
         self.selector: Selector | None = None
         self.look_ahead: LookAhead | None = None
-        self.active: Consumer | None = None
         self.redelivery: Redelivery | None = None
         self._settled: Consumer | None = None
-        self._single_active = False
-        self._ranked = False
-        self._ready: deque[Consumer] = deque()
         self._stretch = STRETCH_MAX
         self._expired_aside: list[int] = []
         cursor.listener = self.dispatch
@@ -109,28 +107,20 @@ class Dispatcher(Removal):
             rank=rank,
             exclusive=exclusive,
         )
-        self.consumers.append(consumer)
         self.cursor.out.append(consumer.unacknowledged)
-        self._ranked |= rank != 0
         if self.look_ahead is not None:
             self.look_ahead.join(consumer)
-        if exclusive or self._single_active:
-            self._elect()
+        self.line.join(consumer)
         return consumer
 
     def remove(self, consumer: Consumer) -> None:
         """A consumer leaves; what it holds goes back to its place, and out again with the next `dispatch`."""
         consumer.open = False
-        self.consumers.remove(consumer)
-        if consumer.waiting:
-            self._ready.remove(consumer)
-            consumer.waiting = False
+        self.line.leave(consumer)
         remove_identical(self.cursor.out, consumer.unacknowledged)
         held = dict(consumer.unacknowledged)
         consumer.unacknowledged.clear()
         self.give_back(held)
-        if consumer is self.active:
-            self._elect()
         consumer.settle()
         if self.look_ahead is not None:
             self.look_ahead.leave(consumer)
@@ -139,6 +129,7 @@ class Dispatcher(Removal):
     def begin_look_ahead(self, look_ahead: LookAhead) -> None:
         """From now on not everybody may have every message."""
         self.look_ahead = look_ahead
+        self.line.resumed = look_ahead.resumed
         for consumer in self.consumers:
             look_ahead.join(consumer)
 
@@ -149,9 +140,7 @@ class Dispatcher(Removal):
 
     def set_single_active(self, single_active: bool) -> None:
         """Whether one consumer at a time is served, and the others stand by."""
-        if single_active is not self._single_active:
-            self._single_active = single_active
-            self._elect()
+        if self.line.set_single_active(single_active):
             self._go_on_later()  # who stood by may take something now
 
     def close(self) -> None:
@@ -172,7 +161,8 @@ class Dispatcher(Removal):
             if self.look_ahead is not None:
                 self.look_ahead.done(seqs)
                 self._settled = consumer
-            self.resume(consumer)
+            self.line.queue_up(consumer)
+            self.dispatch()
 
     def give_back(self, messages: dict[int, int], consumer: Consumer | None = None) -> None:
         """Messages (sequence number → deliveries) go back to their places, and out again with the next `dispatch`.
@@ -188,7 +178,7 @@ class Dispatcher(Removal):
                 self.look_ahead.done(messages)
             if consumer is not None:
                 consumer.grant(list(messages))
-                self.queue_up(consumer)
+                self.line.queue_up(consumer)
 
     def reject(self, messages: dict[int, int], consumer: Consumer, delay_ms: int | None = None) -> None:
         """As `give_back`, of what a consumer returns by its own will: it may be put off, see redelivery.py."""
@@ -205,18 +195,8 @@ class Dispatcher(Removal):
         self.give_back({seq: condemned(deliveries, reason) for seq, deliveries in messages.items()}, consumer)
 
     def queue_up(self, consumer: Consumer) -> None:
-        """A consumer may be able to take something: let it stand in line."""
-        if not consumer.waiting and consumer.able and (self.active is None or consumer is self.active):
-            consumer.waiting = True
-            if self._ranked:
-                self._stand(consumer)
-            else:
-                self._ready.append(consumer)
-
-    def resume(self, consumer: Consumer) -> None:
-        """A consumer has credit or room again."""
-        self.queue_up(consumer)
-        self.dispatch()
+        """A consumer may be able to take something: the next `dispatch` looks at it."""
+        self.line.queue_up(consumer)
 
     def dispatch(self) -> None:
         """Deliver what can be delivered now."""
@@ -236,7 +216,7 @@ class Dispatcher(Removal):
         if self.look_ahead is not None:
             self._hand_out_by_choice(self.look_ahead)
             return
-        ready = self._ready
+        line, ready = self.line, self.line.plain
         cursor = self.cursor
         choosy = self.expiry is not None or self.selector is not None
         while ready and not self.paused:
@@ -272,11 +252,10 @@ class Dispatcher(Removal):
                 self.delivered += len(records)
                 consumer.take(range(first, first + len(records)), records, first < cursor.maybe)
             if len(ready) > 1:
-                if not self._ranked:
+                if line.ranked:
+                    line.step_back(consumer)
+                else:
                     ready.rotate(-1)
-                elif consumer.waiting:
-                    ready.remove(consumer)
-                    self._stand(consumer)
 
     def _deliver_across(self, cursor: Cursor, consumer: Consumer) -> bool:
         """Deliver some from between the gaps. False when there is nothing now."""
@@ -334,18 +313,23 @@ class Dispatcher(Removal):
         return records[:count]
 
     def _serve_aside(self, look_ahead: LookAhead, before: int) -> bool:
-        """Give everybody a share of what was set aside, up to a place. False when nobody could have any.
+        """Give everybody a share of what was set aside, up to a place. False when nobody could have any."""
+        line, settled, self._settled = self.line, self._settled, None
+        if line.ranked:
+            return self._serve_each(look_ahead, line.fronts({}), before) or self._serve_each(
+                look_ahead, look_ahead.take_resumed(), before
+            )
+        # Who has just settled something comes first: so his groups go on with him.
+        first = [settled] if settled is not None and settled.waiting else []
+        return self._serve_each(look_ahead, [*first, *look_ahead.take_resumed(), *line.fronts({})], before)
 
-        Who has just settled something comes first: so his groups go on with him.
-        """
+    def _serve_each(self, look_ahead: LookAhead, consumers: list[Consumer], before: int) -> bool:
         served = False
-        line, settled, self._settled = list(self._ready), self._settled, None
-        if settled is not None and settled.waiting and not self._ranked:
-            line.insert(0, settled)
-        for consumer in line:
+        for consumer in consumers:
             if (room := min(consumer.room, _SHARE_MAX)) and (taken := look_ahead.take(consumer, room, before)):
                 served = True
                 self._deliver_aside(consumer, taken)
+                self.line.step_back(consumer)
         return served
 
     def _deliver_aside(self, consumer: Consumer, taken: list[Held]) -> None:
@@ -368,12 +352,11 @@ class Dispatcher(Removal):
 
     def _serve_new(self, look_ahead: LookAhead) -> bool:
         """Read on, and give what was read to whom it may concern. False when there is no more to be done now."""
-        cursor, ready = self.cursor, self._ready
-        line = self._line()
-        room = sum(consumer.room for consumer in line)
-        room = min(look_ahead.reach(room), STRETCH_MAX, look_ahead.room, self._room)
+        cursor, line = self.cursor, self.line
+        most = min(STRETCH_MAX, look_ahead.room, self._room)
         if cursor.next < cursor.maybe:
-            room = min(room, cursor.maybe - cursor.next)
+            most = min(most, cursor.maybe - cursor.next)
+        room = min(look_ahead.reach(line.room(min(most, cursor.unread))), most)
         if room <= 0 or not cursor.unread or not self._may_deliver:
             return False
         if self._cost_left <= 0:
@@ -389,14 +372,11 @@ class Dispatcher(Removal):
             return True
         self._cost_left -= cost * len(records)
         maybe = first < cursor.maybe
-        if len(ready) > 1:  # who was first is last the next time
-            self._stand(ready.popleft())
-        for consumer, seqs, of_consumer in look_ahead.distribute(
-            first, records, line, redelivered=maybe, in_turn=not self._ranked
-        ):
+        for consumer, seqs, of_consumer in look_ahead.distribute(first, records, line, redelivered=maybe):
             if consumer.open:
                 self.delivered += len(seqs)
                 consumer.take(seqs, of_consumer, maybe)
+                line.queue_up(consumer)  # with a window for bytes, he may have room again
             else:
                 for seq in seqs:
                     self._take_back(seq, 0)
@@ -411,57 +391,21 @@ class Dispatcher(Removal):
         if self.look_ahead is not None:
             self.look_ahead.done([seq])
 
-    def _line(self) -> list[Consumer]:
-        """Consumers that can take something, in turn."""
-        ready = self._ready
-        able = []
-        for consumer in ready:
-            if consumer.able:
-                able.append(consumer)
-            else:
-                consumer.waiting = False
-        if len(able) < len(ready):  # to remove one by one takes 0.5 s when 5,000 of 10,000 go
-            ready.clear()
-            ready.extend(able)
-        return able
-
     def _look_no_further(self, look_ahead: LookAhead) -> None:
         """End the look-ahead when everybody may have everything again."""
         if not look_ahead.grouped and not look_ahead.selective:
             self.look_anew()
-            self.look_ahead = None
-
-    # -- who is served
-
-    def _stand(self, consumer: Consumer) -> None:
-        """Put a consumer at the end of the line, or behind the last one of its rank or a higher one."""
-        ready = self._ready
-        ready.append(consumer)
-        if self._ranked and len(ready) > 1:
-            ranked = sorted(ready, key=lambda one: -one.rank)
-            ready.clear()
-            ready.extend(ranked)
-
-    def _elect(self) -> None:
-        """Choose who is served alone: who is stays, unless somebody is exclusive and he is not."""
-        exclusive = [consumer for consumer in self.consumers if consumer.exclusive]
-        candidates = exclusive or (self.consumers if self._single_active else [])
-        if self.active not in candidates:
-            self.active = max(candidates, key=lambda consumer: consumer.rank, default=None)
-            for consumer in self._ready:
-                consumer.waiting = False
-            self._ready.clear()
-            for consumer in self.consumers:
-                self.queue_up(consumer)
+            self.look_ahead = self.line.resumed = None
 
     # -- how much
 
     def _share(self, consumer: Consumer) -> int:
         room = 1 if consumer.counts_bytes else consumer.credit  # its window may be full after any message
-        waiting = len(self._ready)
+        line = self.line
+        waiting = len(line.plain)
         if waiting > 1:
-            if self._ranked:
-                waiting = sum(1 for other in self._ready if other.rank == consumer.rank)
+            if line.ranked:
+                waiting = sum(1 for other in line.plain if other.rank == consumer.rank)
             room = min(room, max(1, min(_SHARE_MAX, -(-self.cursor.unread // waiting))))
         cursor = self.cursor
         if cursor.next < cursor.maybe:

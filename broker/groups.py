@@ -11,7 +11,7 @@ __all__ = ["GROUP_HEADERS", "closes_group", "group_of"]
 GROUP_HEADERS: Final = ("JMSXGroupID", "_AMQ_GROUP_ID")
 """JMS's name, which ActiveMQ uses in STOMP, and Artemis' own."""
 _KEYS: Final = tuple(f"\n{name}:".encode() for name in GROUP_HEADERS)
-_CLOSES: Final = b"\nJMSXGroupSeq:-1\n"
+_CLOSES: Final = b"JMSXGroupSeq:-1\n"
 
 
 def group_of(record: bytes) -> bytes | None:
@@ -32,4 +32,7 @@ def group_of(record: bytes) -> bytes | None:
 
 def closes_group(record: bytes) -> bool:
     """True for the last message of a group: the next one may go to anybody."""
-    return record.find(_CLOSES, HEADERS_AT, headers_end(record)) >= 0 or record.startswith(_CLOSES[1:], HEADERS_AT)
+    end = headers_end(record)
+    if record.find(_CLOSES, HEADERS_AT, end) < 0:  # so it is with nearly all, and one search says so
+        return False
+    return record.startswith(_CLOSES, HEADERS_AT) or record.find(b"\n" + _CLOSES, HEADERS_AT, end) >= 0

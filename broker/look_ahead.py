@@ -20,7 +20,7 @@ group is in `groups` exactly while something of it is out or set aside. `owner` 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -33,6 +33,7 @@ from segue.storage.api import Cursor
 
 if TYPE_CHECKING:
     from segue.broker.consumer import Consumer
+    from segue.broker.line import Line
     from segue.broker.selector import Selector
 
 __all__ = ["Group", "Held", "LookAhead"]
@@ -96,11 +97,11 @@ class LookAhead:
         held: what is set aside, by place.
         bytes: memory that it takes.
         groups: by name.
+        resumed: consumers that may have room since they were last looked at, or something that is only for them.
     """
 
     def __init__(self, cursor: Cursor | Levels, pressure: Pressure, messages_max: int, bytes_max: int) -> None:
         self.cursor = cursor
-        self._levels = cursor if isinstance(cursor, Levels) else None
         self._pressure = pressure
         self._messages_max = messages_max
         self._bytes_max = bytes_max
@@ -108,6 +109,7 @@ class LookAhead:
         self.held: dict[int, Held] = {}
         self.bytes = 0
         self.groups: dict[bytes, Group] = {}
+        self.resumed: dict[Consumer, None] = {}
         self._lanes: dict[Selector | None, list[int]] = {}
         self._users: dict[Selector | None, int] = {}  # of lanes
         self._own: dict[Consumer, list[int]] = {}
@@ -138,7 +140,11 @@ class LookAhead:
     def draw_from(self, levels: Levels) -> None:
         """Messages come from these levels from now on; nothing is set aside."""
         assert not self.held
-        self.cursor = self._levels = levels
+        self.cursor = levels
+
+    @property
+    def _levels(self) -> Levels | None:
+        return self.cursor if isinstance(self.cursor, Levels) else None
 
     @property
     def selectors(self) -> int:
@@ -158,7 +164,9 @@ class LookAhead:
         self._own[consumer] = []
         self._users[selector] = self._users.get(selector, 0) + 1
         if selector not in self._lanes:
-            lane = [place for place in self._offered() if _selects(selector, self.held[place].record)]
+            lane = [
+                place for place in self._offered() if selector is None or _selects(selector, self.held[place].record)
+            ]
             heapify(lane)
             self._lanes[selector] = lane
 
@@ -166,6 +174,7 @@ class LookAhead:
         """A consumer is gone; what was out with it has come back, but for what transactions hold."""
         selector = consumer.selector
         del self._own[consumer]
+        self.resumed.pop(consumer, None)
         self._users[selector] -= 1
         if not self._users[selector]:
             del self._users[selector], self._lanes[selector]
@@ -175,7 +184,7 @@ class LookAhead:
     # -- what comes from the cursor
 
     def distribute(
-        self, first: int, records: list[bytes], line: Iterable[Consumer], *, redelivered: bool, in_turn: bool = True
+        self, first: int, records: list[bytes], line: Line, *, redelivered: bool
     ) -> Iterator[tuple[Consumer, list[int], list[bytes]]]:
         """Say who gets which of the messages that were read just now; the rest is set aside.
 
@@ -184,37 +193,38 @@ class LookAhead:
             records: in order, without gaps.
             line: consumers that can take something, who comes first gets first.
             redelivered: they may have been delivered before a crash.
-            in_turn: whoever was given something stands behind the others; otherwise he stays where he is.
         """
-        rooms = {consumer: consumer.room for consumer in line}
-        looked = 0
         given: dict[Consumer, tuple[list[int], list[bytes]]] = {}
-        aside: dict[int, int] = {}
-        base = self.cursor.place(first) - first
-        grouped, hold = self.grouped, self._hold
+        rooms: dict[Consumer, int] = {}
+        aside: list[Held] = []
+        looked, fronts = 0, line.fronts(rooms)
+        groups, base = self.groups, self.cursor.place(first) - first
         for seq, record in enumerate(records, first):
-            if rooms:
-                looked += 1
-            group = self._group(record) if grouped else None
-            consumer = None if group is not None and group.waiting else self._taker(group, record, rooms)
+            refused: list[Selector] = []
+            name = group_of(record) if self.grouped else None
+            group = None if name is None else groups.get(name) or self._new_group(name)
+            consumer = (
+                None if group is not None and group.waiting else self._taker(group, record, fronts, rooms, refused)
+            )
             if consumer is None:
-                aside[seq] = 0
-                hold(base + seq, _held((seq, record, 0, group, redelivered)))
+                held = _held((seq, record, 0, group, redelivered))
+                aside.append(held)
+                self._hold(base + seq, held, refused)
                 continue
-            room = rooms[consumer] - 1
-            if in_turn or not room:
-                del rooms[consumer]
-            if room:
-                rooms[consumer] = room
+            looked = seq - first + 1
+            rooms[consumer] = rooms.get(consumer, consumer.room) - 1
+            if consumer in fronts:
+                line.step_back(consumer)
+                fronts = line.fronts(rooms)
             if group is not None:
                 self._goes_out(seq, group, consumer, record)
             seqs, of_consumer = given.setdefault(consumer, ([], []))
             seqs.append(seq)
             of_consumer.append(record)
         if aside:
-            self.cursor.set_aside(aside)
-            self._account()
-        self._note_yield(looked, len(records) - len(aside))
+            self.cursor.set_aside(dict.fromkeys([held.seq for held in aside], 0))
+            self._count(aside, 1)
+        self._note_yield(len(records) if fronts else looked, len(records) - len(aside))
         for consumer, (seqs, of_consumer) in given.items():
             yield consumer, seqs, of_consumer
 
@@ -227,11 +237,13 @@ class LookAhead:
 
     def put_back(self, seq: int, deliveries: int, record: bytes) -> None:
         """A message has come back, and `Cursor.take_returned` has given it."""
-        group = self._group(record) if self.grouped else None
+        name = group_of(record) if self.grouped else None
+        group = None if name is None else self.groups.get(name) or self._new_group(name)
         redelivered = deliveries > 0 or self.cursor.may_repeat(seq)
-        self._hold(self.cursor.place(seq), Held(seq, record, deliveries, group, redelivered))
+        held = Held(seq, record, deliveries, group, redelivered)
+        self._hold(self.cursor.place(seq), held)
         self.cursor.keep_aside(seq, deliveries)
-        self._account()
+        self._count([held], 1)
 
     # -- what is set aside
 
@@ -259,12 +271,23 @@ class LookAhead:
                 self._goes_out(held.seq, group, consumer, held.record)
                 if waiting:
                     self._offer(group)
-            self._forget(place, held)
+            del all_held[place]
             taken.append(held)
+        if own:
+            self.resumed[consumer] = None
         if taken:
             self.cursor.take_aside([held.seq for held in taken])
-            self._account()
+            self._count(taken, -1)
         return taken
+
+    def take_resumed(self) -> list[Consumer]:
+        """Consumers who may find something that is set aside, as far as that is not what their selector is offered.
+
+        Who is served and has room left for more of it is resumed again.
+        """
+        resumed = list(self.resumed)
+        self.resumed.clear()
+        return resumed
 
     def done(self, seqs: Iterable[int]) -> None:
         """These are no longer out: settled, or on their way back."""
@@ -330,80 +353,72 @@ class LookAhead:
             self._looked >>= 1
             self._given = max(1, self._given >> 1)
 
-    def _group(self, record: bytes) -> Group | None:
-        name = group_of(record)
-        if name is None:
-            return None
-        group = self.groups.get(name)
-        if group is None:
-            group = self.groups[name] = Group(name)
+    def _new_group(self, name: bytes) -> Group:
+        group = self.groups[name] = Group(name)
         return group
 
-    def _taker(self, group: Group | None, record: bytes, rooms: dict[Consumer, int]) -> Consumer | None:
-        """Who gets a message that was just read; None when it has to be set aside."""
+    def _taker(
+        self,
+        group: Group | None,
+        record: bytes,
+        fronts: list[Consumer],
+        rooms: dict[Consumer, int],
+        refused: list[Selector],
+    ) -> Consumer | None:
+        """Who gets a message that was just read; None when it has to be set aside.
+
+        `refused` gets the selectors that were asked in vain.
+        """
         if group is not None:
             consumer = group.owner or self._preferred.get(group.name)
-            if consumer is not None and consumer in rooms and _selects(consumer.selector, record):
-                return consumer
+            if consumer is not None and consumer.waiting and rooms.get(consumer, consumer.room):
+                selector = consumer.selector
+                if selector is None or _selects(selector, record):
+                    return consumer
             if group.owner is not None:
                 return None
-        return self._first_of(rooms, record)
-
-    def _first_of(self, rooms: dict[Consumer, int], record: bytes) -> Consumer | None:
-        """The first who selects a message; each selector is asked once, though thousands of consumers have it."""
-        refused: set[Selector] = set()
-        for consumer in rooms:
+        for consumer in fronts:
             selector = consumer.selector
-            if selector is None:
+            if selector is None or _selects(selector, record):
                 return consumer
-            if selector not in refused:
-                if _selects(selector, record):
-                    return consumer
-                refused.add(selector)
-                if len(refused) == len(self._lanes):
-                    break
+            refused.append(selector)
         return None
 
     def _remove(self, place: int) -> Held:
-        held = self.held[place]
-        self._forget(place, held)
+        held = self.held.pop(place)
         if held.group is not None:
             self._offer(held.group)
         self.cursor.take_aside([held.seq])
-        self._account()
+        self._count([held], -1)
         return held
 
-    def _hold(self, place: int, held: Held) -> None:
+    def _hold(self, place: int, held: Held, refused: Collection[Selector] = ()) -> None:
+        """`refused`: selectors that are known not to match."""
         self.held[place] = held
-        size = len(held.record) + _HELD_BYTES_MORE
-        self.bytes += size
-        if self._levels is not None:
-            self._count(self._levels.rank_at(place), 1, size)
-        if self._oldest is not None:
-            heappush(self._oldest, _turned(place))
-            if len(self._oldest) > 2 * len(self.held) + _PREFERRED_MAX:
-                self._oldest = None
         group = held.group
         if group is None:
-            self._into_lanes(place, held.record)
+            self._into_lanes(place, held.record, refused)
             return
         waiting = group.waiting
         heappush(waiting, place)
         if waiting[0] == place:
             self._offer(group)
 
-    def _forget(self, place: int, held: Held) -> None:
-        """It is no longer set aside; what offers it becomes void."""
-        del self.held[place]
-        size = len(held.record) + _HELD_BYTES_MORE
-        self.bytes -= size
-        if self._levels is not None:
-            self._count(self._levels.rank_at(place), -1, -size)
-
-    def _count(self, rank: int, messages: int, size: int) -> None:
-        of_level = self._of_level.setdefault(rank, [0, 0])
-        of_level[0] += messages
-        of_level[1] += size
+    def _count(self, messages: list[Held], sign: int) -> None:
+        """These are set aside now, or no longer (-1)."""
+        self.bytes += sign * _size_of(messages)
+        self._account()
+        levels = self._levels
+        if levels is not None:
+            for held in messages:
+                of_level = self._of_level.setdefault(levels.rank_at(levels.place(held.seq)), [0, 0])
+                of_level[0] += sign
+                of_level[1] += sign * _size_of([held])
+        if self._oldest is not None and sign > 0:
+            for held in messages:
+                heappush(self._oldest, _turned(self.cursor.place(held.seq)))
+            if len(self._oldest) > 2 * len(self.held) + _PREFERRED_MAX:
+                self._oldest = None
 
     def _account(self) -> None:
         self._pressure.look_ahead_bytes += self.bytes - self._told
@@ -440,12 +455,13 @@ class LookAhead:
         owner = group.owner
         if owner is None:
             self._into_lanes(place, self.held[place].record)
-        elif owner in self._own and _selects(owner.selector, self.held[place].record):
+        elif owner in self._own and (owner.selector is None or _selects(owner.selector, self.held[place].record)):
             self._into(self._own[owner], place)
+            self.resumed[owner] = None
 
-    def _into_lanes(self, place: int, record: bytes) -> None:
+    def _into_lanes(self, place: int, record: bytes, refused: Collection[Selector] = ()) -> None:
         for selector, lane in self._lanes.items():
-            if selector is None or _selects(selector, record):
+            if selector is None or (selector not in refused and _selects(selector, record)):
                 self._into(lane, place)
 
     def _into(self, lane: list[int], place: int) -> None:
@@ -461,8 +477,12 @@ class LookAhead:
                 yield place
 
 
-def _selects(selector: Selector | None, record: bytes) -> bool:
-    return selector is None or selector.matches(Headers(record))
+def _size_of(messages: list[Held]) -> int:
+    return sum([len(held.record) for held in messages]) + _HELD_BYTES_MORE * len(messages)
+
+
+def _selects(selector: Selector, record: bytes) -> bool:
+    return selector.matches(Headers(record))
 
 
 def _turned(place: int) -> int:

@@ -163,7 +163,8 @@ class BrokerModel(RuleBasedStateMachine):
     def block(self, pick: int, blocked: bool) -> None:
         peer = self.peer(pick)
         peer.sink.blocked = blocked
-        self.queue.dispatcher.resume(peer.consumer)
+        self.queue.dispatcher.queue_up(peer.consumer)
+        self.queue.dispatcher.dispatch()
         self.end_step()
 
     # -- transactions

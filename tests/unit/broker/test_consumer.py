@@ -66,7 +66,8 @@ def test_a_full_output_buffer_stops_deliveries_whatever_the_credit(world: World,
     world.publish(queue, *"ab")
     assert sink.take() == []
     sink.blocked = False
-    queue.dispatcher.resume(subscription.consumer)
+    queue.dispatcher.queue_up(subscription.consumer)
+    queue.dispatcher.dispatch()
     assert sink.bodies() == ["a", "b"]
 
 

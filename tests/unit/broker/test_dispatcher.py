@@ -27,7 +27,8 @@ def test_a_returned_message_goes_out_before_newer_ones_and_the_lowest_first(worl
     world.give_back(subscription.consumer, 3, 1)
     assert queue.statistics().returned == 2
     sink.blocked = False
-    queue.dispatcher.resume(subscription.consumer)
+    queue.dispatcher.queue_up(subscription.consumer)
+    queue.dispatcher.dispatch()
     assert [(one.body, one.deliveries, one.redelivered) for one in sink.take()] == [("a", 2, True), ("c", 2, True)]
     world.acknowledge(subscription.consumer, 2)
     assert sink.bodies() == ["d"]
@@ -42,7 +43,8 @@ def test_a_returned_message_that_is_read_from_disk_is_overtaken_by_nobody(world:
     world.store.spill(queue.log)
     world.publish(queue, "d")
     sink.blocked = False
-    queue.dispatcher.resume(subscription.consumer)
+    queue.dispatcher.queue_up(subscription.consumer)
+    queue.dispatcher.dispatch()
     assert sink.take() == []
     world.store.read()
     assert sink.bodies() == ["a"]
@@ -195,7 +197,8 @@ def test_nothing_is_delivered_while_a_dispatcher_is_paused(world: World, queue: 
     assert sink.take() == []
     assert queue.statistics().paused
     queue.dispatcher.paused = False
-    queue.dispatcher.resume(subscription.consumer)
+    queue.dispatcher.queue_up(subscription.consumer)
+    queue.dispatcher.dispatch()
     world.settle_down()
     assert sink.bodies() == ["a", "b"]
 

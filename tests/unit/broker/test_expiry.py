@@ -305,7 +305,8 @@ def test_messages_of_topics_expire_for_each_subscription(world: World, durable: 
     world.settle_down()
     pass_time(world, 200)
     sink.blocked = False
-    subscription.consumer.dispatcher.resume(subscription.consumer)
+    subscription.consumer.dispatcher.queue_up(subscription.consumer)
+    subscription.consumer.dispatcher.dispatch()
     world.settle_down()
     assert sink.bodies() == ["lasting"]
 

@@ -61,7 +61,8 @@ def test_a_purge_takes_what_is_ready_and_leaves_what_is_out(world: World, queue:
     assert (found.ready, found.in_flight, found.settled) == (0, 2, 4)
     sink.blocked = False
     world.publish(queue, "g")
-    queue.dispatcher.resume(subscription.consumer)
+    queue.dispatcher.queue_up(subscription.consumer)
+    queue.dispatcher.dispatch()
     assert sink.bodies()[-1] == "g"
 
 

@@ -117,7 +117,8 @@ def test_the_oldest_messages_go_when_there_are_too_many() -> None:
     publish(world, "t", *"abcdefg")
     assert subscription.dropped == 4
     sink.blocked = False
-    subscription.dispatcher.resume(subscription.dispatcher.consumers[0])
+    subscription.dispatcher.queue_up(subscription.dispatcher.consumers[0])
+    subscription.dispatcher.dispatch()
     assert sink.bodies() == ["e", "f", "g"]
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeAlias
 
 from segue.broker.deduplication import Acceptance, Identity, RecallPendingError
+from segue.broker.marks import Marked
 from segue.broker.node import Node
 from segue.broker.queue import Queue
 from segue.broker.topic import Topic
@@ -17,7 +18,7 @@ Part: TypeAlias = tuple[Queue | Topic, Callable[[bytes], object]]
 """A target, and how to publish to it."""
 
 
-class Composite:
+class Composite(Marked):
     """See the module.
 
     Durability: all copies are in one batch. Those of durable queues stand in the journal once.

@@ -13,9 +13,9 @@ from segue.broker.deduplication import Acceptance, Identity, QueueDeduplication
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import LimitReachedError
 from segue.broker.expiry import Expiry
-from segue.broker.groups import group_of
 from segue.broker.levels import Levels
 from segue.broker.look_ahead import LookAhead
+from segue.broker.marks import Marked, mark
 from segue.broker.priority import Scale
 from segue.broker.queue_options import REFUSE, QueueOptions, declared_options
 from segue.broker.redelivery import Redelivery
@@ -80,7 +80,7 @@ class QueueStatistics:
     paused: bool
 
 
-class Queue:
+class Queue(Marked):
     """A durable queue.
 
     Attributes:
@@ -229,27 +229,13 @@ class Queue:
 
     def note_expiring(self) -> None:
         """A message with a deadline of its own is about to be published here. Durable with the open batch."""
-        if self._mark("expiring") and self.dispatcher.expiry is None:
+        if mark(self.node.store, self.log, "expiring") and self.dispatcher.expiry is None:
             self._set_expiry()
 
     def note_grouped(self) -> None:
         """As `note_expiring`, of a message that belongs to a group."""
-        if self._mark("grouped"):
+        if mark(self.node.store, self.log, "grouped"):
             self.look_ahead().grouped = True
-
-    def note(self, record: bytes) -> None:
-        """A message that was accepted elsewhere is about to be published here: note what it brings along."""
-        if times(record)[1]:
-            self.note_expiring()
-        if group_of(record) is not None:
-            self.note_grouped()
-
-    def _mark(self, mark: str) -> bool:
-        """Note in the definition that there are such messages. False if it is there already."""
-        if self.log.definition.get(mark):
-            return False
-        self.node.store.redefine(self.log, {**self.log.definition, mark: True})
-        return True
 
     def look_ahead(self) -> LookAhead:
         """What decides who may have which message; made when there is none."""
@@ -273,8 +259,7 @@ class Queue:
 
     def note_put_off(self) -> None:
         """A message is put off, or comes back from that. Durable with the open batch."""
-        if not self.log.definition.get("puts_off"):
-            self.node.store.redefine(self.log, {**self.log.definition, "puts_off": True})
+        mark(self.node.store, self.log, "puts_off")
 
     def close(self, reason: str) -> None:
         """It is being deleted: nobody consumes from it any more; consumers are told why, unless `reason` is empty."""

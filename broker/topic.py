@@ -15,13 +15,13 @@ from segue.broker.bound import Bound
 from segue.broker.dead_letter_office import DeadLetterOffice
 from segue.broker.dispatcher import Dispatcher
 from segue.broker.expiry import Expiry
-from segue.broker.groups import group_of
 from segue.broker.headers import Headers
 from segue.broker.levels import Levels
+from segue.broker.marks import Marked, mark
 from segue.broker.queue import MemoryQueue, Queue
 from segue.broker.queue_options import NO_OPTIONS, QueueOptions
 from segue.broker.selector import Selector, compile_selector
-from segue.storage.api import Cursor, Log, times
+from segue.storage.api import Cursor, Log
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
@@ -173,8 +173,7 @@ class TopicLog:
 
     def note_expiring(self) -> None:
         """As `Queue.note_expiring`, for all subscriptions."""
-        if not self.log.definition.get("expiring"):
-            self.node.store.redefine(self.log, {**self.log.definition, "expiring": True})
+        if mark(self.node.store, self.log, "expiring"):
             for subscription in self.subscriptions.values():
                 self.set_expiry(subscription)
 
@@ -196,7 +195,7 @@ class TopicLog:
                 self.node.relieve()
 
 
-class Topic:
+class Topic(Marked):
     """What a publisher to one topic name holds: a route that finds its subscriptions anew when they change."""
 
     def __init__(self, routes: TopicRoutes, name: str) -> None:
@@ -216,13 +215,6 @@ class Topic:
     def note_expiring(self) -> None:
         """A message with a deadline of its own is about to be published here. Durable with the open batch."""
         self._routes.note_expiring()
-
-    def note(self, record: bytes) -> None:
-        """See `Queue`."""
-        if times(record)[1]:
-            self.note_expiring()
-        if group_of(record) is not None:
-            self.note_grouped()
 
     def note_grouped(self) -> None:
         """As `note_expiring`, of a message that belongs to a group: it matters to queues that are bound."""

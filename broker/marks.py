@@ -1,0 +1,43 @@
+"""Marks: what the definition of a log says that messages in it have brought along, such as deadlines or groups.
+
+Nobody looks at each message of a queue without such features: the first one that has one marks the queue, for good.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from segue.broker.groups import group_of
+from segue.storage.api import Log, Store, times
+
+__all__ = ["Marked", "mark"]
+
+
+def mark(store: Store, log: Log, name: str) -> bool:
+    """Note in a log's definition that there are such messages. False if it is there already.
+
+    Durability: with the open batch.
+    """
+    if log.definition.get(name):
+        return False
+    store.redefine(log, {**log.definition, name: True})
+    return True
+
+
+class Marked(ABC):
+    """What publishers send to: a queue, a topic, or a list of these."""
+
+    @abstractmethod
+    def note_expiring(self) -> None:
+        """A message with a deadline of its own is about to be published here. Durable with the open batch."""
+
+    @abstractmethod
+    def note_grouped(self) -> None:
+        """As `note_expiring`, of a message that belongs to a group."""
+
+    def note(self, record: bytes) -> None:
+        """A message that was accepted elsewhere is about to be published here: note what it brings along."""
+        if times(record)[1]:
+            self.note_expiring()
+        if group_of(record) is not None:
+            self.note_grouped()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 
-from segue.broker.errors import UnreadableError
 from segue.broker.headers import Headers
+from segue.broker.log_part import read_part
 from segue.broker.queue import Queue
 from segue.broker.selector import Selector
-from segue.storage.api import CONDEMNED, READ_ERRORS, Cursor
+from segue.storage.api import CONDEMNED, Cursor
 
 __all__ = ["Browser"]
 
@@ -66,24 +66,8 @@ class _Walk:
         return found
 
     async def _read(self, seq: int, end: int, bytes_max: int) -> tuple[list[tuple[int, bytes]], int]:
-        """Messages of [seq, end) from memory or disk, and the number below which that is complete."""
-        log = self._cursor.log
-        found: list[tuple[int, bytes]] = []
-        size = 0
-        while seq < end and size < bytes_max and (record := log.find(seq)) is not None:
-            found.append((seq, record))
-            size += len(record)
-            seq += 1
-        if found:
-            return self._shown(found), seq
-        if seq >= log.ram_first:
-            return [], seq + 1  # it was taken and settled meanwhile
-        try:
-            blocks, _, upto = await log.store.reader.read_range(log, seq, end, bytes_max)
-        except READ_ERRORS as error:
-            raise UnreadableError(f"queue '{self._queue.name}': {error}") from error
-        read = [(s, record) for first, records in blocks for s, record in enumerate(records, first) if s < end]
-        return self._shown(read), upto
+        found, upto = await read_part(self._cursor.log, seq, end, bytes_max, f"queue '{self._queue.name}'")
+        return self._shown(found), upto
 
     def _shown(self, messages: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
         expiry, selector = self._queue.dispatcher.expiry, self._selector

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from segue.broker.errors import UnreadableError
+from segue.broker.log_part import read_part
 from segue.broker.schedule.bucket import Bucket
-from segue.storage.api import READ_ERRORS
 
 __all__ = ["Walk"]
 
@@ -38,20 +37,5 @@ class Walk:
         return found
 
     async def _read(self, seq: int, end: int, bytes_max: int) -> tuple[list[tuple[int, bytes]], int]:
-        """Messages of [seq, end) from memory or disk, and the number below which that is complete."""
-        log = self.bucket.log
-        found: list[tuple[int, bytes]] = []
-        size = 0
-        while seq < end and size < bytes_max and (record := log.find(seq)) is not None:
-            found.append((seq, record))
-            size += len(record)
-            seq += 1
-        if not found and seq < log.ram_first:
-            try:
-                runs, _, seq = await log.store.reader.read_range(log, seq, end, bytes_max)
-            except READ_ERRORS as error:
-                raise UnreadableError(f"delayed messages: {error}") from error
-            found = [(s, record) for first, records in runs for s, record in enumerate(records, first) if s < end]
-        elif not found:
-            seq += 1  # it went meanwhile
-        return [message for message in found if self.bucket.owes(message[0])], seq
+        found, upto = await read_part(self.bucket.log, seq, end, bytes_max, "delayed messages")
+        return [message for message in found if self.bucket.owes(message[0])], upto

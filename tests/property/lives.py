@@ -11,10 +11,12 @@ from __future__ import annotations
 import random
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Self
 
 from segue.storage.api import Store
 from tests.faults.storage.driver import OPTIONS, Sequel, run_store
@@ -44,6 +46,13 @@ class Lives(ABC):
         self.broken: Exception | None = None
         self._steps: deque[Operation] = deque()
         self._dying = Operation("crash")
+
+    @classmethod
+    @contextmanager
+    def for_a_while(cls, *arguments: Any, **options: Any) -> Iterator[Self]:
+        """Lives in a folder that goes when they are left."""
+        with TemporaryDirectory() as folder:
+            yield cls(Path(folder) / "lives", *arguments, **options)
 
     def play(self, steps: Sequence[Operation]) -> None:
         """Do everything, life after life, and look at each start and at the end."""

@@ -10,22 +10,11 @@ from tests.helpers.broker_process import BrokerFactory, BrokerProcess
 from tests.helpers.stomp_client import StompClient
 from tests.helpers.stomp_frames import Frame
 from tests.integration.stomp.conftest import Connect
+from tests.integration.stomp.ends import ENDS, IMPATIENT
 
 __all__: list[str] = []
 
 _QUEUE = "/queue/a"
-_IMPATIENT = {"limits.drain_seconds": 0}
-
-
-def stop(broker: BrokerProcess) -> None:
-    assert broker.stop() == 0, broker.log
-
-
-def kill(broker: BrokerProcess) -> None:
-    broker.kill()
-
-
-_ENDS = pytest.mark.parametrize("end", [stop, kill], ids=["stop", "kill"])
 
 
 def publish_once(client: StompClient, queue: str, **headers: str) -> Frame:
@@ -53,10 +42,10 @@ def test_a_repeat_is_answered_like_the_first_one_and_says_so(connect: Connect, q
     client.expect_no_message()
 
 
-@_ENDS
+@ENDS
 def test_ids_outlive_the_broker(broker_factory: BrokerFactory, end: Callable[[BrokerProcess], None]) -> None:
     """Fault 33: the producer did not see the receipt, because the broker died."""
-    broker = broker_factory(settings=_IMPATIENT)
+    broker = broker_factory(settings=IMPATIENT)
     client = broker.client()
     first = [publish_once(client, _QUEUE, dedup_id=str(number)) for number in range(5)]
     end(broker)
@@ -179,11 +168,11 @@ def test_a_temporary_queue_knows_repeats_too(connect: Connect) -> None:
     client.expect_no_message()
 
 
-@_ENDS
+@ENDS
 def test_a_producer_that_numbers_its_messages_learns_where_to_go_on(
     broker_factory: BrokerFactory, end: Callable[[BrokerProcess], None]
 ) -> None:
-    broker = broker_factory(settings=_IMPATIENT)
+    broker = broker_factory(settings=IMPATIENT)
     client = broker.client()
     first = [publish_once(client, _QUEUE, sequence_id=number, producer_name="p") for number in ("3", "7")]
     assert [frame["sequence-id"] for frame in first] == ["3", "7"]

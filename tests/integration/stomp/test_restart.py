@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.helpers.broker_process import BrokerFactory, BrokerProcess
+from tests.integration.stomp.ends import ENDS, IMPATIENT, kill, stop
 
 __all__: list[str] = []
 
 _QUEUE = "/queue/a"
-# The clients of these tests do not leave when the daemon says that it is stopping.
-_IMPATIENT = {"limits.drain_seconds": 0}
-
-
-def stop(broker: BrokerProcess) -> None:
-    assert broker.stop() == 0, broker.log
-
-
-def kill(broker: BrokerProcess) -> None:
-    broker.kill()
-
-
-_ENDS = pytest.mark.parametrize("end", [stop, kill], ids=["stop", "kill"])
 
 
 def fill(broker: BrokerProcess, count: int) -> None:
@@ -31,11 +17,11 @@ def fill(broker: BrokerProcess, count: int) -> None:
     client.disconnect()
 
 
-@_ENDS
+@ENDS
 def test_what_was_out_comes_first_and_flagged(broker_factory: BrokerFactory, end: object) -> None:
     """Fault 35."""
     assert callable(end)
-    broker = broker_factory(settings=_IMPATIENT)
+    broker = broker_factory(settings=IMPATIENT)
     fill(broker, 6)
     client = broker.client()
     client.subscribe(_QUEUE, headers={"prefetch-count": "4"})
@@ -51,11 +37,11 @@ def test_what_was_out_comes_first_and_flagged(broker_factory: BrokerFactory, end
     assert end is kill or again[4]["redelivered"] == "false"
 
 
-@_ENDS
+@ENDS
 def test_a_confirmed_acknowledgement_is_for_ever(broker_factory: BrokerFactory, end: object) -> None:
     """Fault 36."""
     assert callable(end)
-    broker = broker_factory(settings=_IMPATIENT)
+    broker = broker_factory(settings=IMPATIENT)
     fill(broker, 3)
     for expected in (b"1", b"2", b"3"):
         client = broker.client()
@@ -68,10 +54,10 @@ def test_a_confirmed_acknowledgement_is_for_ever(broker_factory: BrokerFactory, 
     other.expect_no_message()
 
 
-@_ENDS
+@ENDS
 def test_the_delivery_count_goes_on(broker_factory: BrokerFactory, end: object) -> None:
     assert callable(end)
-    broker = broker_factory(settings=_IMPATIENT)
+    broker = broker_factory(settings=IMPATIENT)
     fill(broker, 1)
     counts = []
     for _ in range(3):
@@ -86,10 +72,10 @@ def test_the_delivery_count_goes_on(broker_factory: BrokerFactory, end: object) 
     assert counts == sorted(set(counts)), counts
 
 
-@_ENDS
+@ENDS
 def test_what_was_never_out_is_not_flagged(broker_factory: BrokerFactory, end: object) -> None:
     assert callable(end)
-    broker = broker_factory(settings=_IMPATIENT)
+    broker = broker_factory(settings=IMPATIENT)
     fill(broker, 3)
     end(broker)
     broker.start()
@@ -98,10 +84,10 @@ def test_what_was_never_out_is_not_flagged(broker_factory: BrokerFactory, end: o
     assert [frame["redelivered"] for frame in client.expect_messages(b"1", b"2", b"3")] == ["false"] * 3
 
 
-@_ENDS
+@ENDS
 def test_new_messages_stand_behind_old_ones(broker_factory: BrokerFactory, end: object) -> None:
     assert callable(end)
-    broker = broker_factory(settings=_IMPATIENT)
+    broker = broker_factory(settings=IMPATIENT)
     for number in range(5):
         broker.client().publish_confirmed(_QUEUE, b"%d" % number)
         end(broker)
@@ -112,7 +98,7 @@ def test_new_messages_stand_behind_old_ones(broker_factory: BrokerFactory, end: 
 
 
 def test_a_topic_that_nobody_listens_to_keeps_nothing(broker_factory: BrokerFactory) -> None:
-    broker = broker_factory(settings=_IMPATIENT)
+    broker = broker_factory(settings=IMPATIENT)
     broker.client().publish_confirmed("/topic/a", b"1")
     stop(broker)
     broker.start()

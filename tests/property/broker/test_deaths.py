@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pytest
 from hypothesis import given, settings
 
@@ -13,17 +10,13 @@ from tests.property.broker.deaths import Deaths, death_operations, queue_options
 from tests.property.operation import Operation
 
 
-def play(steps: list[Operation], options: dict[str, QueueOptions]) -> None:
-    with TemporaryDirectory() as folder:
-        Deaths(Path(folder) / "deaths", options).play(steps)
-
-
 @settings(max_examples=25)
 @given(steps=death_operations(max_size=40), options=queue_options())
 def test_a_message_that_dies_is_in_one_place_and_is_delivered_neither_late_nor_condemned(
     steps: list[Operation], options: dict[str, QueueOptions]
 ) -> None:
-    play(steps, options)
+    with Deaths.for_a_while(options) as deaths:
+        deaths.play(steps)
 
 
 @pytest.mark.long
@@ -32,4 +25,5 @@ def test_a_message_that_dies_is_in_one_place_and_is_delivered_neither_late_nor_c
 @given(steps=death_operations(max_size=120), options=queue_options())
 def test_it_is_so_through_long_lives(steps: list[Operation], options: dict[str, QueueOptions], part: int) -> None:
     """Hypothesis draws other examples in each part."""
-    play(steps, options)
+    with Deaths.for_a_while(options) as deaths:
+        deaths.play(steps)

@@ -24,6 +24,7 @@ from segue.storage.api import Store
 from tests.faults.storage.driver import OPTIONS, run_store, until
 from tests.faults.storage.simulated_disk import Call, SimulatedDisk
 from tests.helpers.recorded_log import RecordedLog
+from tests.property.broker.owed import owed_by
 from tests.property.examples import examples
 from tests.unit.broker.actors import FakeOutput, FakeSink, World, body_of
 from tests.unit.broker.memory_store import FakeClock
@@ -154,18 +155,8 @@ def node_on(store: Store) -> Node:
 
 async def owed(store: Store) -> set[str]:
     """The bodies of everything that is in any log."""
-    found = set()
-    for log in store.logs.values():
-        (cursor,) = log.cursors
-        numbers = {*range(cursor.next, log.head), *cursor.holes()}
-        seq = 1
-        while seq < log.ram_first:
-            part = await store.reader.read_range(log, seq, log.ram_first, 1 << 20)
-            records = {first + n: data for first, some in part.runs for n, data in enumerate(some)}
-            found |= {body_of(data).rstrip(".") for number, data in records.items() if number in numbers}
-            seq = part.upto
-        found |= {body_of(data).rstrip(".") for number in numbers if (data := log.find(number)) is not None}
-    return found
+    records = [record for log in store.logs.values() for record in (await owed_by(log.cursors[0])).values()]
+    return {body_of(record).rstrip(".") for record in records}
 
 
 @examples(20)

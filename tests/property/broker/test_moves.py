@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pytest
 from hypothesis import given, settings
 
@@ -13,15 +10,11 @@ from tests.property.examples import examples
 from tests.property.operation import Operation
 
 
-def play(steps: list[Operation]) -> None:
-    with TemporaryDirectory() as folder:
-        Moves(Path(folder) / "moves").play(steps)
-
-
 @examples(15)
 @given(steps=move_operations(max_size=30))
 def test_a_message_that_is_moved_is_in_one_queue_whatever_happens(steps: list[Operation]) -> None:
-    play(steps)
+    with Moves.for_a_while() as moves:
+        moves.play(steps)
 
 
 @pytest.mark.long
@@ -30,4 +23,5 @@ def test_a_message_that_is_moved_is_in_one_queue_whatever_happens(steps: list[Op
 @given(steps=move_operations(max_size=90))
 def test_it_is_so_through_long_lives(steps: list[Operation], part: int) -> None:
     """Hypothesis draws other examples in each part."""
-    play(steps)
+    with Moves.for_a_while() as moves:
+        moves.play(steps)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -28,17 +26,13 @@ def small_pieces() -> Iterator[None]:
         yield
 
 
-def play(steps: list[Operation], options: QueueOptions) -> None:
-    with TemporaryDirectory() as folder:
-        Publishers(Path(folder) / "life", options).play(steps)
-
-
 @settings(max_examples=12)
 @given(steps=publisher_operations(max_size=40), options=windows())
 def test_a_repeat_adds_nothing_and_a_new_message_is_never_taken_for_one(
     steps: list[Operation], options: QueueOptions
 ) -> None:
-    play(steps, options)
+    with Publishers.for_a_while(options) as publishers:
+        publishers.play(steps)
 
 
 @pytest.mark.long
@@ -47,4 +41,5 @@ def test_a_repeat_adds_nothing_and_a_new_message_is_never_taken_for_one(
 @given(steps=publisher_operations(max_size=120), options=windows())
 def test_it_is_so_through_long_lives(steps: list[Operation], options: QueueOptions, part: int) -> None:
     """Hypothesis draws other examples in each part."""
-    play(steps, options)
+    with Publishers.for_a_while(options) as publishers:
+        publishers.play(steps)

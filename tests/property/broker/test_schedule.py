@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pytest
 from hypothesis import given, settings
 
@@ -12,15 +9,11 @@ from tests.property.broker.waits import Waits, wait_operations
 from tests.property.operation import Operation
 
 
-def play(steps: list[Operation]) -> None:
-    with TemporaryDirectory() as folder:
-        Waits(Path(folder) / "life").play(steps)
-
-
 @settings(max_examples=15)
 @given(steps=wait_operations(max_size=30))
 def test_a_message_for_later_is_in_one_place_and_comes_in_time(steps: list[Operation]) -> None:
-    play(steps)
+    with Waits.for_a_while() as waits:
+        waits.play(steps)
 
 
 @pytest.mark.long
@@ -29,4 +22,5 @@ def test_a_message_for_later_is_in_one_place_and_comes_in_time(steps: list[Opera
 @given(steps=wait_operations(max_size=100))
 def test_it_is_so_through_long_lives(steps: list[Operation], part: int) -> None:
     """Hypothesis draws other examples in each part."""
-    play(steps)
+    with Waits.for_a_while() as waits:
+        waits.play(steps)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any
 
 import trio
 from hypothesis import strategies as st
@@ -66,13 +63,6 @@ class World(Lives):
         self._serial = 0
         self._held: dict[str, dict[int, int]] = {}
         self.damaged = False
-
-    @classmethod
-    @contextmanager
-    def for_a_while(cls, **options: Any) -> Iterator[Self]:
-        """One in a folder that goes when it is left."""
-        with TemporaryDirectory() as folder:
-            yield cls(Path(folder) / "world", **options)
 
     def play_until(self, call: int, steps: list[Operation], crash: Operation) -> bool:
         """Play, and let the power go off at a call of the disk. False when there were not so many calls."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pytest
 from hypothesis import given, settings
 
@@ -13,17 +10,13 @@ from tests.property.broker.mixture.mixture import Mixture
 from tests.property.operation import Operation
 
 
-def play(steps: list[Operation], options: TwoOptions) -> None:
-    with TemporaryDirectory() as folder:
-        Mixture(Path(folder) / "mixture", options).play(steps)
-
-
 @settings(max_examples=12)
 @given(steps=mixture_operations(max_size=40), options=mixture_options())
 def test_each_message_is_in_one_place_and_comes_in_time_in_turn_and_once(
     steps: list[Operation], options: TwoOptions
 ) -> None:
-    play(steps, options)
+    with Mixture.for_a_while(options) as mixture:
+        mixture.play(steps)
 
 
 @pytest.mark.long
@@ -32,4 +25,5 @@ def test_each_message_is_in_one_place_and_comes_in_time_in_turn_and_once(
 @given(steps=mixture_operations(max_size=120), options=mixture_options())
 def test_it_is_so_through_long_lives(steps: list[Operation], options: TwoOptions, part: int) -> None:
     """Hypothesis draws other examples in each part."""
-    play(steps, options)
+    with Mixture.for_a_while(options) as mixture:
+        mixture.play(steps)

@@ -50,6 +50,10 @@ class SteadyClock:
         """Milliseconds since 1970 UTC, but for `ahead_ms`. Never jumps."""
         return int(self._base_ms + self.monotonic() * 1000)
 
+    def next_at(self) -> float:
+        """The monotonic time, seconds, at which `now_ms` changes."""
+        return (self.now_ms() + 1 - self._base_ms) / 1000
+
     def go_on(self, ahead_ms: int, reached_ms: int) -> None:
         """It goes on as an earlier one, which was so far ahead and has shown that time: it does not go back behind it.
 

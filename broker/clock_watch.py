@@ -32,11 +32,11 @@ class ClockWatch:
         self._kept = kept
         self._clock.go_on(int(kept.definition["ahead_ms"]), int(kept.definition["reached_ms"]))
 
-    def look(self) -> None:
-        """To be called every second or so, at any time in a step. Durable with the open batch."""
+    def look(self) -> int:
+        """To be called every second or so. Returns by how many milliseconds it was set; durable with the open batch."""
         set_by_ms = self._clock.look()
         if not set_by_ms:
-            return
+            return 0
         self._log.warning("clock.set", by_ms=set_by_ms)
         definition: dict[str, Any] = {
             "kind": KIND,
@@ -47,3 +47,4 @@ class ClockWatch:
             self._kept = self._store.create_log(definition)
         else:
             self._store.redefine(self._kept, definition)
+        return set_by_ms

@@ -448,6 +448,11 @@ class Node:
         self.held = self.pressure.check()
         self._alarms.look_at_pressure()
 
+    def look_at_clock(self) -> None:
+        """Notice that somebody has set the clock on the wall. To be called every second or so."""
+        if set_by_ms := self.clock_watch.look():
+            self.schedule.clock_was_set(set_by_ms)
+
     async def watch(self) -> None:
         """Look at disk and memory every second, and do what steps have left over, for as long as the broker runs."""
         async with trio.open_nursery() as nursery:
@@ -458,7 +463,7 @@ class Node:
             nursery.start_soon(self.selectors.serve)
             while True:
                 await self.pressure.look_at_disk()
-                self.clock_watch.look()
+                self.look_at_clock()
                 now = self.clock.monotonic()
                 self.deduplication.forget()
                 self.receiving.check(now, held=self.held)

@@ -71,10 +71,16 @@ class Delayed:
         """See the class."""
 
     def due_ms(self, now_ms: int) -> int:
-        """When messages that are accepted now are to be delivered, by the wall clock."""
+        """When messages that are accepted now are to be delivered, by the clock that they wait by."""
         if self._cron is not None:
-            return self._cron.next_ms(now_ms) or now_ms
+            wall_ms = self._node.clock.wall.now_ms()
+            return self._cron.next_ms(wall_ms) or wall_ms
         return self._when.time_ms if self._when.time_ms is not None else now_ms + self._when.delay_ms
+
+    @property
+    def by_wall_clock(self) -> bool:
+        """True when they wait for a time of day, False when for some time to pass."""
+        return self._cron is not None or self._when.time_ms is not None
 
     def publish(self, record: bytes) -> bytes:
         """Accept a message; returns what it is called, a `ScheduleId` as text."""
@@ -84,10 +90,13 @@ class Delayed:
         return slot.name(slot.accept(record))
 
     def _open_slot(self) -> Slot:
-        schedule, when = self._node.schedule, self._when
-        by_wall_clock = self._cron is not None or when.time_ms is not None
-        due_ms = self.due_ms(self._node.clock.wall.now_ms()) if by_wall_clock else schedule.due_in(when.delay_ms)
-        self._slot_until = schedule.next_at
-        slot = schedule.slot(due_ms, self._text, when.repeat, by_wall_clock=by_wall_clock, is_plain=self._is_plain)
-        self._slot = slot
+        clock = self._node.clock
+        self._slot_until = clock.next_at()
+        self._slot = slot = self._node.schedule.slot(
+            self.due_ms(clock.now_ms()),
+            self._text,
+            self._when.repeat,
+            by_wall_clock=self.by_wall_clock,
+            is_plain=self._is_plain,
+        )
         return slot

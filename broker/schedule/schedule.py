@@ -1,24 +1,23 @@
 """The schedule: what a node has to deliver later. It takes messages, and hands them on when it is time.
 
-Two wheels, because clocks are set: delays are counted by a clock that nobody sets while the broker runs, times of day
-by the one on the wall. How far the two are apart is written down, so that a delay survives a restart after the wall
-clock was set. Nothing is done, and nothing is in memory, in a broker that never had a delayed message.
+Two wheels, because clocks are set: delays are counted by the node's steady clock, times of day by the one on the wall.
+When a message was accepted and when it expires is by its wheel's clock, too, as long as it waits. Nothing is done, and
+nothing is in memory, in a broker that never had a delayed message.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from segue.broker.schedule.bucket import LEVELS, Bucket, span_of
 from segue.broker.schedule.census import Census
 from segue.broker.schedule.cron import Cron
-from segue.broker.schedule.elapsed_time import ElapsedTime
 from segue.broker.schedule.handing_on import hand_on
 from segue.broker.schedule.overdue import Overdue
-from segue.broker.schedule.repeat import ONCE, Repeat, restamped
+from segue.broker.schedule.repeat import ONCE, Repeat, put_ahead, restamped
 from segue.broker.schedule.scheduled_message import (
     ScheduledMessage,
     ScheduleId,
@@ -36,15 +35,13 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEDULE_KINDS", "Schedule"]
 
-SCHEDULE_KINDS: Final = ("schedule", "delayed", "overdue")
+SCHEDULE_KINDS: Final = ("delayed", "overdue")
 """Of logs that are ours, in their definitions."""
 _LOOK_AGAIN_SECONDS: Final = 1.0
 """The wall clock may be set at any time; nobody tells us."""
 _HELD_SECONDS: Final = 0.05
 _PAUSE_SECONDS: Final = 0.002
 """Messages that are due in the same moment go together: one commit for each of ten thousand a second is too much."""
-_SET_MS: Final = 1000
-"""By less than this nobody sets a clock; they are pulled."""
 
 
 class Schedule:
@@ -59,12 +56,9 @@ class Schedule:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._woken = trio.Event()
-        self._elapsed = ElapsedTime(node.clock.wall)
-        self._log: Log | None = None
-        self.delays = Wheel(node.store, "elapsed", self._now_ms, self._wake, self._hand_on)
-        self.times = Wheel(node.store, "wall", node.clock.wall.now_ms, self._wake, self._hand_on)
+        self.delays = Wheel(node.store, "elapsed", node.clock.now_ms, self._wake, self._hand_on)
+        self.times = Wheel(node.store, "wall", node.clock.wall.now_ms, self._wake, self._hand_on_by_wall)
         self._wheels = {wheel.name: wheel for wheel in (self.delays, self.times)}
-        self._wall_ms = node.clock.wall.now_ms()
         self._overdue: dict[str, Overdue] = {}
         self.census = Census(node.clock)
         for wheel in self._wheels.values():
@@ -83,9 +77,8 @@ class Schedule:
         return slot.identity(slot.accept(record))
 
     def due_in(self, delay_ms: int) -> int:
-        """The time by the clock of delays, so much later. Durable with the open batch: what that clock shows."""
-        self._begin()
-        return self._now_ms() + delay_ms
+        """The time by the clock of delays, so much later."""
+        return self._node.clock.now_ms() + delay_ms
 
     def put_off(self, queue: str, record: bytes, due_ms: int, deliveries: int) -> None:
         """Take a message from a queue that comes back to it when `due_in` said. Durable with the open batch."""
@@ -102,7 +95,6 @@ class Schedule:
         deliveries: int = 0,
     ) -> Slot:
         """Where messages go that are accepted now and are due then; see `ScheduledMessage` for the rest."""
-        self._begin()
         bucket = (self.times if by_wall_clock else self.delays).bucket_for(due_ms)
         identity = ScheduleId(0 if repeat else due_ms, bucket.log.id, 0)
         now_ms = self._node.clock.now_ms()
@@ -132,7 +124,7 @@ class Schedule:
 
     def offset_ms(self, bucket: Bucket) -> int:
         """How far the clock of a bucket is ahead of the wall clock."""
-        return self._elapsed.offset_ms if bucket.log.definition.get("clock") == self.delays.name else 0
+        return self._node.clock.ahead_ms if bucket.log.definition.get("clock") == self.delays.name else 0
 
     def cancel(self, found: Found) -> None:
         """A message is not to be delivered. Durable with the open batch.
@@ -172,33 +164,41 @@ class Schedule:
         """Do a bounded part of what there is to do. Returns seconds until there is more, `math.inf` for nothing."""
         if self._node.held:
             return _HELD_SECONDS
-        if self._log is None and self.buckets():
-            self._begin()  # a salvage has not found it
-        if self._is_used:
-            self._look_at_clocks()
         waits = [wait for wheel in self._wheels.values() if (wait := wheel.step()) is not None]
         waits += [self._try_again(overdue) for overdue in list(self._overdue.values())]
         wait = min(waits, default=math.inf)
         return max(wait, _PAUSE_SECONDS) if wait else 0
 
-    def _hand_on(self, frames: list[bytes]) -> None:
+    def clock_was_set(self, by_ms: int) -> None:
+        """Somebody has set the clock on the wall."""
+        if by_ms < 0:
+            self.times.rewind()
+
+    def _hand_on_by_wall(self, frames: list[bytes]) -> None:
+        """Only now is it known by how much the clock on the wall was set while they have waited."""
+        self._hand_on(frames, self._node.clock.ahead_ms)
+
+    def _hand_on(self, frames: list[bytes], ahead_ms: int = 0) -> None:
+        """`ahead_ms`: the clock that deadlines are counted by is so far ahead of that of these messages."""
         for run in runs_of_equals(frames):
             message = decode_scheduled(run[0])
             if message.repeat:
                 for frame in run:
-                    self._hand_on_repeated(frame)
+                    self._hand_on_repeated(frame, ahead_ms)
             else:
-                self._hand_on_run(message.targets, run)
+                self._hand_on_run(message.targets, run, ahead_ms)
 
-    def _hand_on_repeated(self, frame: bytes) -> None:
+    def _hand_on_repeated(self, frame: bytes, ahead_ms: int) -> None:
         message = decode_scheduled(frame)
-        if self._goes_on(message, Repeat.from_text(message.repeat)):
-            self._hand_on_run(message.targets, [frame])
+        if self._goes_on(message, Repeat.from_text(message.repeat), ahead_ms):
+            self._hand_on_run(message.targets, [frame], ahead_ms)
         else:
             self.census.add(message.targets, -1)
 
-    def _hand_on_run(self, targets: str, run: list[bytes]) -> None:
+    def _hand_on_run(self, targets: str, run: list[bytes], ahead_ms: int) -> None:
         """To their targets, or to the line before these."""
+        if ahead_ms:
+            run = [_put_ahead(frame, ahead_ms) for frame in run]
         overdue, done = self._overdue.get(targets), 0
         if overdue is None:
             done, refusal = hand_on(self._node, run)
@@ -209,10 +209,10 @@ class Schedule:
             overdue.log.append_all(run[done:])
         self.census.add(targets, -done)
 
-    def _goes_on(self, message: ScheduledMessage, repeat: Repeat) -> bool:
+    def _goes_on(self, message: ScheduledMessage, repeat: Repeat, ahead_ms: int) -> bool:
         """Schedule the next delivery of a message. What was missed is not made up for. True when one is due now."""
         if not repeat.cron:
-            now_ms, period_ms = self._now_ms(), max(1, repeat.period_ms)
+            now_ms, period_ms = self._node.clock.now_ms(), max(1, repeat.period_ms)
             missed = max(0, now_ms - message.due_ms) // period_ms
             self._again(self.delays, message, message.due_ms + (missed + 1) * period_ms, repeat.after_one())
             return True
@@ -220,15 +220,14 @@ class Schedule:
         if next_ms is not None:
             self._again(self.times, message, next_ms, repeat)
         if repeat.first_ms or repeat.at_each_time:
-            first = restamped(message.record, self._node.clock.now_ms() + repeat.first_ms, repeat.lives_ms)
+            record = put_ahead(message.record, ahead_ms)
+            first = restamped(record, self.due_in(repeat.first_ms), repeat.lives_ms)
             self.after(repeat.first_ms, message.targets, first, repeat.at_each_time)
             return False
         return True
 
     def _again(self, wheel: Wheel, message: ScheduledMessage, due_ms: int, repeat: Repeat) -> None:
-        record = restamped(
-            message.record, due_ms - (self._elapsed.offset_ms if wheel is self.delays else 0), repeat.lives_ms
-        )
+        record = restamped(message.record, due_ms, repeat.lives_ms)
         again = message._replace(due_ms=due_ms, record=record, repeat=repeat.as_text())
         wheel.bucket_for(due_ms).log.append(encode_scheduled(again))
         self.census.add(message.targets)
@@ -241,53 +240,25 @@ class Schedule:
             self._node.store.drop_log(overdue.log)
         return wait
 
-    # -- time
-
-    @property
-    def next_at(self) -> float:
-        """Until then, monotonic seconds, messages that are accepted with the same delay are due at the same time."""
-        return self._elapsed.next_at()
-
     @property
     def _is_used(self) -> bool:
-        return self._log is not None
-
-    def _now_ms(self) -> int:
-        return self._elapsed.now_ms()
+        return bool(self._overdue) or any(wheel.buckets for wheel in self._wheels.values())
 
     def _wake(self) -> None:
         self._woken.set()
 
-    def _look_at_clocks(self) -> None:
-        """Notice when the wall clock was set."""
-        offset_ms = self._elapsed.offset_ms
-        assert self._log is not None
-        definition = self._log.definition
-        set_by = definition["offset_ms"] - offset_ms
-        if abs(set_by) >= _SET_MS:
-            self._node.store.redefine(self._log, {**definition, "offset_ms": offset_ms})
-            self._node.log.warning("clock.set", by_ms=set_by)
-            if set_by < 0:
-                self.times.rewind()
-
     # -- starts
 
-    def _begin(self) -> None:
-        """From now on it is written down how far the two clocks are apart."""
-        if self._log is None:
-            definition: dict[str, Any] = {"kind": "schedule", "offset_ms": self._elapsed.offset_ms}
-            self._log = self._node.store.create_log(definition)
-            self._node.store.create_cursor(self._log, {"kind": "schedule"})
-
     def take_up(self, log: Log) -> None:
-        """A log of ours that was recovered; the one of kind `schedule` comes first, as it is the oldest."""
-        kind = log.definition["kind"]
-        if kind == "schedule":
-            self._log = log
-            self._elapsed = ElapsedTime(self._node.clock.wall, int(log.definition["offset_ms"]))
-        elif kind == "overdue":
+        """A log of ours that was recovered."""
+        if log.definition["kind"] == "overdue":
             overdue = Overdue(self._node, log)
             self._overdue[overdue.targets] = overdue
             self.census.take_up(overdue.bucket)
         elif (bucket := self._wheels[log.definition["clock"]].take_up(log)) is not None:
             self.census.take_up(bucket)
+
+
+def _put_ahead(frame: bytes, by_ms: int) -> bytes:
+    message = decode_scheduled(frame)
+    return encode_scheduled(message._replace(record=put_ahead(message.record, by_ms)))

@@ -88,7 +88,7 @@ class Publishing:
             publish,
             block,
             persistent=options.persistent,
-            expires_ms=options.expires_ms and self._node.clock.of_wall(options.expires_ms),
+            expires_ms=self._expires_ms(target, options.expires_ms),
             lives_ms=options.lives_ms,
         )
         self._identify(route, options)
@@ -101,6 +101,12 @@ class Publishing:
             route.visible_ms = target.due_ms
             route.later = target if head.transaction is None else None
         return route
+
+    def _expires_ms(self, target: object, wall_ms: int) -> int:
+        """The end of a message that says one, by the clock of the other times in its record; 0 for never."""
+        if not wall_ms or (isinstance(target, Delayed) and target.by_wall_clock):
+            return wall_ms
+        return self._node.clock.of_wall(wall_ms)
 
     def _management_route(self, head: SendHead, options: SendOptions) -> Route:
         if head.transaction is not None:

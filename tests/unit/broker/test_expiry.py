@@ -147,7 +147,7 @@ def test_a_message_lives_as_long_as_it_should_whoever_sets_the_clock(
     """Fault 47."""
     publish(world, world.node.queue("q"), ("before", 10_000))
     world.clock.set_by(step)
-    world.node.clock_watch.look()
+    world.node.look_at_clock()
     if is_restarted:
         world.restart()
     publish(world, world.node.queue("q"), ("after", 10_000), ("lives", 11_000))

@@ -199,6 +199,7 @@ def test_a_crash_before_its_bytes_come_leaves_the_time_at_which_it_is_due(
     _, subscription = world.consume(queue)
     world.store.spill(queue.log)
     world.clock.set_by(-7200)  # delays go on by their own clock, through a crash, too
+    world.node.look_at_clock()
     world.node.sessions[subscription.consumer.session_id].give_back(subscription.consumer, [1], 2000)
     world.node.end_step()
     world.restart_without_reads()

@@ -79,14 +79,14 @@ async def test_a_cancelled_message_does_not_come_wherever_it_was(world: Waiting,
     world.wait(5000 - when)
     assert world.bodies() == ["a", "c"]
     assert not await cancel(world, first), "it was delivered"
-    assert world.logs == ["schedule"]
+    assert world.logs == []
 
 
 async def test_when_the_last_one_is_cancelled_its_bucket_goes(world: Waiting) -> None:
     sent = world.send("a", delay=300)
     world.work()
     assert await cancel(world, sent)
-    assert world.logs == ["schedule"]
+    assert world.logs == []
     assert world.node.schedule.size == 0
 
 
@@ -97,7 +97,7 @@ async def test_so_it_does_when_the_last_of_those_that_were_cancelled_stood_behin
     assert await cancel(world, behind)
     world.wait(10)
     assert world.bodies() == ["a"]
-    assert world.logs == ["schedule"]
+    assert world.logs == []
 
 
 async def test_those_that_wait_for_room_are_listed_and_cancelled(world: Waiting) -> None:

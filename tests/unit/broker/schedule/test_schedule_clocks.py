@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from segue.broker.message import decode, encode, prefix
+from segue.broker.queue_options import QueueOptions
+from segue.broker.schedule.repeat import Repeat
+from tests.unit.broker.actors import record
 from tests.unit.broker.schedule.waiting import Waiting
 
 __all__: list[str] = []
@@ -101,3 +105,39 @@ def test_names_of_messages_are_not_used_again_when_the_clock_is_set_back(world: 
     world.clock.set_by(-HOUR)
     second = [world.send_at("a", 10 + HOUR) for _ in range(3)]
     assert len({*first, *second}) == 6
+
+
+@STEPS
+@pytest.mark.parametrize("is_restarted", [False, True], ids=["", "and a restart"])
+def test_what_waits_for_a_time_of_day_lives_as_long_from_then_on_whoever_sets_the_clock(
+    world: Waiting, step: float, is_restarted: bool
+) -> None:
+    """Fault 47."""
+    queue = world.node.declare_queue("q", options=QueueOptions(message_ttl_ms=10_000))
+    world.publish(queue)
+    at_ms = world.clock.now_ms() + 2 * round(YEAR * 1000)
+    world.node.schedule.at(at_ms, "qq", encode(*prefix(at_ms, b"\n", expires_ms=at_ms + 5000), b"a"))
+    world.work()
+    world.clock.set_by(step)
+    world.work()
+    if is_restarted:
+        world.restart()
+    world.wait((at_ms - world.clock.now_ms()) / 1000)
+    assert world.bodies() == ["a"]
+    found = decode(world.node.queues["q"].log.hot[1])
+    now_ms = world.node.clock.now_ms()
+    assert (found.accepted_ms - now_ms, found.expires_ms - now_ms) == (0, 5000)
+
+
+@STEPS
+def test_each_repeat_lives_as_long_whoever_sets_the_clock(world: Waiting, step: float) -> None:
+    """Fault 47."""
+    repeat = Repeat(period_ms=10_000, left=3, lives_ms=5000)
+    world.node.schedule.after(10_000, "qq", record("a"), repeat)
+    world.wait(10)
+    world.clock.set_by(step)
+    world.wait(20)
+    found = [decode(world.node.queues["q"].log.hot[seq]) for seq in (2, 3)]
+    now_ms = world.node.clock.now_ms()
+    assert [one.accepted_ms - now_ms for one in found] == [-10_000, 0]
+    assert [one.expires_ms - one.accepted_ms for one in found] == [5000, 5000]

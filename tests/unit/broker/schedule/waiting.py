@@ -27,6 +27,7 @@ class Waiting(World):
 
     def work(self) -> float:
         """Do what is to be done now; returns seconds until there is more."""
+        self.node.look_at_clock()
         while True:
             self.settle_down()
             seconds = self.node.schedule.step()

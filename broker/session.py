@@ -221,9 +221,20 @@ class Session:
             NotSupportedError: there is a delay, and this is no durable queue; nothing has changed.
         """
         if delay_ms:
-            self._open_redelivery(consumer)
+            self.open_redelivery(consumer)
         consumer.dispatcher.reject(consumer.take_out(seqs), consumer, delay_ms)
         self.node.touched(consumer.dispatcher)
+
+    def open_redelivery(self, consumer: Consumer) -> None:
+        """What a consumer of this session returns may be put off from now on.
+
+        Raises:
+            NotSupportedError: this is no durable queue.
+        """
+        source = next((one.source for one in self.subscriptions if one.consumer is consumer), None)
+        if type(source) is not Queue:
+            raise NotSupportedError("messages can be put off in durable queues only")
+        source.open_redelivery()
 
     def refuse(self, consumer: Consumer, seqs: list[int]) -> None:
         """Messages that are out with a consumer of this session are not to be delivered again: see dead_letters.py.
@@ -340,12 +351,6 @@ class Session:
             "transactions": len(self._transactions),
             "dropped": sum(s.source.dropped for s in self.subscriptions if isinstance(s.source, TopicSubscription)),
         }
-
-    def _open_redelivery(self, consumer: Consumer) -> None:
-        source = next((one.source for one in self.subscriptions if one.consumer is consumer), None)
-        if type(source) is not Queue:
-            raise NotSupportedError("messages can be put off in durable queues only")
-        source.open_redelivery()
 
     def _abort(self, transaction: Transaction) -> None:
         for dispatcher in transaction.abort():

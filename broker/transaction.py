@@ -52,6 +52,7 @@ class Transaction:
         self._acknowledged: dict[Consumer, dict[int, int]] = {}
         self._rejected: dict[Consumer, dict[int, int]] = {}
         self._refused: dict[Consumer, dict[int, int]] = {}
+        self._delays: dict[Consumer, dict[int, int]] = {}  # of those rejected ones that say so
         self.receipts: list[bytes] = []
 
     def send(self, target: Target, publish: Callable[[bytes], object], record: bytes) -> None:
@@ -79,9 +80,17 @@ class Transaction:
         """
         self._hold(self._acknowledged, consumer, seqs)
 
-    def reject(self, consumer: Consumer, seqs: list[int]) -> None:
-        """Gather negative acknowledgements; raises as `acknowledge`."""
+    def reject(self, consumer: Consumer, seqs: list[int], delay_ms: int | None = None) -> None:
+        """Gather negative acknowledgements; raises as `acknowledge`.
+
+        Args:
+            consumer: who has the messages.
+            seqs: which.
+            delay_ms: how much later than the commit they come again; 0 for at once, None for as the queue says.
+        """
         self._hold(self._rejected, consumer, seqs)
+        if delay_ms is not None:
+            self._delays.setdefault(consumer, {}).update(dict.fromkeys(seqs, delay_ms))
 
     def refuse(self, consumer: Consumer, seqs: list[int]) -> None:
         """Gather messages that are not to be delivered again (see `Session.refuse`); raises as `acknowledge`."""
@@ -100,7 +109,8 @@ class Transaction:
         # What returns comes first, or credit from the rest would bring newer messages before it.
         for consumer, held in self._end(self._rejected):
             consumer.release(held)
-            consumer.dispatcher.reject(held, consumer)
+            for delay_ms, messages in self._by_delay(consumer, held).items():
+                consumer.dispatcher.reject(messages, consumer, delay_ms)
         for consumer, held in self._end(self._refused):
             consumer.release(held)
             consumer.dispatcher.condemn(held, Reason.REJECTED, consumer)
@@ -133,6 +143,15 @@ class Transaction:
         for consumer, held in part.items():
             remove_identical(consumer.dispatcher.cursor.out, held)
             yield consumer, held
+
+    def _by_delay(self, consumer: Consumer, held: dict[int, int]) -> dict[int | None, dict[int, int]]:
+        delays = self._delays.get(consumer)
+        if delays is None:
+            return {None: held}
+        parts: dict[int | None, dict[int, int]] = {}
+        for seq, deliveries in held.items():
+            parts.setdefault(delays.get(seq), {})[seq] = deliveries
+        return parts
 
     def _check_targets(self) -> None:
         totals: dict[Target, list[int]] = {}

@@ -10,7 +10,7 @@ import trio
 
 from segue.broker.errors import BrokerError
 from segue.broker.users import AuthenticationFailed, User
-from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, not_supported, quote
+from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
 from segue.protocols.stomp.failures import as_protocol_error
 from segue.protocols.stomp.frames import Frame, Version, connected
 from segue.protocols.stomp.headers import (
@@ -148,10 +148,12 @@ class Commands:
         consumer = of_node.consumer
         seqs = consumer.up_to(seq, delivery) if sink.mode is AckMode.CLIENT else consumer.just(seq, delivery)
         if transaction is not None:
-            if options.delay_ms is not None:
-                raise not_supported("'delay' on a NACK in a transaction")
-            if returning:
-                (transaction.reject if options.requeue else transaction.refuse)(consumer, seqs)
+            if returning and options.requeue:
+                if options.delay_ms:
+                    self._session.open_redelivery(consumer)
+                transaction.reject(consumer, seqs, options.delay_ms)
+            elif returning:
+                transaction.refuse(consumer, seqs)
             else:
                 transaction.acknowledge(consumer, seqs)
             if frame.receipt is not None:

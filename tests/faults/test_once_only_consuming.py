@@ -1,6 +1,6 @@
 """Acknowledge and send in one transaction: each job has exactly one result, whoever is killed and when.
 
-Fault 9, 35 to 37, 43: a real daemon, and a worker with stomp.py in a process of its own.
+Faults 9, 35 to 37, 43: a real daemon, and a worker with stomp.py in a process of its own.
 """
 
 from __future__ import annotations

@@ -47,6 +47,7 @@ def test_a_refused_message_is_found_in_the_dead_letter_queue(connect: Connect, q
 
 
 def test_a_message_that_comes_back_too_often_is_found_there_too(connect: Connect, queue: str) -> None:
+    """Fault 41."""
     dead = queue.removeprefix("/queue/") + "-dead"
     client = connect()
     consume(client, queue, x_dead_letter_queue=dead, x_delivery_limit="2")
@@ -59,7 +60,7 @@ def test_a_message_that_comes_back_too_often_is_found_there_too(connect: Connect
 
 
 def test_a_consumer_that_dies_of_a_message_is_not_killed_by_it_for_ever(broker_factory: BrokerFactory) -> None:
-    """The broker is killed each time, too: the count is durable."""
+    """Fault 41. The broker is killed each time, too: the count is durable."""
     broker = broker_factory()
     client = broker.client()
     consume(client, "/queue/q", x_dead_letter_queue="dead", x_delivery_limit="3")

@@ -31,6 +31,15 @@ def test_nothing_is_delivered_after_its_deadline(connect: Connect, queue: str, w
     client.expect_no_message()
 
 
+@pytest.mark.parametrize("value", ["2147483648000", "4294967296000", "253402300799999", "9" * 18])
+def test_a_deadline_of_any_year_is_kept(connect: Connect, queue: str, value: str) -> None:
+    """Fault 48: beyond 2038, 2106, and what a calendar knows."""
+    client = connect()
+    client.publish_confirmed(queue, b"a", headers={"expires": value})
+    client.subscribe(queue)
+    assert client.expect_message(b"a")["expires"] == value
+
+
 def test_before_its_deadline_a_message_is_delivered_with_its_headers(connect: Connect, queue: str) -> None:
     client = connect()
     client.publish_confirmed(queue, b"a", headers={"expiration": "60000"})

@@ -34,7 +34,6 @@ def test_a_message_comes_again_after_the_delay_of_its_nack(connect: Connect, que
         ({"delay": "soon"}, "invalid-header", "milliseconds"),
         ({"delay": "-1"}, "invalid-header", "milliseconds"),
         ({"delay": "9999999999999"}, "invalid-header", "a hundred years"),
-        ({"delay": "1", "transaction": "t"}, "not-supported", "in a transaction"),
     ],
 )
 def test_what_can_not_be_is_refused(
@@ -49,6 +48,30 @@ def test_what_can_not_be_is_refused(
     frame = client.expect_error()
     assert frame["error-code"] == code
     assert text in frame.body.decode()
+
+
+def test_in_a_transaction_the_delay_begins_with_the_commit(connect: Connect, queue: str) -> None:
+    client = connect()
+    for body in (b"a", b"b", b"c"):
+        client.publish_confirmed(queue, body)
+    client.subscribe(queue)
+    messages = client.expect_messages(b"a", b"b", b"c")
+    for name, end in (("given up", "ABORT"), ("done", "COMMIT")):
+        client.begin(name)
+        for message, delay in zip(messages, ("300", "0", "200"), strict=True):
+            client.nack(message, transaction=name, headers={"delay": delay})
+        client.send_frame(end, {"transaction": name})
+    for body in (b"b", b"c", b"a"):
+        assert client.expect_message(body)["x-delivery-count"] == "2"
+
+
+def test_a_queue_behind_a_topic_puts_off(connect: Connect, queue: str) -> None:
+    client = connect()
+    name = queue.removeprefix("/queue/")
+    client.subscribe(f"/topic/{name}", headers={"x-queue-name": name, "auto-delete": "true"})
+    client.publish_confirmed(f"/topic/{name}", b"a")
+    client.nack(client.expect_message(b"a"), headers={"delay": "50"})
+    assert client.expect_message(b"a")["x-delivery-count"] == "2"
 
 
 def test_on_a_topic_nothing_can_be_put_off(connect: Connect, queue: str) -> None:

@@ -65,6 +65,28 @@ def test_without_a_word_it_comes_again_at_once_and_in_its_place(world: Waiting) 
     assert world.logs == []
 
 
+def test_in_a_transaction_each_is_put_off_for_as_long_as_it_was_said_from_the_commit_on(world: Waiting) -> None:
+    queue = world.node.queue("q")
+    world.publish(queue, "a", "b", "c")
+    sink, subscription = world.consume(queue)
+    consumer = subscription.consumer
+    session = world.node.sessions[consumer.session_id]
+    sink.take()
+    session.open_redelivery(consumer)
+    session.begin("t")
+    for seq, delay_ms in ((1, 2000), (2, 0), (3, 1000)):
+        session.transaction("t").reject(consumer, [seq], delay_ms)
+    world.wait(5)
+    assert sink.bodies() == []
+    session.commit("t")
+    world.work()
+    assert sink.bodies() == ["b"]
+    world.wait(1)
+    assert sink.bodies() == ["c"]
+    world.wait(1)
+    assert sink.bodies() == ["a"]
+
+
 def test_its_count_goes_on_through_restarts_up_to_the_delivery_limit(world: Waiting) -> None:
     world.node.declare_queue("q", options=QueueOptions(delivery_limit=3, dead_letter="dead"))
     world.publish(world.node.queues["q"], "a")

@@ -75,6 +75,12 @@ class Dispatcher(Removal):
         """Messages that are out, in transactions included."""
         return self.delivered - self.acknowledged - self.returned
 
+    @property
+    def look_ahead_full(self) -> bool:
+        """True when nothing more can be set aside: what is behind waits, though a consumer could have it."""
+        look_ahead = self.look_ahead
+        return look_ahead is not None and bool(look_ahead.held) and min(look_ahead.room, self._room) <= 0
+
     def draw_from(self, levels: Levels) -> None:
         """The queue has levels from now on, of which `cursor` is one; consumers, and what they hold, stay."""
         self.look_anew()
@@ -274,34 +280,44 @@ class Dispatcher(Removal):
                 pass
             if self.look_ahead is not look_ahead or self._serve_new(look_ahead):
                 continue
-            full = min(look_ahead.room, self._room) <= 0  # then what is to come first waits until something has gone
-            if full and look_ahead.held and self._serve_aside(look_ahead, ABOVE_ALL):
+            # When nothing more can be set aside, what is to come first waits until something has gone.
+            if self.look_ahead_full and self._serve_aside(look_ahead, ABOVE_ALL):
                 continue
+            if look_ahead.crowded and not look_ahead.takes_back:
+                return
             if not any(head.returned and head.has_returned for head in self.heads):
                 return
         self._hand_out()  # a connection that failed has taken the last selector with it
 
     def _put_back(self, look_ahead: LookAhead) -> bool:
-        """Let the look-ahead know what has come back. False when the bytes of some are on their way from disk.
+        """Let the look-ahead have what has come back. False when the bytes of some are on their way from disk.
 
         That is of all levels: what waits of a group must not overtake those of its messages that have come back,
         whatever there is to be read of a higher level.
         """
+        look_ahead.crowded = False
         for head in self.heads:
             while head.returned and head.has_returned:
-                again = self._take_returned(head)
+                again = head.take_returned()
                 if again is None:
                     return False
-                look_ahead.put_back(*again)
+                seq, standing, record = again
+                if not look_ahead.put_back(seq, self._deliveries(record, standing), record):
+                    head.spare(*again)
+                    look_ahead.crowded = True
+                    break
         return True
 
     def _take_returned(self, cursor: Cursor | LevelOrder) -> tuple[int, int, bytes] | None:
         """As that of the cursor, with the deliveries from before a message was put off."""
         again = cursor.take_returned()
-        if again is None or self.redelivery is None:
-            return again
+        if again is None:
+            return None
         seq, standing, record = again
-        return seq, deliveries_with(record, standing), record
+        return seq, self._deliveries(record, standing), record
+
+    def _deliveries(self, record: bytes, standing: int) -> int:
+        return standing if self.redelivery is None else deliveries_with(record, standing)
 
     def _never_delivered(self, first: int, records: list[bytes]) -> list[bytes]:
         """Of what was read, the first run that was never delivered; one that was is put as if it had just come back."""

@@ -11,7 +11,9 @@ its owner's own. Places are not searched for when they become void; whoever take
 still holds. A *place* says when a message is due: its sequence number, or that behind its priority (`Cursor.place`).
 
 How far is looked ahead is bounded, by count and by bytes. At the bound nothing more is read: what is behind waits until
-something of what is set aside has gone. That is a state that operators see (`full`).
+something of what is set aside has gone. That is a state that operators see (`Dispatcher.look_ahead_full`). What comes
+back, from consumers or after a crash, may stand before what is set aside, and goes before it: then what would go last
+is left to the cursor (`crowded`), in so far as there is no room for both.
 
 Invariants: a message is in `held` exactly if it is set aside: then it is in `cursor.returned`, and in no one's hands. A
 group is in `groups` exactly while something of it is out or set aside. `owner` is set exactly while something is out.
@@ -97,6 +99,7 @@ class LookAhead:
         held: what is set aside, by place.
         bytes: memory that it takes.
         groups: by name.
+        crowded: some that have come back wait at the cursor until there is room; all of them behind what is set aside.
         resumed: consumers that may have room since they were last looked at, or something that is only for them.
     """
 
@@ -109,6 +112,7 @@ class LookAhead:
         self.held: dict[int, Held] = {}
         self.bytes = 0
         self.groups: dict[bytes, Group] = {}
+        self.crowded = False
         self.resumed: dict[Consumer, None] = {}
         self._lanes: dict[Selector | None, list[int]] = {}
         self._users: dict[Selector | None, int] = {}  # of lanes
@@ -118,12 +122,8 @@ class LookAhead:
         self._oldest: list[int] | None = None  # a heap, from when it is asked for, see `_turned`
         self._of_level: dict[int, list[int]] = {}  # rank → messages and bytes set aside, where there are levels
         self._looked = self._given = 1  # messages lately read while somebody had room, and those that somebody took
+        self._ceiling = ABOVE_ALL  # above every place of what is set aside; as low as was needed
         self._told = 0  # of `bytes`, what is in the sum over all queues
-
-    @property
-    def full(self) -> bool:
-        """True when nothing more may be set aside."""
-        return self.room <= 0
 
     @property
     def room(self) -> int:
@@ -131,11 +131,21 @@ class LookAhead:
 
         Or messages that nobody wants would hold up more urgent ones.
         """
+        if self.crowded:
+            return 0
         held, size = len(self.held), self.bytes
         if self._levels is not None and held:
             held, size = self._of_level.get(self._levels.rank_at(self._levels.unread_place), (0, 0))
-        bytes_max = self._pressure.ration(self._bytes_max, self._pressure.look_ahead_bytes)
-        return self._messages_max - held if size < bytes_max or not held else 0
+        return self._messages_max - held if size < self._bytes_now_max or not held else 0
+
+    @property
+    def takes_back(self) -> bool:
+        """True when there is room for what comes back, wherever it stands."""
+        return self.bytes < self._bytes_now_max or not self.held
+
+    @property
+    def _bytes_now_max(self) -> int:
+        return self._pressure.ration(self._bytes_max, self._pressure.look_ahead_bytes)
 
     def draw_from(self, levels: Levels) -> None:
         """Messages come from these levels from now on; nothing is set aside."""
@@ -197,6 +207,7 @@ class LookAhead:
         given: dict[Consumer, tuple[list[int], list[bytes]]] = {}
         rooms: dict[Consumer, int] = {}
         aside: list[Held] = []
+        self._ceiling = ABOVE_ALL
         looked, fronts = 0, line.fronts(rooms)
         groups, base = self.groups, self.cursor.place(first) - first
         for seq, record in enumerate(records, first):
@@ -235,15 +246,26 @@ class LookAhead:
         """
         return room * self._looked // self._given
 
-    def put_back(self, seq: int, deliveries: int, record: bytes) -> None:
-        """A message has come back, and `Cursor.take_returned` has given it."""
+    def put_back(self, seq: int, deliveries: int, record: bytes) -> bool:
+        """A message has come back, and `Cursor.take_returned` has given it. False when it is to stay there for now."""
+        place = self.cursor.place(seq)
+        if self.takes_back:
+            self._ceiling = ABOVE_ALL
+        else:
+            if self._ceiling == ABOVE_ALL:
+                self._ceiling = max(self.held) + 1
+            if place >= self._ceiling:
+                return False
         name = group_of(record) if self.grouped else None
         group = None if name is None else self.groups.get(name) or self._new_group(name)
         redelivered = deliveries > 0 or self.cursor.may_repeat(seq)
         held = Held(seq, record, deliveries, group, redelivered)
-        self._hold(self.cursor.place(seq), held)
+        self._hold(place, held)
         self.cursor.keep_aside(seq, deliveries)
         self._count([held], 1)
+        if self.bytes > 2 * self._bytes_now_max:  # not at once at the bound: each time all places are looked at
+            self._make_room()
+        return True
 
     # -- what is set aside
 
@@ -268,10 +290,12 @@ class LookAhead:
                 if waiting[0] != place or (group.owner is not consumer and group.owner is not None):
                     continue
                 heappop(waiting)
+                del all_held[place]
                 self._goes_out(held.seq, group, consumer, held.record)
                 if waiting:
                     self._offer(group)
-            del all_held[place]
+            else:
+                del all_held[place]
             taken.append(held)
         if own:
             self.resumed[consumer] = None
@@ -322,6 +346,12 @@ class LookAhead:
     def take_at(self, place: int) -> Held | None:
         """The message at a place, if it is set aside still: it is to be removed."""
         return self._remove(place) if place in self.held else None
+
+    def take_damaged(self) -> list[int]:
+        """What is set aside, though it was found damaged on disk since: it is to be settled. Returns what it was."""
+        returned = self.cursor.returned
+        damaged = [place for place, held in self.held.items() if held.seq not in returned]
+        return [self._remove(place).seq for place in damaged]
 
     def take_out(self, seqs: Iterable[int]) -> list[int]:
         """Those of some messages that are set aside: they are to be settled."""
@@ -383,6 +413,19 @@ class LookAhead:
                 return consumer
             refused.append(selector)
         return None
+
+    def _make_room(self) -> None:
+        """Leave what would go last to the cursor."""
+        places, left = sorted(self.held), []
+        while len(places) > 1 and not self.takes_back:
+            held = self.held.pop(places.pop())
+            self._count([held], -1)
+            left.append(held)
+        for group in {held.group for held in left if held.group is not None}:
+            group.waiting = sorted(place for place in group.waiting if place in self.held)
+            self._offer(group)
+        self._ceiling = places[-1] + 1
+        self.cursor.bring_back([held.seq for held in left])
 
     def _remove(self, place: int) -> Held:
         held = self.held.pop(place)

@@ -336,6 +336,14 @@ class Queue(Marked):
             purged += skipped
         return purged
 
+    def purge_damaged(self) -> int:
+        """Settle what is not delivered because it is damaged on disk. Returns how many that were, at most."""
+        look_ahead = self.dispatcher.look_ahead
+        at_hand = [] if look_ahead is None else look_ahead.take_damaged()
+        if at_hand:
+            self.cursor.settle(at_hand)
+        return len(at_hand) + self.cursor.settle_quarantined()
+
     def statistics(self) -> QueueStatistics:
         """See `QueueStatistics`."""
         logs, cursor, dispatcher = self.logs, self.cursor, self.dispatcher
@@ -349,7 +357,7 @@ class Queue(Marked):
             returned=max(0, len(cursor.returned) - len(cursor.condemned) - passed_over),
             passed_over=passed_over,
             groups=0 if look_ahead is None else len(look_ahead.groups),
-            look_ahead_full=look_ahead is not None and look_ahead.full,
+            look_ahead_full=dispatcher.look_ahead_full,
             in_flight=in_flight,
             consumers=len(dispatcher.consumers),
             published=sum(log.head - 1 for log in logs),

@@ -132,7 +132,8 @@ class Limits:
     )
     queue_look_ahead_bytes_max: int = size(
         16 * MIB,
-        "The same in bytes. A single message always fits.",
+        "The same in bytes. A single message always fits, and as much again when messages come back that stand before "
+        "what is set aside: from consumers, or after a crash.",
         minimum=64 * KIB,
         maximum=1 * GIB,
     )

@@ -186,7 +186,7 @@ class ControlSession:
         arguments.finish()
         total = len(queue.cursor.quarantined) if set_aside else queue.cursor.ready
         await answer.progress(0, total)
-        purged = queue.cursor.settle_quarantined() if set_aside else queue.purge()
+        purged = queue.purge_damaged() if set_aside else queue.purge()
         await on_disk(self._node)
         await answer.progress(total, total)
         return {"queue": queue.name, "purged": purged}

@@ -12,6 +12,7 @@ from segue.broker.queue import Queue
 from segue.broker.queue_options import QueueOptions
 from segue.broker.removal import REMOVED_COST_MAX
 from segue.broker.selector import Selector, compile_selector
+from segue.storage.quarantine import Damage
 from tests.unit.broker.actors import FakeSink, World, record
 
 RED = compile_selector("colour = 'red'")
@@ -291,6 +292,77 @@ def test_nothing_is_forgotten_when_the_last_selector_leaves_in_the_middle_of_a_s
     later, _ = world.consume(queue, prefetch=99)
     assert sorted(plain.bodies() + later.bodies()) == ["r1", "r2", "x1", "x2", "x3", "x4"]
     assert queue.dispatcher.look_ahead is None
+
+
+def test_what_comes_back_is_taken_into_memory_only_as_far_as_the_bytes_allow() -> None:
+    world = World(queue_look_ahead_bytes_max=100_000)
+    queue = world.node.queue("q")
+    _, plain = world.consume(queue, prefetch=50)
+    blue, _ = world.consume(queue, selector=BLUE)
+    publish(world, queue, *(f"{number:05}".ljust(20_000, "x") for number in range(50)))
+    close(world, plain.consumer)
+    assert queue.statistics().ready == 50
+    assert queue.look_ahead().bytes < 2 * 100_000
+    assert queue.statistics().look_ahead_full
+    again, of_again = world.consume(queue, prefetch=10)
+    bodies: list[str] = []
+    while len(bodies) < 50:
+        got = again.bodies()
+        assert got, "it goes on as what is set aside goes"
+        bodies += got
+        acknowledge_all(world, of_again.consumer)
+    assert [int(body[:5]) for body in bodies] == list(range(50))
+    assert (blue.bodies(), queue.statistics().ready, queue.look_ahead().bytes) == ([], 0, 0)
+
+
+def test_what_comes_back_goes_before_what_is_set_aside_though_there_is_no_room_for_both() -> None:
+    world = World(queue_look_ahead_bytes_max=100_000)
+    queue = world.node.queue("q")
+    _, first = world.consume(queue, prefetch=30)
+    messages = [f"{number:05}{'x' * 15_000} g:{number % 2}" for number in range(60)]
+    publish(world, queue, *messages[:30])
+    idle, of_idle = world.consume(queue)
+    publish(world, queue, *messages[30:])
+    close(world, of_idle.consumer)
+    assert (idle.bodies(), queue.statistics().in_flight) == ([], 30)
+    assert queue.statistics().look_ahead_full
+    close(world, first.consumer)
+    assert queue.look_ahead().bytes <= 2 * 100_000
+    sinks = [world.consume(queue, prefetch=3) for _ in range(2)]
+    numbers: list[int] = []
+    while len(numbers) < 60:
+        got = [int(body[:5]) for sink, _ in sinks for body in sink.bodies()]
+        assert got, f"nothing comes after {len(numbers)}"
+        numbers += got
+        for _, subscription in sinks:
+            acknowledge_all(world, subscription.consumer)
+    for half in range(2):
+        assert [number for number in numbers if number % 2 == half] == list(range(half, 60, 2))
+
+
+def test_damaged_messages_that_are_given_up_are_not_delivered_though_they_are_set_aside(
+    world: World, queue: Queue
+) -> None:
+    world.consume(queue, selector=RED)
+    publish(world, queue, "b1 c:blue", "b2 c:blue", "b3 c:blue")
+    cursor = queue.log.cursors[0]
+    cursor.quarantine(Damage(1, 2, "a checksum"))
+    assert queue.purge_damaged() == 2
+    world.settle_down()
+    blue, subscription = world.consume(queue, selector=BLUE)
+    assert blue.bodies() == ["b3"]
+    acknowledge_all(world, subscription.consumer)
+    statistics = queue.statistics()
+    assert (statistics.settled, statistics.ready, statistics.quarantined) == (3, 0, 0)
+
+
+def test_the_look_ahead_is_full_too_when_no_more_messages_may_be_out() -> None:
+    world = World(queue_in_flight_max=4)
+    queue = world.node.queue("q")
+    red, _ = world.consume(queue, selector=RED)
+    publish(world, queue, "r1 c:red", "b1 c:blue", "b2 c:blue", "b3 c:blue", "r2 c:red")
+    statistics = queue.statistics()
+    assert (red.bodies(), statistics.passed_over, statistics.look_ahead_full) == (["r1"], 3, True)
 
 
 class CountingSink(FakeSink):

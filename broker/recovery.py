@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from segue.broker.clock_watch import KIND as CLOCK
 from segue.broker.deduplication import COMPANION_KIND
 from segue.broker.levels import levels_of
+from segue.broker.marks import unmark
 from segue.broker.policy_book import KIND as POLICY
 from segue.broker.queue import Queue
 from segue.broker.retained.retained import KIND as RETAINED
@@ -50,6 +51,9 @@ def take_up(node: Node) -> None:
 
 def _take_up_queue(node: Node, log: Log, levels: list[Log]) -> None:
     definition = log.definition
+    # A topic marks the queues that are bound to it once in its life, whatever becomes of them.
+    if not definition.get("bindings") and all(one.cursors[0].low() == one.head for one in (log, *levels)):
+        unmark(node.store, log)
     queue = Queue(node, str(definition["name"]), log, log.cursors[0], node.settings.limits.queue_in_flight_max)
     queue.auto_delete = bool(definition.get("auto_delete"))
     queue.take_up(levels)

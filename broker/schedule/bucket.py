@@ -96,6 +96,10 @@ class Bucket:
         """Take a message from another bucket. Durable with the open batch."""
         self._taken_over = self.log.append(frame) + 1
 
+    def is_current(self, now_ms: int) -> bool:
+        """True while messages come to it that are due in the same moment, or nearly so."""
+        return not self.level and self.opens_ms <= now_ms < self.start_ms + _WIDTHS_MS[0]
+
     @property
     def empty(self) -> bool:
         """True when nothing is in it, and nothing on its way; what is damaged stays."""

@@ -37,12 +37,12 @@ class Census:
     """See the module.
 
     Attributes:
-        complete: False after a start, until all that waits is counted.
+        counts: how many messages wait for a target, as far as they are counted; none of them is 0.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._counts: dict[str, int] = {}
+        self.counts: dict[str, int] = {}
         self._uncounted: dict[Bucket, _Uncounted] = {}
 
     @property
@@ -52,16 +52,16 @@ class Census:
 
     def waiting_for(self, target: str) -> int:
         """How many messages wait for a target, as far as they are counted; `target` as in `ScheduledMessage`."""
-        return self._counts.get(target, 0)
+        return self.counts.get(target, 0)
 
     def add(self, targets: str, number: int = 1) -> None:
         """Messages have come, or gone."""
         for target in targets.split("\n") if "\n" in targets else (targets,):
-            count = self._counts.get(target, 0) + number
+            count = self.counts.get(target, 0) + number
             if count > 0:
-                self._counts[target] = count
+                self.counts[target] = count
             else:
-                self._counts.pop(target, None)
+                self.counts.pop(target, None)
 
     def take_up(self, bucket: Bucket) -> None:
         """Count what is in a bucket that was recovered, in `run`."""

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from segue.broker.groups import group_of
 from segue.broker.queue import Queue
 from segue.broker.schedule.cron import Cron
 from segue.broker.schedule.handing_on import targets_text
 from segue.broker.schedule.repeat import ONCE, Repeat
 from segue.broker.schedule.slot import Slot
 from segue.broker.topic import Topic
+from segue.storage.api import times
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
@@ -60,12 +62,18 @@ class Delayed:
         return all(target.open for target in self._targets)
 
     def note_expiring(self) -> None:
-        """See `Queue`; that is done when the message goes there."""
+        """See `Queue`; it is done when the message goes there, so the frame has to say that it is to be done."""
         self._is_plain = False
+        self._slot = None
 
     def note_grouped(self) -> None:
         """Likewise."""
-        self._is_plain = False
+        self.note_expiring()
+
+    def note(self, record: bytes) -> None:
+        """See `Queue`."""
+        if times(record)[1] or group_of(record) is not None:
+            self.note_expiring()
 
     def check_room(self, messages: int, size: int) -> None:
         """See the class."""
@@ -82,21 +90,24 @@ class Delayed:
         """True when they wait for a time of day, False when for some time to pass."""
         return self._cron is not None or self._when.time_ms is not None
 
-    def publish(self, record: bytes) -> bytes:
-        """Accept a message; returns what it is called, a `ScheduleId` as text."""
+    def publish(self, record: bytes) -> None:
+        """Accept a message."""
+        self.slot().accept(record)
+
+    def slot(self) -> Slot:
+        """Where messages go that are accepted in this step of the event loop."""
         slot = self._slot
-        if slot is None or not slot.bucket.open or self._node.clock.monotonic() >= self._slot_until:
-            slot = self._open_slot()
-        return slot.name(slot.accept(record))
+        if slot is None or not slot.open or self._node.clock.monotonic() >= self._slot_until:
+            slot = self._slot = self._open_slot()
+        return slot
 
     def _open_slot(self) -> Slot:
         clock = self._node.clock
         self._slot_until = clock.next_at()
-        self._slot = slot = self._node.schedule.slot(
+        return self._node.schedule.slot(
             self.due_ms(clock.now_ms()),
             self._text,
             self._when.repeat,
             by_wall_clock=self.by_wall_clock,
             is_plain=self._is_plain,
         )
-        return slot

@@ -20,36 +20,38 @@ _pack_seq: Final = struct.Struct("<Q").pack
 
 
 class Slot:
-    """See the module. Good for the millisecond in which it was made, while its bucket is open.
+    """See the module. Good for the step in which it was asked for: its bucket may be deleted in the next one.
 
     Attributes:
-        bucket: where these messages wait.
+        names: what the names of these messages begin with, see `ScheduleId`; their numbers follow.
     """
 
-    __slots__ = ("_census", "_crc", "_due_ms", "_end", "_log", "_name", "_start", "_targets", "bucket")
+    __slots__ = ("_bucket", "_counts", "_crc", "_due_ms", "_end", "_log", "_start", "_targets", "names")
 
     def __init__(self, bucket: Bucket, census: Census, message: ScheduledMessage) -> None:
         """`message`: what they have in common; its identity is that of the first, and it has no record."""
-        self.bucket = bucket
+        self._bucket = bucket
         self._log = bucket.log
-        self._census = census
-        self._targets = message.targets
+        self._counts = census.counts
+        self._targets = message.targets.split("\n")
         self._due_ms = message.identity.due_ms
-        self._name = f"{self._due_ms}-{self._log.id}-".encode()
         self._start, self._crc, self._end = split_frame(message)
+        self.names = f"{self._due_ms}-{self._log.id}-".encode()
+
+    @property
+    def open(self) -> bool:
+        """False once its bucket is deleted."""
+        return self._bucket.open
 
     def accept(self, record: bytes) -> int:
         """Take a message; returns its number. Durable with the open batch."""
-        log = self._log
+        log, counts = self._log, self._counts
         seq = log.head
         log.append(encode(self._start, self._crc, b"".join((_pack_seq(seq), self._end, record))))
-        self._census.add(self._targets)
+        for target in self._targets:
+            counts[target] = counts.get(target, 0) + 1
         return seq
 
     def identity(self, seq: int) -> ScheduleId:
         """What a message is called that was accepted here."""
         return ScheduleId(self._due_ms, self._log.id, seq)
-
-    def name(self, seq: int) -> bytes:
-        """Its identity as text: without making one, as every publisher who wants a receipt is told the name."""
-        return b"%b%d" % (self._name, seq)

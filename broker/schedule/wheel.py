@@ -11,7 +11,7 @@ In memory: the buckets, and at most `_READ_MAX` messages or `_READ_BYTES_MAX` by
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -79,6 +79,8 @@ class Wheel:
             Seconds until there is more to do, 0 for at once; None when nothing waits, or for a read or a batch.
         """
         now_ms = self.now_ms()
+        for start_ms, minus_level in self._line[: bisect_left(self._line, (now_ms, 0))]:
+            self.let_go(self.buckets[-minus_level, start_ms])
         count, unread_ms = self._open_next(now_ms)
         if count + self._deliver(min(now_ms, unread_ms)):
             return 0
@@ -99,9 +101,12 @@ class Wheel:
             bucket.put_back(those)
 
     def let_go(self, bucket: Bucket) -> bool:
-        """Delete a bucket that has nothing any more, if it is one of these: it is made again when it is wanted."""
+        """Delete a bucket that has nothing any more, if it is one of these: it is made again when it is wanted.
+
+        In its own second it stays: with short delays it is empty, and wanted again, many times.
+        """
         key = bucket.level, bucket.start_ms
-        if self.buckets.get(key) is not bucket or not bucket.empty:
+        if self.buckets.get(key) is not bucket or not bucket.empty or bucket.is_current(self.now_ms()):
             return False
         bucket.open = False
         del self.buckets[key]
@@ -116,7 +121,8 @@ class Wheel:
         if bucket is None:
             definition: dict[str, Any] = {"kind": "delayed", "clock": self.name, "level": level, "start_ms": start_ms}
             log = self._store.create_log(definition)
-            self._store.create_cursor(log, {"kind": "delayed"})
+            cursor = self._store.create_cursor(log, {"kind": "delayed"})
+            cursor.read(1)  # nothing, but from the next commit on it may: the first messages need not wait for two
             bucket = self._keep(log, level, start_ms)
         return bucket
 

@@ -104,8 +104,9 @@ class Publishing:
 
     def _publish_later(self, message: _Message, when: When) -> Result:
         target = Delayed(self._node, message.queue, [self._node.queue(message.queue)], when)
-        record = self._record(message, target.due_ms(self._node.clock.now_ms()))
-        return {"schedule_id": target.publish(record).decode()}
+        target.note(record := self._record(message, target.due_ms(self._node.clock.now_ms())))
+        slot = target.slot()
+        return {"schedule_id": str(slot.identity(slot.accept(record)))}
 
     async def _publish_once(self, message: _Message) -> Result:
         identity = DeduplicationId(message.dedup_id)

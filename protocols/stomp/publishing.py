@@ -172,9 +172,9 @@ class Publishing:
             identity = None if identity is None else identity.another(head.values[head.shared.identity_at])
         else:
             record = route.record(body)
-        if route.later is not None:
-            name = route.later.publish(record)
-            return None if receipt is None else b"%b\nschedule-id:%b" % (receipt, name)
+        if (slot := route.slot) is not None:
+            seq = slot.accept(record)
+            return None if receipt is None else b"%b\nschedule-id:%b%d" % (receipt, slot.names, seq)
         if head.transaction is not None:
             transaction = open_transaction(self._session, head.transaction)
             self._send_in(transaction, route, identity, record, receipt)

@@ -18,6 +18,7 @@ from segue.protocols.stomp.varying_head import GAP, VaryingHead, escaped
 
 if TYPE_CHECKING:
     from segue.broker.schedule.delayed import Delayed
+    from segue.broker.schedule.slot import Slot
 
 __all__ = ["Route", "Target"]
 
@@ -51,7 +52,8 @@ class Route:
         once: the target, as one that knows repeats; None where there is no identity.
         message_prefix: what the ids of messages begin with that the target takes; of no meaning without an identity.
         commons: for each length of body, what `segue.broker.message.encode` wants; valid for one `now_ms`.
-        later: the target, if it takes messages for later, outside of a transaction; its names for them are told.
+        later: the target, if it takes messages for later, outside of a transaction.
+        slot: where it takes them in this step; None without such a target.
         visible_ms: when a message that is accepted at a time can be delivered; None for at once.
     """
 
@@ -70,6 +72,7 @@ class Route:
         "once",
         "persistent",
         "publish",
+        "slot",
         "special",
         "step",
         "target",
@@ -97,6 +100,7 @@ class Route:
         self.persistent = persistent
         self.visible_ms: Callable[[int], int] | None = None
         self.later: Delayed | None = None
+        self.slot: Slot | None = None
         self.identity: Identity | None = None
         self.once: OnceTarget | None = None
         self.message_prefix = b""
@@ -117,6 +121,8 @@ class Route:
             self._now_ms = now_ms
             self.commons.clear()
             self._varying.clear()
+        if self.later is not None:
+            self.slot = self.later.slot()
 
     def has_consumers(self) -> bool:
         """True when somebody may wait for these messages."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from segue.broker.message import encode, prefix
 from segue.broker.schedule.delayed import Delayed, When
-from segue.broker.schedule.scheduled_message import ScheduleId
 from tests.unit.broker.actors import record
 from tests.unit.broker.schedule.waiting import Waiting
 
@@ -16,9 +18,8 @@ def delayed(world: Waiting, seconds: float) -> Delayed:
 
 def test_a_message_waits_from_when_it_was_published(world: Waiting) -> None:
     target = delayed(world, 2)
-    names = []
     for body in "abc":
-        names.append(target.publish(record(body)))
+        target.publish(record(body))
         world.wait(0.5)
     world.wait(0.5)
     assert world.bodies() == ["a"]
@@ -26,19 +27,22 @@ def test_a_message_waits_from_when_it_was_published(world: Waiting) -> None:
     assert world.bodies() == ["a", "b"]
     world.wait(0.5)
     assert world.bodies() == ["a", "b", "c"]
-    assert len(set(names)) == 3
 
 
-def test_messages_of_the_same_millisecond_come_in_their_order_with_names_of_their_own(world: Waiting) -> None:
+def test_messages_of_the_same_millisecond_share_a_slot_and_come_in_their_order(world: Waiting) -> None:
     target = delayed(world, 1)
-    names = [ScheduleId.from_text(target.publish(record(body)).decode()) for body in "abc"]
-    assert [name and name.seq for name in names] == [1, 2, 3]
+    slot = target.slot()
+    for body in "abc":
+        target.publish(record(body))
+    assert target.slot() is slot
     world.wait(1)
     assert world.bodies() == ["a", "b", "c"]
+    assert target.slot() is not slot
 
 
 def test_a_message_is_not_put_where_the_last_one_has_gone_within_the_same_millisecond(world: Waiting) -> None:
-    target = delayed(world, 0)
+    past = When(time_ms=world.clock.now_ms() - 5000)
+    target = Delayed(world.node, "q", [world.node.queue("q")], past)
     for body in "ab":
         target.publish(record(body))
         world.work()
@@ -46,3 +50,16 @@ def test_a_message_is_not_put_where_the_last_one_has_gone_within_the_same_millis
     assert world.bodies() == ["a", "b"]
     world.restart()
     assert world.bodies() == ["a", "b"]
+
+
+@pytest.mark.parametrize(("headers", "expires_ms", "mark"), [(b"", 9, "expiring"), (b"JMSXGroupID:a\n", 0, "grouped")])
+def test_what_a_message_brings_along_is_noted_when_it_comes(
+    world: Waiting, headers: bytes, expires_ms: int, mark: str
+) -> None:
+    target = delayed(world, 1)
+    message = encode(*prefix(0, headers, 1, expires_ms), b"a")
+    target.note(record("of no importance"))
+    target.note(message)
+    target.publish(message)
+    world.wait(1)
+    assert world.node.queues["q"].definition.get(mark)

@@ -79,6 +79,7 @@ async def test_a_cancelled_message_does_not_come_wherever_it_was(world: Waiting,
     world.wait(5000 - when)
     assert world.bodies() == ["a", "c"]
     assert not await cancel(world, first), "it was delivered"
+    world.wait(1)
     assert world.logs == []
 
 

@@ -34,7 +34,29 @@ def test_it_is_in_time_to_the_millisecond_however_long_that_is(world: Waiting, d
     assert world.bodies() == []
     world.wait(0.001)
     assert world.bodies() == ["a"]
+    world.wait(1)
     assert world.logs == [], "its buckets are gone"
+
+
+def test_what_comes_in_the_same_second_as_others_that_have_gone_needs_no_new_bucket(world: Waiting) -> None:
+    logs = []
+    for body in "abc":
+        world.send(body, delay=0.001)
+        world.wait(0.001)
+        assert world.bodies()[-1] == body
+        logs += [log.id for log in world.store.logs.values() if log.definition["kind"] == "delayed"]
+    assert len(logs) == 3
+    assert len(set(logs)) == 1
+
+
+def test_the_first_messages_of_a_bucket_come_after_one_commit(world: Waiting) -> None:
+    world.send("a")
+    for _ in range(2):
+        world.store.want()
+        world.node.end_step()
+        world.store.sync()
+        world.node.schedule.step()
+    assert world.bodies() == ["a"]
 
 
 def test_a_message_for_now_or_for_the_past_comes_at_once(world: Waiting) -> None:

@@ -19,6 +19,6 @@ def test_each_message_is_as_if_it_had_been_made_by_itself(world: Waiting) -> Non
     for seq, body in zip(seqs, "ab", strict=True):
         identity = slot.identity(seq)
         expected = ScheduledMessage(9000, identity, "qq\nqp", record(body), now_ms, 3, repeat.as_text(), is_plain=True)
-        assert slot.bucket.log.find(seq) == encode_scheduled(expected)
-        assert slot.name(seq).decode() == str(identity)
+        assert world.store.logs[identity.log].find(seq) == encode_scheduled(expected)
+        assert f"{slot.names.decode()}{seq}" == str(identity)
     assert world.node.schedule.census.waiting_for("qp") == 2

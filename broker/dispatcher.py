@@ -11,10 +11,11 @@ Where not every consumer may have every message (selectors, groups), `look_ahead
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from segue.broker.consumer import Consumer, Sink
 from segue.broker.dead_letters import Reason, condemned
+from segue.broker.expiry import Expiry
 from segue.broker.headers import Headers
 from segue.broker.levels import ABOVE_ALL, LevelOrder, Levels
 from segue.broker.line import Line
@@ -242,7 +243,7 @@ class Dispatcher(Removal):
                     self._remove(Reason.EXPIRED, again[0], [again[2]], again[1])
                     continue
                 self._deliver_again(consumer, *again)
-            elif cursor.gaps is not None and not choosy and self.redelivery is None:
+            elif cursor.gaps is not None and self.selector is None and self.redelivery is None:
                 if not self._deliver_across(cursor, consumer):
                     return
             else:
@@ -265,11 +266,30 @@ class Dispatcher(Removal):
 
     def _deliver_across(self, cursor: Cursor, consumer: Consumer) -> bool:
         """Deliver some from between the gaps. False when there is nothing now."""
+        self._stretch = STRETCH_MAX  # nothing of it is read in vain
         seqs, records = cursor.read_across(self._share(consumer))
+        if not records:
+            return False
+        maybe = seqs[0] < cursor.maybe
+        if self.expiry is not None:
+            seqs, records = self._living(self.expiry, seqs, records)
         if records:
             self.delivered += len(records)
-            consumer.take(seqs, records, seqs[0] < cursor.maybe)
-        return bool(records)
+            consumer.take(seqs, records, maybe)
+        return True
+
+    def _living(self, expiry: Expiry, seqs: Sequence[int], records: list[bytes]) -> tuple[list[int], list[bytes]]:
+        """Those of some messages that may be delivered; the others go."""
+        now_ms, deadline = expiry.now_ms(), expiry.deadline
+        living: list[int] = []
+        of_living: list[bytes] = []
+        for seq, record in zip(seqs, records, strict=True):
+            if deadline(record) > now_ms:
+                living.append(seq)
+                of_living.append(record)
+            else:
+                self._remove(Reason.EXPIRED, seq, [record])
+        return living, of_living
 
     def _hand_out_by_choice(self, look_ahead: LookAhead) -> None:
         """As `_hand_out`, where it matters who gets which."""

@@ -39,6 +39,24 @@ def test_nothing_is_delivered_after_its_deadline_wherever_it_stands(world: World
     assert (found.expired, found.in_flight, found.ready, found.settled) == (3, 3, 0, 3)
 
 
+@pytest.mark.parametrize("dead_letters", [False, True])
+def test_nor_is_anything_that_stands_between_gaps(world: World, queue: Queue, dead_letters: bool) -> None:
+    queue.apply(QueueOptions(dead_letter="dead" if dead_letters else ""))
+    lives = (None, 100, 100, None, 100, 5000, None)
+    publish(world, queue, *[(f"{number}", lives[number % 7]) for number in range(700)])
+    queue.log.cursors[0].settle_ahead(list(range(3, 700, 2)))
+    pass_time(world, 200)
+    sink, subscription = world.consume(queue, prefetch=120)
+    found: list[str] = []
+    while bodies := sink.bodies():
+        found += bodies
+        world.acknowledge(subscription.consumer, *subscription.consumer.unacknowledged)
+    kept = [0, 1, *range(3, 700, 2)]
+    assert found == [f"{number}" for number in kept if lives[number % 7] != 100]
+    assert queue.statistics().expired == len(kept) - len(found)
+    assert ("dead" in world.node.queues) is dead_letters
+
+
 def test_before_its_deadline_a_message_is_delivered_and_stays_out(world: World, queue: Queue) -> None:
     publish(world, queue, ("a", 100))
     sink, subscription = world.consume(queue)

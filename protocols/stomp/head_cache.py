@@ -17,6 +17,7 @@ from typing import Final
 from segue.protocols.stomp.escaping import CLEAN
 from segue.protocols.stomp.frames import SendHead
 from segue.protocols.stomp.head import LENGTH_DIGITS_MAX, Head
+from segue.protocols.stomp.head_run import HeadRun
 from segue.protocols.stomp.head_template import Family, HeadFamily, HeadTemplate, can_be_learned, family_of
 from segue.protocols.stomp.limits import FAST_HEAD_BYTES, Limits
 from segue.protocols.stomp.varying_head import VaryingHead
@@ -47,14 +48,18 @@ class HeadCache:
 
     Attributes:
         exact: by key: the head, and its body's length or -1. To be read by the parser, which saves a call that way.
-        template: of the heads that came last, of those that have one; likewise.
+        run: the pattern for frames with the head that came last, again and again; None if none did.
+        template: of the heads that came last, of those that have one; likewise to be read by the parser.
     """
 
-    __slots__ = ("_bytes", "_families", "_families_bytes", "_limits", "_seen_once", "_shapes", "exact", "template")
+    __slots__ = (
+        "_bytes", "_families", "_families_bytes", "_limits", "_seen_once", "_shapes", "exact", "run", "template",
+    )  # fmt: skip
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.exact: dict[bytes, tuple[SendHead, int]] = {}
+        self.run: HeadRun | None = None
         self.template: HeadTemplate | None = None
         self._shapes: dict[bytes, SendHead] = {}
         self._families: dict[Family, HeadFamily] = {}
@@ -141,6 +146,7 @@ class HeadCache:
     def _forget_heads(self) -> None:
         self.exact.clear()
         self._shapes.clear()
+        self.run = None
         self._bytes = 0
 
     def _forget_families(self) -> None:

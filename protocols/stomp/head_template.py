@@ -13,6 +13,7 @@ any limit allows.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from segue.protocols.stomp.escaping import CLEAN
@@ -86,18 +87,18 @@ class HeadTemplate:
         length = int(gaps[self._length_at]) if self._length_at >= 0 else -1
         return VaryingHead(self.shared, tuple([gaps[at] for at in self._values_at])), length
 
-    def read_run(self, data: bytes, pos: int, body_max: int) -> tuple[list[SendEvent], int]:
+    def read_run(self, data: bytes, pos: int, body_max: int, append: Callable[[SendEvent], None]) -> int:
         """Take apart the frames that match, one behind the other.
 
         Args:
             data: what has come.
             pos: where the first frame begins.
             body_max: how long a body may be.
+            append: is called with a SEND for each.
 
         Returns:
-            A SEND for each, and where the first frame begins that does not match or is not whole.
+            Where the first frame begins that does not match or is not whole.
         """
-        run: list[SendEvent] = []
         match, shared, receipt_at, length_at = self._match, self.shared, self._receipt_at, self._length_at
         values_at = self._values_at
         only_value_at = values_at[0] if len(values_at) == 1 else -1
@@ -110,9 +111,9 @@ class HeadTemplate:
                 break
             values = (gaps[only_value_at],) if only_value_at >= 0 else tuple([gaps[at] for at in values_at])
             receipt = gaps[receipt_at] if receipt_at >= 0 else None
-            run.append((SEND, VaryingHead(shared, values), receipt, data[start:stop]))
+            append((SEND, VaryingHead(shared, values), receipt, data[start:stop]))
             pos = stop + 1
-        return run, pos
+        return pos
 
 
 class HeadFamily:

@@ -5,12 +5,13 @@ frame begins there:
 
 - `S`: most likely SEND. The head up to the blank line is sliced out, its `receipt` line is cut away, and the rest is
   looked up in a dict. A producer's heads are all alike, so this hits, and nothing of the head has to be read again.
+  When they have come one behind the other, a pattern is made of the head, for runs of such frames (head_run.py).
   Heads of which each has a value of its own are taken apart by a pattern, a run of frames at once (head_template.py).
 - `A`: most likely a run of ACKs; one compiled pattern takes them one by one.
 - an end of line or a NUL: heart-beats and line ends between frames; skipped.
 - all else, and whatever the two shortcuts decline: `_read_frame`, which knows all the rules.
 
-Invariant of both (head_cache.py, head_template.py): a hit can't differ from a full reading.
+Invariant of all three (head_cache.py, head_run.py, head_template.py): a hit can't differ from a full reading.
 
 Between reads the parser is in one phase (see `_Phase`). A head that is cut off waits in `_pending`, and each new octet
 of it is looked at once; a body that is cut off is collected in `_body` and never scanned again, so no way to cut a
@@ -23,15 +24,17 @@ frame and holds what follows until `resume` tells the version.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
 
 from segue.protocols.stomp.errors import ErrorCode, StompMisuseError, StompProtocolError
 from segue.protocols.stomp.escaping import CLEAN
-from segue.protocols.stomp.events import ACK, ERROR, FRAME, SEND, Event
+from segue.protocols.stomp.events import ACK, ERROR, FRAME, SEND, AckEvent, Event
 from segue.protocols.stomp.frames import Frame, SendHead, Version
 from segue.protocols.stomp.head import Head, check_head_size, read_command, read_head
 from segue.protocols.stomp.head_cache import HeadCache, cut_receipt
+from segue.protocols.stomp.head_run import RUN_BODY_BYTES_MAX, HeadRun
 from segue.protocols.stomp.limits import FAST_HEAD_BYTES, Limits
 from segue.protocols.stomp.varying_head import VaryingHead
 
@@ -56,6 +59,9 @@ _head_end: Final = re.compile(rb"\n\r?\n|\0").search
 _ACK_RUN: Final = re.compile(rb"ACK\nid:(" + CLEAN + rb")\n(?:receipt:(" + CLEAN + rb")\n)?\n\0[\n\r\0]*|")
 _ACK_HEADERS: Final = ({"id"}, {"id", "receipt"})
 _ACK_ID_BYTES_MAX: Final = 255
+# SENDs in one read with the same head, after which it pays to make a pattern for a run of them: that takes as long as
+# to parse 400 by looking up their heads, and is done at most once a read.
+_REPEATS_MIN: Final = 64
 
 
 class Parser:
@@ -78,6 +84,7 @@ class Parser:
         "_pending",
         "_phase",
         "_raw",
+        "_repeated",
         "_version",
     )
 
@@ -89,6 +96,7 @@ class Parser:
         self._line_start = 0  # of the last line in `_pending`
         self._line_count = 0  # whole lines in `_pending`
         self._head: Head | None = None
+        self._repeated: SendHead | None = None  # of the last read; see `_begin_run`
         self._key = self._raw = b""  # of `_head` in the cache
         self._body = bytearray()
         self._cache = HeadCache(limits)
@@ -172,6 +180,9 @@ class Parser:
         find = data.find
         append = events.append
         cache = self._cache
+        if self._repeated is not None:
+            self._begin_run(data, pos)
+        run = cache.run
         known = cache.exact.get
         body_max = self._limits.body_bytes_max
         fast_head_bytes = self._fast_head_bytes
@@ -181,6 +192,11 @@ class Parser:
             key = b""
             head_end = -1
             if first == _S:
+                if run is not None:
+                    after = run.read(data, pos, append)
+                    if after > pos:
+                        pos = after
+                        continue
                 head_end = find(b"\n\n", pos, pos + fast_head_bytes)
                 if head_end > 0:
                     key, cut, rest = data[pos:head_end].partition(b"\nreceipt:")
@@ -191,35 +207,26 @@ class Parser:
                     hit: tuple[SendHead | VaryingHead, int] | None = known(key)
                     if hit is None:
                         if cache.template is not None:
-                            run, after = cache.template.read_run(data, pos, body_max)
-                            if run:
-                                events += run
+                            after = cache.template.read_run(data, pos, body_max, append)
+                            if after > pos:
                                 pos = after
                                 continue
                         hit = cache.by_shape(key) or cache.by_template(data[pos:head_end])
                     if hit is not None:
                         head, length = hit
                         start = head_end + 2
-                        if length >= 0:
-                            stop = start + length
-                        else:
-                            stop = find(b"\0", start)
-                            if stop < 0 or stop - start > body_max:
-                                stop = end
+                        stop = start + length if length >= 0 else _body_end(data, start, body_max)
                         # A body that is not complete, too long or without its NUL is the full reader's business.
                         if stop < end and not data[stop]:
                             append((SEND, head, receipt, data[start:stop]))
                             pos = stop + 1
+                            if run is not None and run.head is not head:
+                                run = cache.run = None
                             continue
             elif first == _A and self._fast_acks:
-                start = pos
-                for match in _ACK_RUN.finditer(data, pos):
-                    ack_id, receipt = match.groups()
-                    if ack_id is None:
-                        break
-                    append((ACK, ack_id, receipt))
-                    pos = match.end()
-                if pos > start:
+                after = _read_acks(data, pos, append)
+                if after > pos:
+                    pos = after
                     continue
             elif first in _END_OF_LINES:
                 found = _end_of_lines(data, pos)
@@ -227,6 +234,18 @@ class Parser:
                 pos = found.end()
                 continue
             pos = self._read_frame(data, pos, key, head_end, events)
+        if run is None and len(events) >= _REPEATS_MIN:
+            self._repeated = _repeated_head(events)
+
+    def _begin_run(self, data: bytes, pos: int) -> None:
+        """The last read had the same head again and again: if this one begins with it, it will go on like that."""
+        head_end = data.find(b"\n\n", pos, pos + FAST_HEAD_BYTES)
+        raw = data[pos:head_end] if head_end > 0 else b""
+        start, cut, rest = raw.partition(b"\nreceipt:")
+        hit = self._cache.exact.get(cut_receipt(start, rest)[0] if cut else raw)
+        if hit is not None and hit[0] is self._repeated and hit[1] <= RUN_BODY_BYTES_MAX:
+            self._cache.run = HeadRun(raw, *hit)
+        self._repeated = None
 
     def _read_frame(self, data: bytes, pos: int, key: bytes, key_end: int, events: list[Event]) -> int:
         """Read one frame by all the rules, and return where the next one begins.
@@ -354,3 +373,28 @@ class Parser:
 
 def _is_plain_ack(headers: dict[str, str]) -> bool:
     return headers.keys() in _ACK_HEADERS and len(headers["id"]) <= _ACK_ID_BYTES_MAX
+
+
+def _body_end(data: bytes, start: int, body_max: int) -> int:
+    """Where a body without a length ends; the end of the data if it has not come to that, or is too long."""
+    stop = data.find(b"\0", start)
+    return stop if 0 <= stop <= start + body_max else len(data)
+
+
+def _read_acks(data: bytes, pos: int, append: Callable[[AckEvent], None]) -> int:
+    """Take the ACKs that are alike; returns where the first frame begins that is not."""
+    for match in _ACK_RUN.finditer(data, pos):
+        ack_id, receipt = match.groups()
+        if ack_id is None:
+            break
+        append((ACK, ack_id, receipt))
+        pos = match.end()
+    return pos
+
+
+def _repeated_head(events: list[Event]) -> SendHead | None:
+    """The head that the last events have in common."""
+    last, before = events[-1], events[-_REPEATS_MIN]
+    if last[0] != SEND or before[0] != SEND or last[1] is not before[1] or isinstance(last[1], VaryingHead):
+        return None
+    return last[1]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from segue.protocols.stomp.events import SEND
+from segue.protocols.stomp.events import SEND, SendEvent
 from segue.protocols.stomp.frames import Version
 from segue.protocols.stomp.head import read_head
 from segue.protocols.stomp.head_template import HeadFamily, HeadTemplate, can_be_learned, family_of
@@ -14,6 +14,12 @@ from segue.protocols.stomp.limits import FAST_HEAD_BYTES, Limits
 
 HEAD = b"SEND\ndestination:/queue/a\n%b\nkind:x"
 BODY_MAX = 1000
+
+
+def read_run(template: HeadTemplate, data: bytes, pos: int = 0) -> tuple[list[SendEvent], int]:
+    """The SENDs, and where it goes on."""
+    run: list[SendEvent] = []
+    return run, template.read_run(data, pos, BODY_MAX, run.append)
 
 
 def fully_read(raw: bytes) -> object:
@@ -135,14 +141,14 @@ def frames(count: int, line: bytes = b"dedup-id:%d\ncontent-length:5\nreceipt:r%
 def test_a_run_of_frames_is_taken_apart_up_to_the_first_that_is_not_whole() -> None:
     template = template_of(b"dedup-id:%d\ncontent-length:5\nreceipt:r")
     data = b"\n" + frames(5)
-    run, after = template.read_run(data[:-1], 1, BODY_MAX)
+    run, after = read_run(template, data[:-1], 1)
     assert after == len(data) - len(frames(1))
     expected = [HEAD % (b"dedup-id:%d" % number) for number in range(4)]
     assert run == [
         (SEND, read_head(head, Version.V1_2, Limits()).send, b"r%d" % number, b"a\0b\nc")
         for number, head in enumerate(expected)
     ]
-    assert template.read_run(data, after, BODY_MAX)[1] == len(data)
+    assert read_run(template, data, after)[1] == len(data)
 
 
 def test_bodies_of_any_length_are_of_one_template() -> None:
@@ -150,13 +156,13 @@ def test_bodies_of_any_length_are_of_one_template() -> None:
     data = b"".join(
         [HEAD % (b"dedup-id:1\ncontent-length:%d" % size) + b"\n\n" + b"x" * size + b"\0" for size in range(9)]
     )
-    assert [len(event[3]) for event in template.read_run(data, 0, BODY_MAX)[0]] == list(range(9))
+    assert [len(event[3]) for event in read_run(template, data)[0]] == list(range(9))
 
 
 def test_a_body_without_a_length_ends_at_its_nul() -> None:
     template = template_of(b"dedup-id:%d")
     data = frames(2, b"dedup-id:%d", b"hello")
-    run, after = template.read_run(data + data[:-1], 0, BODY_MAX)
+    run, after = read_run(template, data + data[:-1])
     assert ([event[3] for event in run], after) == ([b"hello"] * 2 + [b"hello"], len(data) + len(data) // 2)
 
 
@@ -171,7 +177,7 @@ def test_a_body_without_a_length_ends_at_its_nul() -> None:
     ],
 )
 def test_a_body_that_is_wrong_is_left_to_the_full_reader(frame: bytes) -> None:
-    assert template_of(b"dedup-id:%d\ncontent-length:1").read_run(frame + b"\n" * 100, 0, BODY_MAX) == ([], 0)
+    assert read_run(template_of(b"dedup-id:%d\ncontent-length:1"), frame + b"\n" * 100) == ([], 0)
 
 
 def test_a_head_that_grows_beyond_the_smallest_limit_is_left_to_the_full_reader() -> None:
@@ -179,5 +185,5 @@ def test_a_head_that_grows_beyond_the_smallest_limit_is_left_to_the_full_reader(
     template = learned(HEAD % (b"trace:%d" % number) + more for number in range(8))
     assert template is not None
     short, long = (HEAD % (b"trace:" + b"y" * size) + more + b"\n\n\0" for size in (100, 250))
-    assert len(template.read_run(short, 0, BODY_MAX)[0]) == 1
-    assert template.read_run(long, 0, BODY_MAX) == ([], 0)
+    assert len(read_run(template, short)[0]) == 1
+    assert read_run(template, long) == ([], 0)

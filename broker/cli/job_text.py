@@ -34,7 +34,7 @@ def job_text(job: dict[str, Any]) -> str:
     text = f"job {job['job']}: {job['state']}: {count(job['passed_on'])} messages of '{job['queue']}' {done}{to}"
     text += f", {count(job['looked_at'])} of {count(job['total'])} looked at"
     if job["skipped"]:
-        text += f"; {count(job['skipped'])} do not say where they came from"
+        text += f"; {count(job['skipped'])} do not say which queue they came from"
     if job["waits_for"]:
         text += f"; it waits: {job['waits_for']}"
     if job["error"]:

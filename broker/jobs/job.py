@@ -35,7 +35,7 @@ class Job:
         looked_at: of these, until now; some may have gone to consumers meanwhile.
         matched: ready, and wanted by the filter.
         passed_on: of these, moved, copied or redriven; in a dry run, those that would be.
-        skipped: of these, dead letters that do not tell where they came from.
+        skipped: of these, dead letters that do not tell which queue they came from.
         waits_for: why it can't go on at the moment; empty when it can.
         error: why it failed.
         ended: set with its last state.

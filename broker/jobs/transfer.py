@@ -135,10 +135,15 @@ class Transfer:
         return at
 
     def _origin(self, record: bytes) -> str:
-        """Where a dead letter came from, if a queue may be called so: a sender can write what he likes."""
+        """The queue that a dead letter came from, if one may be called so: a sender can write what he likes.
+
+        One that came from a durable subscription can't go back to it alone: its log is that of others, too.
+        """
         name = origin_of(record)
         if name in self._node.queues:
             return name
+        if self._node.topics.durable(name) is not None:
+            return ""
         try:
             return check_queue_name(name)
         except InvalidNameError:

@@ -19,7 +19,7 @@ def row(order: JobOrder, **more: Any) -> dict[str, Any]:
 
 MOVE = JobOrder(JobKind.MOVE, "a", "b")
 WAITING = (
-    "job 7: running: 3 messages of 'dead' redriven, 10 of 5,000 looked at; 2 do not say where they came from; "
+    "job 7: running: 3 messages of 'dead' redriven, 10 of 5,000 looked at; 2 do not say which queue they came from; "
     "it waits: queue 'a' is full"
 )
 

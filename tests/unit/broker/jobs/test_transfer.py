@@ -14,7 +14,7 @@ from segue.broker.queue import Queue
 from segue.broker.queue_options import REFUSE, QueueOptions
 from segue.broker.selector import compile_selector
 from segue.storage.api import encode, prefix, times, with_deliveries
-from tests.unit.broker.actors import World, record
+from tests.unit.broker.actors import FakeSink, World, record
 from tests.unit.broker.jobs.workshop import begin, bodies, finish, working
 
 
@@ -348,6 +348,23 @@ async def test_an_origin_that_is_gone_is_made_anew(autojump_clock: MockClock, wo
     async with working(world):
         await finish(world, begin(world, "redrive", "dead"))
     assert bodies(world, world.node.queues["q"]) == ["a"]
+
+
+async def test_what_died_in_a_durable_subscription_stays(autojump_clock: MockClock, world: World) -> None:
+    """No queue of its name is made: nobody would look there."""
+    letters = await dead(world, "a")
+    session, sink = world.session(), FakeSink()
+    consumer = session.subscribe_durable("s", "news", sink, prefetch=9, settles=True).consumer
+    world.node.topics.durables()[0].apply(QueueOptions(dead_letter="dead"))
+    world.node.topic("news").publish(record("b"))
+    world.settle_down()
+    session.refuse(consumer, [1])
+    world.settle_down()
+    async with working(world):
+        job = await finish(world, begin(world, "redrive", "dead"))
+    assert (job.passed_on, job.skipped) == (1, 1)
+    assert bodies(world, letters) == ["b"]
+    assert "s" not in world.node.queues
 
 
 async def test_dead_letters_may_be_sent_elsewhere_with_what_is_none(autojump_clock: MockClock, world: World) -> None:

@@ -63,6 +63,8 @@ class CompanionLog:
     async def read(self, first: int, end: int) -> AsyncIterator[Remembered]:
         """Records from `first` on and below `end`, which were sealed; damaged ones are left out, and reported.
 
+        Cancellation: here alone. Who awaits something between two records, and is cancelled there, leaves this open.
+
         Raises:
             READ_ERRORS: the disk does not give them now.
         """
@@ -72,6 +74,7 @@ class CompanionLog:
             if record is not None:
                 yield first, times(record)[0], body_of(record)
                 first += 1
+                await trio.lowlevel.checkpoint()
             elif first >= log.ram_first:
                 first += 1  # it was forgotten meanwhile
             else:

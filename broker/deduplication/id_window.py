@@ -278,7 +278,6 @@ class IdWindow:
             if self._memory.is_short:
                 self.spare_memory()
             self._account()
-            await trio.lowlevel.checkpoint()
         while self._forget_some(self._clock.now_ms()):
             await trio.lowlevel.checkpoint()
         self._account()

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import given, settings
 
-from segue.broker.deduplication import id_window, older_ids, producers
 from segue.broker.queue_options import QueueOptions
 from tests.property.broker.publishers import Publishers, publisher_operations, windows
 from tests.property.operation import Operation
 
-
-@pytest.fixture(scope="module", autouse=True)
-def small_pieces() -> Iterator[None]:
-    """Few ids stay in memory, runs are short, and the numbers of producers are written anew soon."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(id_window, "RECENT_IDS_MAX", 8)
-        patch.setattr(id_window, "_RECORD_BYTES_MAX", 5 * 24)
-        patch.setattr(older_ids, "_RUN_IDS_MIN", 4)
-        patch.setattr(older_ids, "_RUN_IDS_MAX", 8)
-        patch.setattr(older_ids, "_RUNS_KEPT", 1)
-        patch.setattr(producers, "_ENTRIES_MORE", 3)
-        yield
+pytestmark = pytest.mark.usefixtures("small_deduplication")
 
 
 @settings(max_examples=12)

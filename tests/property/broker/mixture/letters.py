@@ -259,12 +259,11 @@ class Letters:
         return letter
 
     def _entered(self, letter: Letter, spot: Spot, record: bytes) -> None:
-        """It is somewhere else. Where it came back after it was put off, its deliveries are counted on."""
+        """It is somewhere else. In the queue where it was put off, its deliveries are counted on; elsewhere, anew."""
         spent, place = deliveries_of(record), letter.place
         if spot[0] != SCHEDULE:
-            before = 0 if letter.put_off is None else letter.put_off[0]
-            is_back = spot[0] == place and not self.moves
-            assert spent == before if is_back else spent in (0, before), f"{spent} deliveries: {letter}"
+            before = letter.put_off[0] if letter.put_off is not None and spot[0] == place else 0
+            assert spent == before or (self.moves and not spent), f"{spent} deliveries, not {before}: {letter}"
             letter.deliveries[spot], letter.put_off = spent, None
         letter.spot = spot
 

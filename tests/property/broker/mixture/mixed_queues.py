@@ -138,6 +138,7 @@ class MixedQueues(BrokerLives):
             source = self._source(name)
             held = sum(len(peer.held) + len(peer.in_transaction) for peer in self.peers_of(source))
             assert source.dispatcher.in_flight == held
+            self._check_bound(source)
         for queue in self._queues:
             found, condemned = queue.statistics(), len(queue.cursor.condemned)
             assert found.published == found.settled + found.ready + found.in_flight + condemned
@@ -147,6 +148,12 @@ class MixedQueues(BrokerLives):
                 self._check_look_ahead(queue)
         ahead = [queue.dispatcher.look_ahead for queue in self._queues]
         assert self.node.pressure.look_ahead_bytes == sum(one.bytes for one in ahead if one is not None)
+
+    def _check_bound(self, source: Source) -> None:
+        """Where the oldest messages go, there are not too many left."""
+        options, dispatcher = source.options, source.dispatcher
+        if dispatcher.bound is not None and options.messages_max is not None:
+            assert source.cursor.ready <= options.messages_max
 
     def _check_look_ahead(self, queue: Queue) -> None:
         look_ahead, returned = queue.dispatcher.look_ahead, queue.cursor.returned

@@ -27,7 +27,7 @@ _LIVES_MS = (0, 0, 0, 0, 300, 2000)
 _DELAYS_MS = (0, 0, 0, 0, 50, 900)
 _PUT_OFF_MS = (None, None, 0, 40, 700)
 _PEERS_MAX = 8
-_IDS = 6
+_IDS = 20
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from tests.property.broker.mixture.draws import TwoOptions, mixture_operations, 
 from tests.property.broker.mixture.mixture import Mixture
 from tests.property.operation import Operation
 
+pytestmark = pytest.mark.usefixtures("small_deduplication")
+
 
 @settings(max_examples=12)
 @given(steps=mixture_operations(max_size=40), options=mixture_options())

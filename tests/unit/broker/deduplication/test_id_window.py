@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Awaitable, Callable
+
 import pytest
+import trio
 
 from segue.broker.deduplication import Acceptance, DeduplicationId, OnceSend, id_window
 from segue.broker.errors import LimitReachedError
@@ -314,3 +318,23 @@ def test_a_run_is_refused_as_a_whole_when_memory_is_short(world: World, queue: Q
         queue.publish_new(DeduplicationId(""), [b"b", b"c"], [record("x")] * 2)
     world.node.deduplication.bytes = 0
     assert publish(world, queue, "b", "c") == [NEW, NEW]
+
+
+def test_a_stop_while_it_is_read_back_leaves_nothing_open(
+    world: World, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read half way would be found by the garbage collector, and told as a fault of something else."""
+    publish(world, queue, "a", "b")
+    world.restart()
+    jobs: list[Callable[[], Awaitable[None]]] = []
+    monkeypatch.setattr(world.store.played_reader, "run", jobs.append)
+    Publisher(world, world.node.queues[queue.name]).send(DeduplicationId("a"))
+
+    async def stop() -> bool:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await jobs.pop()()
+        return scope.cancelled_caught
+
+    assert trio.run(stop)
+    gc.collect()  # what it finds is an error of this test

@@ -169,10 +169,17 @@ class Mixture(MixedQueues):
     async def _give_back(self, operation: Operation) -> None:
         if (peer := self._peer(operation)) is not None:
             seqs = self._choose(peer, operation)
-            delay_ms = _PUT_OFF_MS[operation.seed % len(_PUT_OFF_MS)] if isinstance(peer.source, Queue) else None
+            delay_ms = self._delay_ms(peer, operation)
             for seq in seqs:
                 self.letters.given_back(peer.held.pop(seq), delay_ms, self.clock.now_ms())
             peer.session.give_back(peer.subscription.consumer, seqs, delay_ms)
+
+    def _delay_ms(self, peer: Peer, operation: Operation) -> int | None:
+        """For how long a consumer puts off what it returns; None for as long as the queue says."""
+        if not isinstance(peer.source, Queue):
+            return None  # there is nothing of the kind in a subscription
+        peer.session.open_redelivery(peer.subscription.consumer)
+        return _PUT_OFF_MS[operation.seed % len(_PUT_OFF_MS)]
 
     async def _refuse(self, operation: Operation) -> None:
         if (peer := self._peer(operation)) is not None:
@@ -195,7 +202,8 @@ class Mixture(MixedQueues):
             {seq: peer.held.pop(seq) for seq in seqs[begin::3]} for begin in range(3)
         )
         transaction.acknowledge(consumer, list(peer.settling))
-        transaction.reject(consumer, list(peer.returning))
+        peer.delay_ms = self._delay_ms(peer, operation)
+        transaction.reject(consumer, list(peer.returning), peer.delay_ms)
         transaction.refuse(consumer, list(peer.refusing))
         self._hold_messages(peer, operation)
 
@@ -234,7 +242,7 @@ class Mixture(MixedQueues):
         for name in peer.settling.values():
             self.letters.settled(name, moment)
         for name in peer.returning.values():
-            self.letters.given_back(name, None, now_ms)
+            self.letters.given_back(name, peer.delay_ms, now_ms)
         for name in peer.refusing.values():
             self.letters.condemned(name)
         sending, settling = list(peer.sending), tuple(peer.settling.values())

@@ -37,6 +37,7 @@ class Peer:
         rank, alone: see `Session.subscribe_queue`.
         held: number → letter.
         settling, returning, refusing: likewise, of what its transaction has; nothing, if none is open.
+        delay_ms: for how long `returning` is put off; None for as long as the queue says.
         sending: name → letter of what its transaction is to send.
     """
 
@@ -50,6 +51,7 @@ class Peer:
     settling: dict[int, str] = field(default_factory=dict)
     returning: dict[int, str] = field(default_factory=dict)
     refusing: dict[int, str] = field(default_factory=dict)
+    delay_ms: int | None = None
     sending: dict[str, Letter] = field(default_factory=dict)
     blocked: bool = False
     subscription: Subscription = field(init=False)

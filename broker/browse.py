@@ -23,7 +23,14 @@ class Browser:
         """`selector`: what is shown; None for everything."""
         queue.node.idle_queues.used(queue)
         cursors = [(0, queue.cursor)] if isinstance(queue.cursor, Cursor) else queue.cursor.cursors()
-        self._walks = deque((tag, _Walk(queue, cursor, selector)) for tag, cursor in cursors)
+        self._all = [(tag, _Walk(queue, cursor, selector)) for tag, cursor in cursors]
+        self._walks = deque(self._all)
+
+    def rewind(self) -> None:
+        """Go once more over what is left of it."""
+        self._walks = deque(self._all)
+        for _, walk in self._all:
+            walk.rewind()
 
     async def chunk(self, bytes_max: int) -> list[tuple[int, bytes]]:
         """The next messages (number, record), about `bytes_max` bytes of them; none at the end.
@@ -46,9 +53,13 @@ class _Walk:
         self._queue = queue
         self._cursor = cursor
         self._selector = selector
-        self._returned = deque(sorted(seq for seq, standing in cursor.returned.items() if standing < CONDEMNED))
-        self._next = cursor.next
         self._end = cursor.log.durable
+        self.rewind()
+
+    def rewind(self) -> None:
+        waiting = [seq for seq, standing in self._cursor.returned.items() if standing < CONDEMNED and seq < self._end]
+        self._returned = deque(sorted(waiting))
+        self._next = self._cursor.next
 
     async def chunk(self, bytes_max: int) -> list[tuple[int, bytes]]:
         found: list[tuple[int, bytes]] = []

@@ -4,11 +4,16 @@ Theory of operation. A browser gives windows of what is ready. A step looks at s
 ready, does the filter want it? If so it is appended to where it goes, and settled, with nothing awaited in between:
 that is one batch, all there after a crash or not at all. Then the job waits for the disk, so that it has never more
 than one step under way, and everybody else has his turn.
+
+Where the one destination is full, the job waits. A redrive goes to many: what is for one that is full is passed over,
+and so is what comes behind it for the same one, to keep their order. When all others are back where they came from, the
+job waits for room in one of these, and goes once more over what is left.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trio
 
@@ -39,8 +44,17 @@ _REDRIVEN_COST: Final = 4096
 ones as many as have that size in octets."""
 _AGAIN_SECONDS: Final = 1.0
 """As dead letters that are stuck: a full queue is looked at again."""
+_REASONS_MAX: Final = 3
+"""Full origins that are named: an operator who sees some will find the others."""
 GAPS_MAX: Final = 1 << 18
 """Ranges that were taken out of the middle of a queue: 4 MiB of memory, and as much to write at each checkpoint."""
+
+
+class _Refusal(NamedTuple):
+    """Why an origin is full, and the size of the message that it had no room for."""
+
+    reason: str
+    size: int
 
 
 class Transfer:
@@ -59,6 +73,8 @@ class Transfer:
         self._source: Queue = node.existing_queue(order.queue)
         self._matches = compile_selector(order.filter).matches if order.filter else None
         self._browser = Browser(self._source)
+        self._full: dict[str, _Refusal] = {}
+        self._is_first_round = True
         job.total = self._source.cursor.ready
 
     async def run(self) -> None:
@@ -71,6 +87,16 @@ class Transfer:
         """
         order = self._job.order
         allowance = Allowance(0 if order.dry_run else order.rate)
+        await self._go_through(allowance)
+        self._is_first_round = False
+        while self._full and not self._job.is_full:
+            await self._until_an_origin_has_room()
+            self._full.clear()
+            self._browser.rewind()
+            await self._go_through(allowance)
+
+    async def _go_through(self, allowance: Allowance) -> None:
+        """One round, from window to window."""
         while not self._job.is_full and (window := await self._browser.chunk(_WINDOW_BYTES)):
             at = 0
             while at < len(window) and not self._job.is_full:
@@ -86,12 +112,29 @@ class Transfer:
                 else:
                     await trio.lowlevel.checkpoint()
 
+    async def _until_an_origin_has_room(self) -> None:
+        while not any(self._has_room(origin, refusal.size) for origin, refusal in self._full.items()):
+            self._job.waits_for = "; ".join(refusal.reason for refusal in islice(self._full.values(), _REASONS_MAX))
+            await trio.sleep(_AGAIN_SECONDS)
+            self._check_source()
+        self._job.waits_for = ""
+
+    def _has_room(self, origin: str, size: int) -> bool:
+        try:
+            self._node.queue(origin).check_room(1, size)
+        except LimitReachedError:
+            return False
+        return True
+
+    def _check_source(self) -> None:
+        if not self._source.open:
+            raise NotFoundError(f"queue '{self._job.order.queue}' was deleted")
+
     async def _until_there_is_room(self) -> None:
         """Wait for what is in the way."""
         job = self._job
         while True:
-            if not self._source.open:
-                raise NotFoundError(f"queue '{job.order.queue}' was deleted")
+            self._check_source()
             if job.waits_for:  # the step before said so
                 await trio.sleep(_AGAIN_SECONDS)
                 job.waits_for = ""
@@ -120,15 +163,16 @@ class Transfer:
             cost -= _LOOKED_AT_COST
             if self._source.cursor.is_ready(seq) and (matches is None or matches(Headers(record))):
                 to = job.order.to or self._origin(record)
-                if to:
+                if to and to not in self._full:
                     cost -= len(record) + (_REDRIVEN_COST if job.order.kind is JobKind.REDRIVE else _PASSED_ON_COST)
-                    if not job.order.dry_run and not self._pass_on(record, to):
+                    if job.order.dry_run or self._pass_on(record, to):
+                        passed_on.append(seq)
+                        job.passed_on += 1
+                    elif to not in self._full:
                         break
-                    passed_on.append(seq)
-                    job.passed_on += 1
-                job.skipped += not to
-                job.matched += 1
-            job.looked_at += 1
+                job.skipped += self._is_first_round and not to
+                job.matched += self._is_first_round
+            job.looked_at += self._is_first_round
             at += 1
         if job.order.settles and not job.order.dry_run:
             self._settle(passed_on)
@@ -161,7 +205,10 @@ class Transfer:
             queue.note(record)
             queue.publish(record)
         except LimitReachedError as error:
-            self._job.waits_for = str(error)
+            if self._job.order.to:
+                self._job.waits_for = str(error)
+            else:
+                self._full[to] = _Refusal(str(error), len(record))
             return False
         return True
 

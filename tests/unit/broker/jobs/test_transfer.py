@@ -342,6 +342,58 @@ async def test_dead_letters_go_back_to_where_they_came_from(autojump_clock: Mock
     assert bodies(world, letters) == ["nobody's"]
 
 
+async def test_an_origin_that_is_full_holds_up_nothing_that_came_from_elsewhere(
+    autojump_clock: MockClock, world: World
+) -> None:
+    for letter in ("a1", "a2", "b1", "a3", "b2"):
+        await dead(world, letter, queue=letter[0])
+    letters = world.node.queue("dead")
+    full = world.node.queue("a")
+    full.apply(QueueOptions(messages_max=1, overflow=REFUSE))
+    sink, subscription = world.consume(full, prefetch=1)
+    world.publish(full, "x")
+    world.publish(full, "y")
+    async with working(world):
+        job = await finish(world, begin(world, "redrive", "dead"), seconds=5)
+        assert bodies(world, world.node.queues["b"]) == ["b1", "b2"]
+        assert (job.state, job.waits_for) == (JobState.RUNNING, "queue 'a' is full: it may have 1 messages")
+        assert (job.looked_at, job.matched, job.passed_on, letters.statistics().ready) == (5, 5, 2, 3)
+        world.publish(letters, "comes later")
+        for _ in range(4):
+            world.acknowledge(subscription.consumer, *subscription.consumer.unacknowledged)
+            await finish(world, job, seconds=3)
+    assert sink.bodies() == ["x", "y", "a1", "a2", "a3"]
+    assert (job.state, job.waits_for) == (JobState.DONE, "")
+    assert (job.looked_at, job.matched, job.passed_on, job.skipped) == (5, 5, 5, 0)
+    assert letters.statistics().ready == 1
+
+
+async def test_a_redrive_that_waits_for_room_is_cancelled_at_once(autojump_clock: MockClock, world: World) -> None:
+    letters = await dead(world, "a1", "a2", queue="a")
+    full = world.node.queue("a")
+    full.apply(QueueOptions(messages_max=1, overflow=REFUSE))
+    world.publish(full, "x")
+    async with working(world):
+        job = await finish(world, begin(world, "redrive", "dead"), seconds=5)
+        world.node.jobs.cancel(job.number)
+        await finish(world, job, seconds=1)
+    assert (job.state, job.passed_on, letters.statistics().ready) == (JobState.CANCELLED, 0, 2)
+
+
+async def test_a_redrive_that_waits_for_room_fails_when_its_queue_is_deleted(
+    autojump_clock: MockClock, world: World
+) -> None:
+    await dead(world, "a1", queue="a")
+    full = world.node.queue("a")
+    full.apply(QueueOptions(messages_max=1, overflow=REFUSE))
+    world.publish(full, "x")
+    async with working(world):
+        job = await finish(world, begin(world, "redrive", "dead"), seconds=5)
+        world.node.delete_queue("dead")
+        await finish(world, job)
+    assert (job.state, job.error) == (JobState.FAILED, "queue 'dead' was deleted")
+
+
 async def test_an_origin_that_is_gone_is_made_anew(autojump_clock: MockClock, world: World) -> None:
     await dead(world, "a")
     world.node.delete_queue("q")

@@ -256,6 +256,10 @@ class StompClient:
             self._fill(self.patience_seconds if timeout_seconds is None else timeout_seconds)
         return self._arrived.popleft()
 
+    def receive_arrived(self) -> Frame | None:
+        """Return the next of the frames that were read together with the last one; None when that was all."""
+        return self._arrived.popleft() if self._arrived else None
+
     def _fill(self, timeout_seconds: float) -> None:
         deadline = time.monotonic() + timeout_seconds
         while not self._arrived:

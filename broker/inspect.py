@@ -12,8 +12,10 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from segue import broker
+from segue.broker.deduplication.queue import IDS_MAX, WINDOW_MS
 from segue.broker.policies import SUBSCRIPTION_OPTIONS, Source
 from segue.broker.queue import Queue, QueueStatistics
+from segue.broker.queue_options import DROP_OLDEST
 
 if TYPE_CHECKING:
     from segue.broker.consumer import Consumer
@@ -33,6 +35,11 @@ __all__ = [
 ]
 
 
+_UNSAID: Final = {
+    "overflow": DROP_OLDEST,
+    "deduplication_window_ms": WINDOW_MS,
+    "deduplication_ids_max": IDS_MAX,
+}
 _COLUMNS: Final = tuple(column.name for column in fields(QueueStatistics))
 
 
@@ -55,6 +62,7 @@ def status(node: Node, meter: RateMeter) -> dict[str, Any]:
             "retained_bytes": node.retained.bytes,
             "receiving_bytes": node.receiving.bytes,
             "aside_bytes": pressure.aside_bytes,
+            "deduplication_bytes": node.deduplication.bytes,
             "high_water_bytes": node.settings.memory.high_water_bytes,
         },
         "disk": {
@@ -101,7 +109,9 @@ def describe_queue(node: Node, queue: Queue, meter: RateMeter) -> dict[str, Any]
     row["log"] = queue.log.id
     row["created_ms"] = queue.definition.get("created_ms", 0)
     row["auto_delete"] = queue.auto_delete
-    row["exclusive_to"] = queue.owner
+    row["exclusive_to"] = queue.owner or None
+    row["bindings"] = list(queue.definition.get("bindings", ()))
+    row["remembered_ids"], row["remembered_producers"] = _remembered(queue)
     row["options"] = asdict(queue.options)
     row["waiting_bytes"] = None if queue.bound is None else queue.bound.bytes
     row["fault"] = queue.cursor.fault
@@ -109,8 +119,15 @@ def describe_queue(node: Node, queue: Queue, meter: RateMeter) -> dict[str, Any]
         {"first": first, "last": last, "reason": reason} for first, last, reason in queue.cursor.quarantined
     ]
     row["levels"] = _levels(queue)
-    row["consumed_by"] = [_consumer(node, consumer) for consumer in queue.dispatcher.consumers]
+    active = queue.dispatcher.line.active
+    row["consumed_by"] = [_consumer(node, consumer, active) for consumer in queue.dispatcher.consumers]
     return row
+
+
+def _remembered(queue: Queue) -> tuple[int, int]:
+    """How many deduplication ids, and producers."""
+    remembered = queue.deduplication
+    return (0, 0) if remembered is None else (len(remembered.ids or ()), len(remembered.producers or ()))
 
 
 def _levels(queue: Queue) -> list[dict[str, Any]]:
@@ -127,7 +144,12 @@ def explain_queue(node: Node, queue: Queue) -> dict[str, Any]:
     return {
         "queue": queue.name,
         "options": [
-            {"option": verdict.option, **_claim(verdict.claim), "overruled": [_claim(one) for one in verdict.overruled]}
+            {
+                "option": verdict.option,
+                **_claim(verdict.claim),
+                **_unsaid(verdict.option, verdict.claim.value),
+                "overruled": [_claim(one) for one in verdict.overruled],
+            }
             for verdict in verdicts
         ],
     }
@@ -180,6 +202,11 @@ def _durable(subscription: DurableSubscription) -> dict[str, Any]:
     }
 
 
+def _unsaid(option: str, value: object) -> dict[str, Any]:
+    """What is in force where nobody says anything, and that is not nothing."""
+    return {"value": _UNSAID[option]} if value is None and option in _UNSAID else {}
+
+
 def _claim(claim: Claim) -> dict[str, Any]:
     is_policy = claim.source is Source.POLICY
     return {
@@ -191,7 +218,7 @@ def _claim(claim: Claim) -> dict[str, Any]:
     }
 
 
-def _consumer(node: Node, consumer: Consumer) -> dict[str, Any]:
+def _consumer(node: Node, consumer: Consumer, active: Consumer | None) -> dict[str, Any]:
     session = node.sessions.get(consumer.session_id)
     return {
         "connection": consumer.session_id,
@@ -200,6 +227,10 @@ def _consumer(node: Node, consumer: Consumer) -> dict[str, Any]:
         "prefetch": consumer.prefetch if consumer.settles else None,
         "in_flight": len(consumer.unacknowledged),
         "output_full": consumer.sink.blocked,
+        "stands_by": active is not None and consumer is not active,
+        "exclusive": consumer.exclusive,
+        "rank": consumer.rank,
+        "selector": "" if consumer.selector is None else consumer.selector.text,
     }
 
 

@@ -13,16 +13,11 @@ from segue.broker.cli.control_client import ControlClient
 from segue.broker.cli.messages import message_text
 from segue.broker.cli.queue_jobs import add_job_actions
 from segue.broker.cli.queue_publish import add_publish
-from segue.broker.cli.text import age, count, message_range, printable, rate, size, table, time_text
+from segue.broker.cli.queue_text import queue_table, queue_text, why_text
+from segue.broker.cli.text import count, printable
 
 __all__ = ["add_arguments"]
 
-_COLUMNS = (
-    "queue", "ready", "in flight", "returned", "settled", "bytes", "segments", "oldest", "publish/s", "deliver/s",
-    "ack/s", "consumers",
-)  # fmt: skip
-_OPTION_COLUMNS = ("option", "value", "from")
-_CONSUMER_COLUMNS = ("connection", "user", "peer", "prefetch", "in flight", "output")
 _BODY_BYTES_SHOWN = 1000
 
 _NEXT_STEPS: Final = {
@@ -79,48 +74,17 @@ def _list(arguments: argparse.Namespace, client: ControlClient) -> None:
     if arguments.json:
         print(json.dumps(rows, indent=2))
     else:
-        print(table(_COLUMNS, map(_row, rows), right=range(1, len(_COLUMNS))))
+        print(queue_table(rows))
 
 
 def _show(arguments: argparse.Namespace, client: ControlClient) -> None:
     queue = client.ask("queue.show", {"queue": arguments.queue})
-    if arguments.json:
-        print(json.dumps(queue, indent=2))
-        return
-    names = [*_COLUMNS, "created", "deleted with its last consumer", "log"]
-    values = [*_row(queue), time_text(queue["created_ms"]), "yes" if queue["auto_delete"] else "no", str(queue["log"])]
-    if queue["levels"]:
-        names.append("ready by level")
-        values.append(", ".join(map(_level_text, queue["levels"])))
-    if queue["delayed"]:
-        names.append("delayed")
-        values.append(count(queue["delayed"]))
-    if queue["paused"]:
-        names.append("PAUSED")
-        values.append("`segue queue resume` lets it deliver again")
-    if queue["fault"]:
-        names.append("FAULT")
-        values.append(queue["fault"])
-    width = max(map(len, names))
-    for name, value in zip(names, values, strict=True):
-        print(f"{name.ljust(width)}  {printable(value)}")
-    for damaged in queue["set_aside"]:
-        which = message_range(damaged["first"], damaged["last"])
-        print(f"set aside: {which}: {printable(damaged['reason'])}")
-    if queue["consumed_by"]:
-        print("\n" + table(_CONSUMER_COLUMNS, map(_consumer_row, queue["consumed_by"]), right=(0, 3, 4)))
+    print(json.dumps(queue, indent=2) if arguments.json else queue_text(queue))
 
 
 def _why(arguments: argparse.Namespace, client: ControlClient) -> None:
     queue = client.ask("queue.why", {"queue": arguments.queue})
-    if arguments.json:
-        print(json.dumps(queue, indent=2))
-        return
-    options = queue["options"]
-    print(table(_OPTION_COLUMNS, (_option_row(option["option"], option) for option in options)))
-    overruled = [_option_row(option["option"], claim) for option in options for claim in option["overruled"]]
-    if overruled:
-        print("\nOverruled:\n" + table(_OPTION_COLUMNS, overruled))
+    print(json.dumps(queue, indent=2) if arguments.json else why_text(queue["options"]))
 
 
 def _declare(arguments: argparse.Namespace, client: ControlClient) -> None:
@@ -173,54 +137,5 @@ def _resume(arguments: argparse.Namespace, client: ControlClient) -> None:
     _say(arguments, done, f"queue '{done['queue']}' delivers again")
 
 
-# Text.
-
-
 def _say(arguments: argparse.Namespace, done: dict[str, Any], text: str) -> None:
     print(json.dumps(done, indent=2) if arguments.json else printable(text))
-
-
-def _level_text(level: dict[str, Any]) -> str:
-    """`9: 1,200`; without a number what is left of a queue that has no priorities any more."""
-    return f"{'rest' if level['level'] is None else level['level']}: {count(level['ready'])}"
-
-
-def _row(row: dict[str, Any]) -> list[str]:
-    rates = row["rates"]
-    return [
-        row["name"],
-        count(row["ready"]),
-        count(row["in_flight"]),
-        count(row["returned"]),
-        count(row["settled"]),
-        size(row["bytes"]),
-        count(row["segments"]),
-        age(row["oldest_age_seconds"]),
-        rate(rates["publish"]),
-        rate(rates["deliver"]),
-        rate(rates["acknowledge"]),
-        count(row["consumers"]),
-    ]
-
-
-def _option_row(option: str, claim: dict[str, Any]) -> list[str]:
-    value = claim["value"]
-    source = {
-        "client": "declared by a client",
-        "policy": f"policy {claim['policy']} ({claim['priority']})" + (", set" if claim["was_set"] else ""),
-        "default": "default",
-    }
-    shown = json.dumps(value) if isinstance(value, bool) else "-" if value in (None, "") else str(value)
-    return [option, shown, source[claim["from"]]]
-
-
-def _consumer_row(row: dict[str, Any]) -> list[str]:
-    prefetch = "auto" if row["prefetch"] is None else count(row["prefetch"])
-    return [
-        str(row["connection"]),
-        row["user"],
-        row["peer"],
-        prefetch,
-        count(row["in_flight"]),
-        "full" if row["output_full"] else "",
-    ]

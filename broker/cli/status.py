@@ -46,6 +46,8 @@ def _lines(status: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "connections", count(counts["connections"])
     yield "queues", f"{count(counts['queues'])}, and {count(counts['temporary_queues'])} temporary"
     yield "durable subscriptions", count(counts["durable_subscriptions"])
+    yield "delayed", f"{count(status['schedule']['delayed'])} messages"
+    yield "retained", f"{count(counts['retained_messages'])} messages of topics"
     yield "dropped", f"{count(counts['dropped_messages'])} messages that subscribers to topics were too slow for"
     yield "rates", ", ".join(f"{rate(value)} {name}/s" for name, value in rates.items())
     yield (

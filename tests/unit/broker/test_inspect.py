@@ -11,9 +11,11 @@ import pytest
 
 from segue.broker import inspect
 from segue.broker.clock import SteadyClock
+from segue.broker.deduplication import DeduplicationId, ProducerNumber
 from segue.broker.queue import Queue
 from segue.broker.queue_options import QueueOptions
 from segue.broker.rates import RateMeter
+from segue.broker.selector import compile_selector
 from segue.broker.settings import Policy
 from segue.protocols.control.message import show_body
 from segue.protocols.control.session import _message
@@ -109,6 +111,33 @@ def test_the_state_of_a_queue_says_who_holds_what(busy: World, queue: Queue) -> 
     assert shown["set_aside"] == [{"first": 3, "last": 3, "reason": "a checksum"}]
     (consumer,) = shown["consumed_by"]
     assert (consumer["user"], consumer["prefetch"], consumer["in_flight"]) == ("guest", 1, 1)
+
+
+def test_who_stands_by_and_what_a_consumer_has_asked_for_is_shown(world: World, queue: Queue) -> None:
+    session, selector = world.session(), compile_selector("a = 1")
+    session.subscribe_queue(queue, FakeSink(), prefetch=1, settles=True, selector=selector, rank=5)
+    session.subscribe_queue(queue, FakeSink(), prefetch=1, settles=True, alone=True)
+    shown = inspect.describe_queue(world.node, queue, RateMeter(world.node))["consumed_by"]
+    assert [(row["stands_by"], row["exclusive"], row["rank"], row["selector"]) for row in shown] == [
+        (True, False, 5, selector.text),
+        (False, True, 0, ""),
+    ]
+
+
+def test_what_is_remembered_of_publishers_and_where_messages_come_from_is_shown(world: World, queue: Queue) -> None:
+    meter = RateMeter(world.node)
+    world.node.bind(queue, "news.*")
+    for identity in (DeduplicationId("a"), DeduplicationId("b"), ProducerNumber("p", 1)):
+        queue.publish_once(identity, record("x"))
+    shown = inspect.describe_queue(world.node, queue, meter)
+    assert (shown["remembered_ids"], shown["remembered_producers"], shown["bindings"]) == (2, 1, ["news.*"])
+    assert shown["exclusive_to"] is None
+
+
+def test_what_is_in_force_where_nobody_says_anything_is_shown(world: World, queue: Queue) -> None:
+    options = {row["option"]: row["value"] for row in inspect.explain_queue(world.node, queue)["options"]}
+    assert (options["deduplication_window_ms"], options["deduplication_ids_max"]) == (600_000, 100_000)
+    assert (options["overflow"], options["messages_max"]) == ("drop-oldest", None)
 
 
 def test_a_queue_with_priorities_shows_what_waits_at_each_level(world: World, queue: Queue) -> None:

@@ -240,6 +240,7 @@ def _journal(node: Node) -> dict[str, Any]:
         "position": journal.position,
         "oldest": journal.oldest,
         "syncs": journal.syncs,
+        "commit_seconds": node.alarms.commit_seconds,
         "bytes_written": journal.bytes_written,
         "short_of_space": journal.short_of_space,
     }

@@ -78,6 +78,7 @@ class Node:
         clock: what deadlines are counted by.
         clock_watch: sees to it that it goes on as it was after a restart.
         queues: durable queues by name.
+        alarms: what it tells the log of for as long as it lasts.
         jobs: work on queues that goes on from step to step.
         policy_book: what gives them options that they were not declared with.
         schedule: what is to be delivered later.
@@ -104,7 +105,7 @@ class Node:
         self.topics = TopicRoutes(self)
         self.sessions: dict[int, Session] = {}
         self.pressure = Pressure(store, settings, clock)
-        self._alarms = Alarms(log, store, self.pressure)
+        self.alarms = Alarms(log, store, self.pressure)
         self.receiving = Receiving(settings.memory.receiving_bytes_max, settings.limits.frame_seconds)
         self.idle_queues = IdleQueues(clock)
         self.policy_book = PolicyBook(store, settings.policies)
@@ -131,7 +132,7 @@ class Node:
         take_up(self)
         self.started_ms = self.clock.now_ms()
         store.after_step = self.end_step
-        store.on_fault = self._alarms.storage_fault
+        store.on_fault = self.alarms.storage_fault
 
     # -- sessions
 
@@ -269,7 +270,7 @@ class Node:
     def dead_letters_stuck(self, dispatcher: Dispatcher, name: str, reason: str) -> None:
         """Dead letters can't go to the queue of a name now: they stay where they are, and that is tried again."""
         self._stuck[dispatcher] = None
-        self._alarms.dead_letters_stuck(name, reason)
+        self.alarms.dead_letters_stuck(name, reason)
 
     def bind(self, queue: Queue, pattern: str) -> None:
         """From now on, messages to topics under `pattern` go to this queue too. Durable with the open batch."""
@@ -446,7 +447,7 @@ class Node:
 
     def _look_at_pressure(self) -> None:
         self.held = self.pressure.check()
-        self._alarms.look_at_pressure()
+        self.alarms.look_at_pressure()
 
     def look_at_clock(self) -> None:
         """Notice that somebody has set the clock on the wall. To be called every second or so."""
@@ -462,12 +463,13 @@ class Node:
             nursery.start_soon(self.jobs.serve)
             nursery.start_soon(self.selectors.serve)
             while True:
+                self.alarms.look_at_commit(self.clock.monotonic())
                 await self.pressure.look_at_disk()
                 self.look_at_clock()
                 now = self.clock.monotonic()
                 self.deduplication.forget()
                 self.receiving.check(now, held=self.held)
-                self._alarms.look_at_checkpoints()
+                self.alarms.look_at_checkpoints()
                 self.delete_idle_queues()
                 self.sweep()
                 self.end_step()

@@ -210,6 +210,11 @@ class Store:
         return self._under_way is None and not self.batch and not self.batch.callbacks
 
     @property
+    def commit_under_way(self) -> int:
+        """Number of the group commit that the disk works on, 0 for none."""
+        return 0 if self._under_way is None else self.journal.syncs + 1
+
+    @property
     def checkpoints(self) -> int:
         """Checkpoints done so far."""
         return self.checkpointer.done
@@ -262,9 +267,9 @@ class Store:
     def start(self) -> None:
         """As `flush`, but the disk works while the caller goes on; `collect` comes at the end of his step."""
         if self._under_way is None:
-            if self.batch.wanted and not self.batch:
-                self._call_back()  # nothing to write: everything that was waited for is durable
-            elif self.batch.wanted:
+            while self.batch.wanted and not self.batch:
+                self._call_back()  # nothing to write: what was waited for is durable, but this may begin something
+            if self.batch.wanted:
                 self._seal()
             elif not self._lazy_armed and self.batch:
                 self._lazy_armed = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 import trio.testing
 
@@ -24,6 +25,35 @@ def test_memory_and_disk_alarms_are_told_once_and_a_busy_disk_is_not(world: Worl
     world.node.end_step()
     world.node.end_step()
     assert len(world.log.named("publishers.released")) == 1
+
+
+def test_a_commit_that_the_disk_does_not_do_is_told_once_and_so_is_its_end(world: World) -> None:
+    """A receipt that nobody gives: whatever is the reason, operators see it (fault 20)."""
+    alarms, journal = world.node.alarms, world.store.played_journal
+    world.store.on_durable(lambda: None)
+    world.node.queue("q")
+    world.node.end_step()
+    seconds = []
+    for now in (100.0, 101.0, 104.9, 105.0, 106.0):
+        alarms.look_at_commit(now)
+        seconds.append(alarms.commit_seconds)
+    assert seconds == [0.0, 1.0, pytest.approx(4.9), 5.0, 6.0]
+    world.store.sync()
+    alarms.look_at_commit(107.0)
+    told = [(one.level, one.event, one.fields) for one in world.log.events]
+    assert told == [("warning", "commit.late", {"seconds": 5.0}), ("info", "commit.done", {"seconds": 7.0})]
+    assert (alarms.commit_seconds, journal.batch) == (0.0, None)
+
+
+def test_commits_that_follow_each_other_are_not_late(world: World) -> None:
+    for second in range(10):
+        world.node.queue(f"{second}")
+        world.store.want()
+        world.node.end_step()
+        world.node.alarms.look_at_commit(100.0 + second)
+        world.store.sync()
+        world.store.played_journal.syncs += 1
+    assert world.log.events == []
 
 
 async def test_checkpoints_that_fail_are_told_once_and_so_is_their_end(

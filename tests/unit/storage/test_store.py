@@ -1,4 +1,4 @@
-"""Tests of segue.storage.store: the order in which batches are reported."""
+"""Tests of segue.storage.store: which batches are reported, and in which order."""
 
 from __future__ import annotations
 
@@ -37,3 +37,24 @@ def test_callbacks_run_in_the_order_of_their_batches_whatever_they_set_off(tmp_p
         return told
 
     assert run_store(disk, body, journal_file_bytes=1 << 20) == ["next", "first", "first, too", "second"] * 20
+
+
+def test_what_begins_when_nothing_was_to_be_written_is_committed(tmp_path: Path) -> None:
+    """Nobody else comes by for it."""
+
+    async def body(store: Store) -> list[str]:
+        log = store.create_log({})
+        await store.next_commit()
+        told: list[str] = []
+
+        def begin() -> None:
+            told.append("began")
+            log.append(record("first"))
+            store.on_durable(lambda: told.append("durable"))
+
+        store.on_durable(lambda: store.on_durable(begin))
+        store.flush()
+        await until(lambda: store.idle)
+        return told
+
+    assert run_store(SimulatedDisk(tmp_path), body) == ["began", "durable"]

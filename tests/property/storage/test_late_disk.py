@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import trio
-import trio.lowlevel
 from hypothesis import given
 from hypothesis import strategies as st
 

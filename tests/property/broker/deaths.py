@@ -116,6 +116,8 @@ class Deaths(BrokerLives):
         self._start_node()
         for name in NAMES:
             self.node.declare_queue(name, options=self._queue_options[name])
+        for which in (self._lives, self._lives + 1):  # clients that come back by themselves
+            await self._subscribe(Operation("subscribe", which, 4))
         await self._wait(Operation("wait"))
 
     async def _owed(self) -> dict[str, dict[int, tuple[int, bytes]]]:

@@ -5,6 +5,7 @@ See letters.py for the model of the messages, and peers.py for what consumers lo
 
 from __future__ import annotations
 
+import random
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from segue.broker.schedule.scheduled_message import decode_scheduled
 from segue.broker.selector import Selector
 from segue.broker.topic import DurableSubscription
 from tests.property.broker.broker_lives import BrokerLives
-from tests.property.broker.mixture.draws import PLACES, QUEUES, SUBSCRIPTIONS, TOPIC, TwoOptions
+from tests.property.broker.mixture.draws import PLACES, QUEUES, SELECTORS, SUBSCRIPTIONS, TOPIC, TwoOptions
 from tests.property.broker.mixture.letters import SCHEDULE, Letters, Spot
 from tests.property.broker.mixture.peers import Peer, Source
 from tests.property.broker.owed import level_tag, owed_by, queue_of
@@ -53,6 +54,9 @@ class MixedQueues(BrokerLives):
         for name in PLACES:
             self._declare(name)
         self.node.bind(self.node.queues[QUEUES[-1]], TOPIC)
+        draw = random.Random(self._lives)
+        for name in draw.sample(PLACES, 4):  # clients that come back by themselves
+            self._join_as_drawn(name, draw.randint(1, 12), draw)
         await self._wait(Operation("wait"))
 
     def _declare(self, name: str) -> None:
@@ -221,6 +225,11 @@ class MixedQueues(BrokerLives):
             peer.subscription = session.subscribe_durable(
                 name, pattern, peer, prefetch=prefetch, settles=True, shared=True, selector=common
             )
+
+    def _join_as_drawn(self, name: str, prefetch: int, draw: random.Random) -> None:
+        """A consumer of some kind."""
+        selector, rank = draw.choice(SELECTORS), draw.choice((0, 0, 0, 5, -5))
+        self._join(name, prefetch=prefetch, selector=selector, rank=rank, alone=draw.random() < 0.1)
 
     def _go(self, peer: Peer) -> None:
         self._peers.remove(peer)

@@ -14,7 +14,7 @@ from segue.broker.errors import LimitReachedError
 from segue.broker.headers import Headers
 from segue.broker.jobs import JobKind, JobOrder, JobState
 from segue.broker.queue import Queue
-from tests.property.broker.mixture.draws import PLACES, QUEUES, SELECTORS, SUBSCRIPTIONS, TOPIC, draw_record
+from tests.property.broker.mixture.draws import PLACES, QUEUES, SUBSCRIPTIONS, TOPIC, draw_record
 from tests.property.broker.mixture.letters import Commit, Letter, class_of, copy_of
 from tests.property.broker.mixture.mixed_queues import MixedQueues
 from tests.property.broker.mixture.peers import Peer, ready_in_memory
@@ -148,14 +148,8 @@ class Mixture(MixedQueues):
 
     async def _subscribe(self, operation: Operation) -> None:
         if len(self._peers) < _PEERS_MAX:
-            draw = random.Random(operation.seed)
-            self._join(
-                PLACES[operation.which % len(PLACES)],
-                prefetch=operation.amount,
-                selector=draw.choice(SELECTORS),
-                rank=draw.choice((0, 0, 0, 5, -5)),
-                alone=draw.random() < 0.1,
-            )
+            place = PLACES[operation.which % len(PLACES)]
+            self._join_as_drawn(place, operation.amount, random.Random(operation.seed))
             await self._breathe(operation)
 
     async def _leave(self, operation: Operation) -> None:

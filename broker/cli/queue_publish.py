@@ -65,12 +65,13 @@ def _publish(arguments: argparse.Namespace, client: ControlClient) -> None:
 
 
 def _what_became_of(done: dict[str, Any]) -> str:
-    if "schedule_id" in done:
-        return f"message {done['schedule_id']} is on disk, and waits for its time to come into queue '{done['queue']}'"
-    message = f"message {done['log']}-{done['seq']}"
+    queue = f"queue '{done['queue']}'"
+    name = done.get("schedule_id") or (f"{done['log']}-{done['seq']}" if "seq" in done else "for later")
     if done.get("duplicate"):
-        return f"{message} of queue '{done['queue']}' has this id: nothing was added"
-    return f"{message} is on disk in queue '{done['queue']}'"
+        return f"message {name} of {queue} has this id: nothing was added"
+    if "schedule_id" in done:
+        return f"message {name} is on disk, and waits for its time to come into {queue}"
+    return f"message {name} is on disk in {queue}"
 
 
 def _header(text: str) -> list[str]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import lt
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from segue.broker.deduplication.acceptance import Acceptance
+from segue.broker.deduplication.acceptance import Acceptance, repeat_of
 from segue.broker.deduplication.entries import digest_of, digest_of_octets
 
 if TYPE_CHECKING:
     from segue.broker.deduplication.queue import QueueDeduplication
 
 __all__ = ["DeduplicationId", "Identity", "OnceSend", "OnceTarget", "ProducerNumber"]
+
+_BESIDE: Final = b"beside"
 
 
 class Identity(Protocol):
@@ -48,6 +50,10 @@ class Identity(Protocol):
         """One of the same kind, of the same producer, with another id or number; in ASCII."""
 
     @property
+    def beside(self) -> Identity:
+        """One that no publisher gives: for what has to be remembered of the same message besides."""
+
+    @property
     def is_numbered(self) -> bool:
         """True for numbers of producers: the answer tells the last one."""
 
@@ -64,7 +70,7 @@ class DeduplicationId:
     def recall(self, remembered: QueueDeduplication) -> Acceptance | None:
         """See `Identity`."""
         seq = remembered.window().find(self._digest)
-        return Acceptance(seq, True) if seq else None
+        return repeat_of(seq) if seq else None
 
     def publish(self, remembered: QueueDeduplication, accept: Callable[[bytes], int], record: bytes) -> Acceptance:
         """See `Identity`."""
@@ -73,7 +79,7 @@ class DeduplicationId:
             window = remembered.window()
         seq = window.find(self._digest)
         if seq:
-            return Acceptance(seq, True)
+            return repeat_of(seq)
         seq = accept(record)
         window.remember(self._digest, seq)
         return Acceptance(seq, False)
@@ -105,6 +111,11 @@ class DeduplicationId:
         other._digest = digest_of_octets(value)
         return other
 
+    @property
+    def beside(self) -> DeduplicationId:
+        """See `Identity`."""
+        return self.another(self._digest + _BESIDE)
+
 
 class ProducerNumber:
     """The number of a message among those of one producer for one queue; 0 only asks for the last one.
@@ -124,7 +135,7 @@ class ProducerNumber:
         last, seq = remembered.numbers().last(self._digest)
         if self._number > last:
             return None
-        return Acceptance(seq if self._number == last else 0, True, last)
+        return repeat_of(seq if self._number == last else 0, last)
 
     def publish(self, remembered: QueueDeduplication, accept: Callable[[bytes], int], record: bytes) -> Acceptance:
         """See `Identity`."""
@@ -156,6 +167,13 @@ class ProducerNumber:
         """See `Identity`."""
         other = ProducerNumber.__new__(ProducerNumber)
         other._digest, other._number = self._digest, int(value)
+        return other
+
+    @property
+    def beside(self) -> ProducerNumber:
+        """See `Identity`."""
+        other = ProducerNumber.__new__(ProducerNumber)
+        other._digest, other._number = digest_of_octets(self._digest + _BESIDE), self._number
         return other
 
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from segue.broker.deduplication import Acceptance, Identity
 from segue.broker.groups import group_of
 from segue.broker.queue import Queue
 from segue.broker.schedule.cron import Cron
 from segue.broker.schedule.handing_on import targets_text
+from segue.broker.schedule.once import recall_later, remember_later
 from segue.broker.schedule.repeat import ONCE, Repeat
 from segue.broker.schedule.slot import Slot
 from segue.broker.topic import Topic
@@ -93,6 +95,26 @@ class Delayed:
     def publish(self, record: bytes) -> None:
         """Accept a message."""
         self.slot().accept(record)
+
+    @property
+    def queue(self) -> Queue | None:
+        """Its target, if that is one queue alone: who remembers what these messages repeat."""
+        only = self._targets[0] if len(self._targets) == 1 else None
+        return only if isinstance(only, Queue) else None
+
+    def recall(self, identity: Identity) -> Acceptance | None:
+        """As `Queue.recall`, for a target with a `queue`."""
+        assert self.queue is not None
+        return recall_later(self.queue, identity)
+
+    def publish_once(self, identity: Identity, record: bytes) -> Acceptance:
+        """As `Queue.publish_once`, for a target with a `queue`; a repeat of a message that waits, or has come."""
+        if (acceptance := self.recall(identity)) is not None:
+            return acceptance
+        self._node.deduplication.check_room()
+        assert self.queue is not None
+        slot = self.slot()
+        return remember_later(self.queue, identity, slot.identity(slot.accept(record)))
 
     def slot(self) -> Slot:
         """Where messages go that are accepted in this step of the event loop."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import trio
 
-from segue.broker.deduplication import DeduplicationId
+from segue.broker.deduplication import Acceptance, DeduplicationId
 from segue.broker.errors import LimitReachedError
 from segue.broker.message import PERSISTENT, encode, prefix
 from segue.broker.pending import PendingError
@@ -67,7 +68,7 @@ class Publishing:
         message = self._read(arguments)
         await self._room()
         if message.when is not None:
-            done = self._publish_later(message, message.when)
+            done = await self._publish_later(message, message.when)
         elif message.dedup_id:
             done = await self._publish_once(message)
         else:
@@ -87,8 +88,6 @@ class Publishing:
         priority = arguments.optional_number("priority", maximum=PRIORITY_MAX)
         group, dedup_id = arguments.text("group", ""), arguments.text("dedup_id", "")
         arguments.finish()
-        if when is not None and dedup_id:
-            raise ControlError(ErrorCode.BAD_REQUEST, "a message for later can't have a 'dedup_id'")
         said = {
             "expiration": str(ttl_ms) if ttl_ms else "",
             "priority": "" if priority is None else str(priority),
@@ -102,23 +101,44 @@ class Publishing:
             raise ControlError(ErrorCode.BAD_REQUEST, str(error)) from error
         return _Message(name, block, body, flags, when, ttl_ms, dedup_id)
 
-    def _publish_later(self, message: _Message, when: When) -> Result:
-        target = Delayed(self._node, message.queue, [self._node.queue(message.queue)], when)
-        target.note(record := self._record(message, target.due_ms(self._node.clock.now_ms())))
-        slot = target.slot()
-        return {"schedule_id": str(slot.identity(slot.accept(record)))}
+    async def _publish_later(self, message: _Message, when: When) -> Result:
+        def publish(identity: DeduplicationId | None) -> Acceptance:
+            target = Delayed(self._node, message.queue, [self._node.queue(message.queue)], when)
+            target.note(record := self._record(message, target.due_ms(self._node.clock.now_ms())))
+            if identity is not None:
+                return target.publish_once(identity, record)
+            slot = target.slot()
+            return Acceptance(0, False, schedule_id=str(slot.identity(slot.accept(record))))
+
+        if not message.dedup_id:
+            return {"schedule_id": publish(None).schedule_id}
+        return self._told(message, await self._once(message, publish))
 
     async def _publish_once(self, message: _Message) -> Result:
-        identity = DeduplicationId(message.dedup_id)
-        while True:
+        def publish(identity: DeduplicationId) -> Acceptance:
             queue = self._node.queue(message.queue)
             queue.note(record := self._record(message, self._node.clock.now_ms()))
+            return queue.publish_once(identity, record)
+
+        return self._told(message, await self._once(message, publish))
+
+    async def _once(self, message: _Message, publish: Callable[[DeduplicationId], Acceptance]) -> Acceptance:
+        """`publish` is called again when what is remembered has been read; the queue may be another one then."""
+        identity = DeduplicationId(message.dedup_id)
+        while True:
             try:
-                acceptance = queue.publish_once(identity, record)
+                return publish(identity)
             except PendingError as pending:
                 await until_answerable(self._node, pending)
-            else:
-                return {"log": queue.log.id, "seq": acceptance.seq, "duplicate": acceptance.repeat}
+
+    def _told(self, message: _Message, acceptance: Acceptance) -> Result:
+        """What became of a message with an id: its name, or that of the one that it repeats, as far as it is known."""
+        duplicate = acceptance.repeat
+        if acceptance.schedule_id:
+            return {"schedule_id": acceptance.schedule_id, "duplicate": duplicate}
+        if acceptance.seq:
+            return {"log": self._node.queue(message.queue).log.id, "seq": acceptance.seq, "duplicate": duplicate}
+        return {"duplicate": duplicate}
 
     def _record(self, message: _Message, visible_ms: int) -> bytes:
         """The message as one that can be had from `visible_ms` on."""

@@ -29,6 +29,8 @@ def answer(receipt: bytes, prefix: bytes, acceptance: Acceptance) -> bytes:
     """
     if acceptance.seq:
         receipt = b"%b\nmessage-id:%b%d" % (receipt, prefix, acceptance.seq)
+    if acceptance.schedule_id:
+        receipt = b"%b\nschedule-id:%b" % (receipt, acceptance.schedule_id.encode())
     if acceptance.last is not None:
         receipt = b"%b\nsequence-id:%d" % (receipt, acceptance.last)
     return receipt + b"\nduplicate:true" if acceptance.repeat else receipt

@@ -99,7 +99,7 @@ class Publishing:
         route.in_runs = varies and not special and type(route.once) is Queue and not route.once.refuses
         if isinstance(target, Delayed):
             route.visible_ms = target.due_ms
-            route.later = target if head.transaction is None else None
+            route.later = target if head.transaction is None and route.identity is None else None
         return route
 
     def _expires_ms(self, target: object, wall_ms: int) -> int:
@@ -134,8 +134,10 @@ class Publishing:
     def _identify(self, route: Route, options: SendOptions) -> None:
         """Topics keep nothing, and so know no repeats."""
         target = route.target
-        queue = target.queues[0] if isinstance(target, Composite) and target.queues else target
-        if isinstance(queue, Queue) and isinstance(target, Queue | Composite):
+        queue: object = target.queue if isinstance(target, Delayed) else target
+        if isinstance(target, Composite) and target.queues:
+            queue = target.queues[0]
+        if isinstance(queue, Queue) and isinstance(target, Queue | Composite | Delayed):
             route.identity, route.once = identity_of(options), target
             route.message_prefix = message_prefix(queue.log.id, self._stomp.frontend.epoch)
 

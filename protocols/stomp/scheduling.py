@@ -29,9 +29,9 @@ def delayed_target(node: Node, name: str, parts: Sequence[Part], options: SendOp
     assert schedule is not None
     if any(isinstance(target, MemoryQueue) for target, _ in parts):
         raise not_supported("messages for later in a temporary queue, which may be gone then")
-    if options.deduplication_id is not None or options.producer_name is not None:
-        raise not_supported("a deduplication id or a 'sequence-id' on a message for later")
     targets = [target for target, _ in parts]
+    if len(targets) > 1 and (options.deduplication_id is not None or options.producer_name is not None):
+        raise not_supported("a deduplication id or a 'sequence-id' on a message for later to several destinations")
     repeat = Repeat(schedule.period_ms, schedule.repeats, schedule.cron, schedule.delay_ms, options.lives_ms)
     if not schedule.cron:
         repeat = repeat.at_each_time

@@ -84,6 +84,17 @@ def test_a_repeat_adds_nothing_whoever_sent_the_first(broker: BrokerProcess, seg
     assert segue("queue", "show", queue, "--json").json["published"] == 1
 
 
+def test_a_repeat_of_a_message_for_later_is_told_what_that_one_is_called(segue: Segue, queue: str) -> None:
+    first = segue("queue", "publish", queue, "x", "--delay", "1 h", "--dedup-id", "7", "--json").json
+    assert first == {"queue": queue, "schedule_id": first["schedule_id"], "duplicate": False}
+    done = segue("queue", "publish", queue, "x", "--delay", "2 h", "--dedup-id", "7")
+    assert done.out == f"message {first['schedule_id']} of queue '{queue}' has this id: nothing was added\n"
+    done = segue("queue", "publish", queue, "x", "--dedup-id", "7")
+    assert done.out == f"message for later of queue '{queue}' has this id: nothing was added\n"
+    assert segue("queue", "show", queue, "--json").json["delayed"] == 1
+    assert segue("queue", "show", queue, "--json").json["published"] == 0
+
+
 @pytest.mark.parametrize("flags", [("--delay", "1 h"), ("--deliver-at", "2100-01-01 12:00")])
 def test_a_message_for_later_waits_and_can_be_cancelled(segue: Segue, queue: str, flags: tuple[str, str]) -> None:
     published = segue("queue", "publish", queue, "x", *flags, "--json").json
@@ -108,7 +119,6 @@ def test_a_message_for_a_time_that_is_past_comes_at_once(broker: BrokerProcess, 
         (("--header", "_AMQ_SCHED_DELIVERY:5"), "(--deliver-at)"),
         (("--header", "JMSXGroupID:g"), "(--group)"),
         (("--header", "retain:true"), "is for clients"),
-        (("--delay", "5", "--dedup-id", "7"), "for later"),
         (("--delay", "5", "--deliver-at", "5"), "not allowed with"),
         (("--delay", "soon"), "'soon' is not a number with a unit"),
         (("--deliver-at", "soon"), "'soon' is no time"),

@@ -59,6 +59,59 @@ def test_ids_outlive_the_broker(broker_factory: BrokerFactory, end: Callable[[Br
     client.expect_no_message()
 
 
+@ENDS
+@pytest.mark.parametrize("names", [("dedup_id",), ("sequence_id", "producer_name")], ids=["id", "number"])
+def test_a_repeat_of_a_message_for_later_adds_nothing(
+    broker_factory: BrokerFactory, end: Callable[[BrokerProcess], None], names: tuple[str, ...]
+) -> None:
+    """SQS's queues that keep the order take both, too."""
+    broker = broker_factory(settings=IMPATIENT)
+    client = broker.client()
+    headers = dict.fromkeys(names, "7")
+    first = said(publish_once(client, _QUEUE, **headers, delay="500"))
+    assert first["schedule-id"]
+    end(broker)
+    broker.start()
+    client = broker.client()
+    assert said(publish_once(client, _QUEUE, **headers, delay="700")) == {**first, "duplicate": "true"}
+    client.subscribe(_QUEUE)
+    client.expect_message(b"7")
+    assert said(publish_once(client, _QUEUE, **headers, delay="1")) == {**first, "duplicate": "true"}
+    assert "schedule-id" not in said(publish_once(client, _QUEUE, **headers)), "it was not for later"
+    client.expect_no_message()
+
+
+def test_an_id_of_a_message_for_now_is_one_of_a_message_for_later_too(connect: Connect, queue: str) -> None:
+    client = connect()
+    first = said(publish_once(client, queue, dedup_id="7"))
+    assert said(publish_once(client, queue, dedup_id="7", delay="1")) == {**first, "duplicate": "true"}
+    client.subscribe(queue)
+    client.expect_message(b"7")
+    client.expect_no_message()
+
+
+def test_a_transaction_schedules_nothing_twice(connect: Connect, queue: str) -> None:
+    client = connect()
+    first = said(publish_once(client, queue, dedup_id="1", delay="1"))
+    client.begin("t")
+    for number in (1, 2, 2):
+        headers = {"dedup-id": f"{number}", "delay": "1", "transaction": "t"}
+        client.publish(queue, b"%d" % number, receipt=f"{number}", headers=headers)
+    client.commit("t", wait=False)
+    repeat, new, again = (client.expect_receipt(receipt) for receipt in "122")
+    assert said(repeat) == {**first, "duplicate": "true"}
+    assert said(again) == {**said(new), "duplicate": "true"}
+    client.subscribe(queue)
+    client.expect_messages(b"1", b"2")
+    client.expect_no_message()
+
+
+def test_a_message_for_later_to_several_destinations_can_not_have_an_id(connect: Connect, queue: str) -> None:
+    client = connect()
+    client.publish(f"{queue},{queue}-b", b"x", headers={"dedup-id": "1", "delay": "1"})
+    assert "several destinations" in client.expect_error().body.decode()
+
+
 def test_ids_are_remembered_when_their_messages_are_long_gone(connect: Connect, queue: str) -> None:
     client = connect()
     first = publish_once(client, queue, dedup_id="1")

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from segue.broker.deduplication import DeduplicationId
+from segue.broker.deduplication import Acceptance, DeduplicationId
 from segue.broker.errors import LimitReachedError
 from segue.broker.queue import Queue
 from segue.broker.queue_options import DROP_OLDEST, NO_OPTIONS, REFUSE, QueueOptions
@@ -81,7 +81,7 @@ def test_a_purged_message_never_comes_again_though_it_was_on_its_way_from_disk(w
 def test_an_id_is_taken_once(world: World, queue: Queue) -> None:
     """FAULTS 33."""
     answers = [queue.publish_once(DeduplicationId(one), record(one)) for one in "aba"]
-    assert answers == [(1, False, None), (2, False, None), (1, True, None)]
+    assert answers == [Acceptance(1, False), Acceptance(2, False), Acceptance(1, True)]
     world.settle_down()
     assert queue.log.head == 3
 

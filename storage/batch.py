@@ -21,6 +21,7 @@ from segue.storage.entries import (
 
 if TYPE_CHECKING:
     from segue.storage.cursor import Cursor
+    from segue.storage.holes import Holes
     from segue.storage.log import Log
 
 __all__ = ["Batch", "Entries", "Run"]
@@ -87,11 +88,11 @@ class Batch:
     def __init__(self) -> None:
         self.definitions: list[dict[str, Any]] = []
         self.runs: list[Run] = []
-        self.settled: dict[Cursor, list[int]] = {}
-        self.ranges: list[tuple[Cursor, int, int]] = []
+        self.settled: dict[Holes, list[int]] = {}
+        self.ranges: list[tuple[Holes, int, int]] = []
         self.gaps: dict[Cursor, list[tuple[int, int]]] = {}
         self.reads: dict[Cursor, int] = {}
-        self.returns: dict[Cursor, dict[int, int]] = {}
+        self.returns: dict[Holes, dict[int, int]] = {}
         self.drops: list[dict[str, Any]] = []
         self.callbacks: list[Callable[[], None]] = []
         self.size = 0

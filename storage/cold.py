@@ -20,6 +20,7 @@ from segue.storage.quarantine import Damage
 
 if TYPE_CHECKING:
     from segue.storage.cursor import Cursor
+    from segue.storage.holes import Holes
     from segue.storage.store import Store
 
 __all__ = ["WINDOWS_BYTES_MAX", "ColdReader"]
@@ -73,7 +74,7 @@ class ColdReader:
         generation = cursor.window.generation
         self._send.send_nowait(lambda: self._read_ahead(cursor, seq, generation))
 
-    def fetch(self, cursor: Cursor, seq: int) -> None:
+    def fetch(self, cursor: Holes, seq: int) -> None:
         """Bring returned messages from `seq` on into `cursor.fetched`, then call its listener."""
         self._send.send_nowait(lambda: self._fetch(cursor, seq))
 
@@ -119,7 +120,7 @@ class ColdReader:
             self._account(cursor)
         self._tell(cursor)
 
-    async def _fetch(self, cursor: Cursor, seq: int) -> None:
+    async def _fetch(self, cursor: Holes, seq: int) -> None:
         try:
             part = await self.read_range(cursor.log, seq, seq + 1, BLOCK_BYTES_MAX)
         except READ_ERRORS as error:
@@ -144,13 +145,13 @@ class ColdReader:
             self.windows_bytes -= self._windows.pop(oldest)
             oldest.window.clear()
 
-    def _report(self, cursor: Cursor, part: Part) -> None:
+    def _report(self, cursor: Holes, part: Part) -> None:
         if cursor.id in self._store.cursors:
             for first, last, reason in part.damage:
                 which = f"message {first}" if first == last else f"messages {first} to {last}"
                 self._store.on_fault(cursor.log, f"{which} set aside: {reason}")
 
-    def _fault(self, cursor: Cursor, error: BaseException) -> None:
+    def _fault(self, cursor: Holes, error: BaseException) -> None:
         if cursor.id in self._store.cursors:
             cursor.fault = str(error)
             self._store.on_fault(cursor.log, f"can't be read: {error}")
@@ -158,12 +159,12 @@ class ColdReader:
             self._retries.start_soon(self._retry, cursor)
             self._tell(cursor)  # who waits for it may go on with something else
 
-    async def _retry(self, cursor: Cursor) -> None:
+    async def _retry(self, cursor: Holes) -> None:
         await trio.sleep(_RETRY_SECONDS)
         cursor.fault = ""
         self._tell(cursor)
 
-    def _tell(self, cursor: Cursor) -> None:
+    def _tell(self, cursor: Holes) -> None:
         if cursor.listener is not None:
             cursor.listener()
             self._store.after_step()

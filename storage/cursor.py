@@ -1,10 +1,7 @@
 """A cursor: what one queue, or one durable subscription, still owes of a log.
 
-`next` is the first sequence number that was never handed out. Everything below it is settled, except the holes:
-what is out with a consumer (`out`), returned and waiting (`returned`), or set aside because its bytes are damaged
-(`quarantined`). Nothing from `next` on is settled, except what was moved away before its turn came (`gaps`). Holes are
-kept where they are used, so that a delivery and its acknowledgement cost one dict entry each; `holes()` collects them
-when a checkpoint asks.
+`next` is the first sequence number that was never handed out. Everything below it is settled, except the holes (see
+holes.py). Nothing from `next` on is settled, except what was moved away before its turn came (`gaps`).
 
 In memory: all of it. Durable: settled ranges, gaps, returned counts, and `promised`: the sequence number below which
 anything may have been handed out. It is journaled ahead of the deliveries, so that after a crash whatever may be a
@@ -13,14 +10,13 @@ repeat can say so, without a sync for each delivery. Ordering: first deliveries 
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from segue.storage.entries import ranges_of
 from segue.storage.gaps import Gaps
-from segue.storage.quarantine import Damage, Quarantine
+from segue.storage.holes import Holes
 from segue.storage.standing import CONDEMNED
 from segue.storage.window import Window
 
@@ -38,47 +34,27 @@ READ_BYTES_MAX = 1 << 20
 """Most bytes that one `read` hands out, a single larger message excepted."""
 
 
-class Cursor:
-    """One reader's place in a `Log`.
+class Cursor(Holes):
+    """One reader's place in a `Log`: what is below `next` is its `Holes`', the rest is its own.
 
     Attributes:
         next: first sequence number never handed out.
         promised: durable bound of what may have been handed out.
         maybe: below this, a first delivery may be a repeat from before a crash.
-        out: containers of what is out: sequence number → deliveries so far, this one included.
-        returned: sequence number → standing (deliveries so far), waiting to go out again; see standing.py.
-        condemned: a heap of exactly those numbers in `returned` that are not to be delivered again.
         gaps: what is settled from `next` on; None when nothing is.
-        quarantined: damaged messages below `next`; never delivered, and kept until `settle_quarantined`.
-        listener: called when more can be read than a moment ago, but for messages that have just become durable:
-            those are told to `log.listener`, or to this one where there is none.
-        fault: why nothing can be read from disk at the moment; empty when it can.
         window: what was read ahead from disk.
     """
 
-    __slots__ = (
-        "_heap", "asked", "condemned", "definition", "fault", "fetched", "fetching", "gaps", "id", "listener", "log",
-        "maybe", "next", "out", "promised", "quarantined", "returned", "window",
-    )  # fmt: skip
+    __slots__ = ("asked", "definition", "gaps", "maybe", "next", "promised", "window")
 
     def __init__(self, cursor_id: int, log: Log, definition: dict[str, Any], next_seq: int) -> None:
-        self.id = cursor_id
-        self.log = log
+        super().__init__(cursor_id, log)
         self.definition = definition
         self.next = next_seq
         self.promised = next_seq if log.journaled else _NO_BOUND
         self.maybe = 0
-        self.out: list[dict[int, int]] = []
-        self.returned: dict[int, int] = {}
         self.gaps: Gaps | None = None
-        self.quarantined = Quarantine()
-        self.listener: Callable[[], None] | None = None
-        self.fetching = False
-        self.fault = ""
-        self.fetched: dict[int, bytes] = {}
         self.window = Window()
-        self._heap: list[int] = []
-        self.condemned: list[int] = []
         self.asked = self.promised
 
     # -- numbers
@@ -113,29 +89,10 @@ class Cursor:
         """How many ranges `gaps` has."""
         return 0 if self.gaps is None else len(self.gaps)
 
-    @property
-    def has_returned(self) -> bool:
-        """True when a returned message is to be delivered again, before any other."""
-        heap = self._heap
-        while heap and heap[0] not in self.returned:
-            heapq.heappop(heap)
-        return bool(heap)
-
-    def holes(self) -> dict[int, int]:
-        """Unsettled sequence numbers below `next`, but for quarantined ones → deliveries so far."""
-        found = dict(self.returned)
-        for container in self.out:
-            found.update(container)
-        return found
-
     def low(self) -> int:
         """The lowest sequence number that is still owed."""
-        low = self.next
-        for part in (self.returned, *self.out):
-            if part:
-                low = min(low, min(part))
-        damaged = self.quarantined.low()
-        return low if damaged is None else min(low, damaged)
+        hole = self.low_hole()
+        return self.next if hole is None else min(self.next, hole)
 
     # -- reading
 
@@ -200,63 +157,7 @@ class Cursor:
         assert seq <= self.next
         self.next = seq
 
-    def take_returned(self) -> tuple[int, int, bytes] | None:
-        """The lowest returned message: sequence number, deliveries so far, record.
-
-        Returns:
-            None when there is none, or when its bytes are still on the way from disk, or the disk does not give them
-            now (`listener` is called when that changes).
-        """
-        return self._take(self._heap)
-
-    def take_condemned(self) -> tuple[int, int, bytes] | None:
-        """As `take_returned`, of those that are not to be delivered again."""
-        return self._take(self.condemned)
-
-    def spare(self, seq: int, standing: int, record: bytes | None = None) -> None:
-        """Put back what `take_returned` or `take_condemned` gave: as if it had not been taken.
-
-        What was fetched from disk, and is given, stays at hand. Who looks at several cursors again whenever one of them
-        has something would else fetch for the first while he looks at the second, and so on without an end.
-        """
-        if record is not None and self.log.find(seq) is None:
-            self.fetched[seq] = record
-        self.returned[seq] = standing
-        heapq.heappush(self._heap if standing < CONDEMNED else self.condemned, seq)
-
     # -- settling
-
-    def settle(self, seqs: list[int]) -> None:
-        """These messages are done for good. They must have been handed out and taken from where they were kept.
-
-        Durability: with the batch that is open now; `store.on_durable` tells when.
-        """
-        log = self.log
-        if log.journaled:
-            settled = log.store.batch.settled
-            if self in settled:
-                settled[self] += seqs
-            else:
-                settled[self] = list(seqs)
-            log.touch()
-        log.forget(seqs)
-
-    def give_back(self, messages: dict[int, int]) -> None:
-        """These messages (sequence number → deliveries so far, or a standing from `CONDEMNED` on) go back."""
-        if not messages:
-            return
-        self.returned.update(messages)
-        for seq, standing in messages.items():
-            heapq.heappush(self._heap if standing < CONDEMNED else self.condemned, seq)
-        if self.log.journaled:
-            self.log.store.batch.returns.setdefault(self, {}).update(messages)
-            self.log.touch()
-
-    def condemn_returned(self, messages: dict[int, int]) -> None:
-        """Messages that wait in `returned` get a standing each; durable as with `give_back`."""
-        if messages:
-            self._heap = sorted(seq for seq in self._heap if seq not in messages)
-            self.give_back(messages)
 
     def place(self, seq: int) -> int:
         """Where a message stands in the order of first deliveries: the lowest goes first."""
@@ -270,40 +171,6 @@ class Cursor:
     def may_repeat(self, seq: int) -> bool:
         """True when a first delivery of this one may be a repeat from before a crash."""
         return seq < self.maybe
-
-    def set_aside(self, messages: dict[int, int]) -> None:
-        """Messages that `read` gave wait for somebody who may have them: they are as `returned`, with 0 deliveries.
-
-        `take_returned` does not give them; `take_aside` does. A crash does not make deliveries of them.
-        """
-        self.returned.update(messages)
-        if self.log.journaled:
-            self.log.store.batch.returns.setdefault(self, {}).update(messages)
-            self.log.touch()
-
-    def keep_aside(self, seq: int, deliveries: int) -> None:
-        """As `set_aside`, for one that `take_returned` gave."""
-        self.returned[seq] = deliveries
-
-    def take_aside(self, seqs: Iterable[int]) -> None:
-        """Somebody takes messages that were set aside."""
-        returned = self.returned
-        for seq in seqs:
-            if returned.pop(seq, None) is None:
-                self.quarantined.remove(seq, seq)  # its block is damaged, but who set it aside has its bytes
-
-    def bring_back(self, seqs: Iterable[int]) -> None:
-        """What was set aside goes out again by `take_returned`."""
-        for seq in seqs:
-            if seq in self.returned:
-                heapq.heappush(self._heap, seq)
-
-    def drop_returned(self, seqs: Iterable[int]) -> None:
-        """Settle messages that wait in `returned`."""
-        gone = [seq for seq in seqs if self.returned.pop(seq, None) is not None]
-        if gone:
-            self._forget_condemned()
-            self.settle(gone)
 
     def settle_ahead(self, seqs: list[int]) -> None:
         """Settle some that were never handed out, rising numbers of durable messages; those between stay unread."""
@@ -355,73 +222,21 @@ class Cursor:
         # All of them in one step, however many gaps there are between.
         return self.skip_to(self.log.durable if count >= self.unread else self.next + count)
 
-    def quarantine(self, damage: Damage) -> None:
-        """Set returned messages aside whose bytes are damaged: holes that are not delivered."""
-        for seq in [seq for seq in self.returned if damage.first <= seq <= damage.last]:
-            del self.returned[seq]
-            self.quarantined.add(seq, seq, damage.reason)
-        self._forget_condemned()
-
-    def settle_quarantined(self) -> int:
-        """Give up what is set aside. Returns how many messages that were, at most."""
-        count = len(self.quarantined)
-        for first, last, _ in list(self.quarantined):
-            self.log.store.batch.ranges.append((self, first, last))
-            self.quarantined.remove(first, last)
-        if count:
-            self.log.touch()
-        return count
-
     def retire(self) -> None:
         """The cursor is deleted: what is on its way to it will be ignored."""
-        self.listener = None
-        self.returned.clear()
-        self.condemned.clear()
-        self.fetched.clear()
+        super().retire()
         self.window.clear()
 
     # -- recovery
 
     def recovered(self) -> None:
-        """Take up work after a replay."""
-        self._heap = sorted(seq for seq, standing in self.returned.items() if standing < CONDEMNED)
-        self.condemned = sorted(seq for seq, standing in self.returned.items() if standing >= CONDEMNED)
+        super().recovered()
         # Up to here it may have been delivered before a crash; after a clean stop `promised` is no higher than `next`,
         # or than an earlier `maybe`.
         self.maybe = min(self.promised, self.log.head)
         self.promised = self.asked = max(self.promised, self.next)
 
-    def recover_quarantined(self, first: int, last: int) -> None:
-        """These can be read again: what of them is set aside goes back to its place."""
-        for damage in list(self.quarantined):
-            for seq in range(max(first, damage.first), min(last, damage.last) + 1):
-                self.returned[seq] = 1
-                heapq.heappush(self._heap, seq)
-        self.quarantined.remove(first, last)
-        self.log.touch()
-
     # -- inside
-
-    def _take(self, heap: list[int]) -> tuple[int, int, bytes] | None:
-        while heap:
-            seq = heap[0]
-            if seq not in self.returned:
-                heapq.heappop(heap)
-                continue
-            record = self.log.find(seq) or self.fetched.pop(seq, None)
-            if record is None:
-                if not self.fetching and not self.fault:
-                    self.fetching = True
-                    self.log.store.fetch(self, seq)
-                return None
-            heapq.heappop(heap)
-            return seq, self.returned.pop(seq), record
-        return None
-
-    def _forget_condemned(self) -> None:
-        """Some may be gone from `returned`."""
-        if self.condemned:
-            self.condemned = sorted(seq for seq in self.condemned if seq in self.returned)
 
     def _promise(self) -> None:
         store = self.log.store

@@ -28,6 +28,7 @@ from segue.storage.cold import ColdReader
 from segue.storage.cursor import Cursor
 from segue.storage.disk import Disk
 from segue.storage.errors import UnusableDirectoryError
+from segue.storage.holes import Holes
 from segue.storage.journal import Journal
 from segue.storage.log import Log
 from segue.storage.recovery import Recovery, recover
@@ -297,7 +298,7 @@ class Store:
         """Called by a cursor."""
         self._reader.read_ahead(cursor, seq)
 
-    def fetch(self, cursor: Cursor, seq: int) -> None:
+    def fetch(self, cursor: Holes, seq: int) -> None:
         """Called by a cursor."""
         self._reader.fetch(cursor, seq)
 

@@ -165,7 +165,7 @@ def left_behind(store: dict[str, Any]) -> Iterator[str]:
     [
         ({}, 3, 2000),
         pytest.param({}, 20, 50_000, marks=pytest.mark.long),
-        pytest.param({"x-max-priority": "9"}, 20, 20_000, marks=pytest.mark.long),
+        pytest.param({"x-max-priority": "9"}, 10, 5000, marks=pytest.mark.long),
     ],
 )
 def test_a_queue_that_was_used_for_long_is_as_a_fresh_one_when_it_is_empty(

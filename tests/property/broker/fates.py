@@ -106,8 +106,8 @@ class Fates:
         fate = self.known[body]
         fate.out = False
         fate.verdict = reason, moment
-        if not self.options[fate.place].dead_letter:
-            fate.ended = moment
+        if reason is Reason.REJECTED and not self.options[fate.place].dead_letter:
+            fate.ended = moment  # for other reasons it is written first that it is condemned, and then it is given up
 
     def settled(self, body: str, moment: int) -> None:
         fate = self.known[body]
@@ -196,6 +196,7 @@ class Fates:
             fate.moment > self.confirmed,
             fate.ended is not None,
             fate.purged,
+            fate.verdict is not None and not self.options[fate.place].dead_letter,
             self._expires_for_good(fate, now_ms),
         )
         assert any(reasons), f"{body} was confirmed, is not settled, and is nowhere; last seen in {fate}"

@@ -30,6 +30,7 @@ class MixedQueues(BrokerLives):
 
     Attributes:
         letters: what is known of messages.
+        taken: what consumers were given since the last look at who else could have had it.
     """
 
     def __init__(self, root: Path, options: TwoOptions) -> None:
@@ -37,6 +38,7 @@ class MixedQueues(BrokerLives):
         self._options_of = options
         self.letters = Letters({name: [options[name][0]] for name in PLACES}, SUBSCRIPTIONS)
         self._peers: list[Peer] = []
+        self.taken: list[tuple[Peer, bytes]] = []
         self._served: dict[str, Peer] = {}
         self._ids: dict[tuple[str, str], tuple[str, int, int]] = {}  # queue, id → letter, time, moment
 
@@ -45,6 +47,7 @@ class MixedQueues(BrokerLives):
     async def _begin(self) -> None:
         """Look at what is owed before anything can happen to it, and go on from there."""
         self._peers.clear()
+        self.taken.clear()
         self._served.clear()
         confirmed = self.letters.confirmed
         self.letters.census(await self._owed(), self.clock.now_ms(), crashed=True)
@@ -93,6 +96,7 @@ class MixedQueues(BrokerLives):
             await self._breathe(Operation("breathe"))
             for peer in list(self._peers):
                 self._settle(peer, list(peer.held))
+                self._end_step()
                 self._go(peer)
             await self._wait(Operation("wait"))
             if not self.letters.known:
@@ -172,6 +176,9 @@ class MixedQueues(BrokerLives):
         super()._end_step()
         if self.broken is not None:
             raise self.broken
+        taken, self.taken = self.taken, []
+        for peer, record in taken:
+            peer.look_beside(record)
 
     # -- who consumes
 

@@ -88,7 +88,10 @@ class Peer:
         assert not self.source.dispatcher.paused, "nothing is delivered now"
         spot = self.source.name, seq
         self.held[seq] = letters.delivered(self, spot, record, deliveries, now_ms, redelivered=redelivered)
-        self._look_beside(record)
+        alone = self.world.served_alone(self)
+        assert alone in (None, self), "another one is served alone"
+        if alone is None and class_of(record)[0] is None:
+            self.world.taken.append((self, record))
 
     def wants(self, record: bytes) -> bool:
         """True when it has asked for such a message."""
@@ -98,13 +101,10 @@ class Peer:
     def _common_selector(self) -> Selector | None:
         return self.source.dispatcher.selector
 
-    def _look_beside(self, record: bytes) -> None:
-        """Nobody else was to be served: the one who is served alone, or one of a higher rank who could take it."""
-        active = self.world.served_alone(self)
-        assert active in (None, self), "another one is served alone"
-        grouped = class_of(record)[0] is not None
+    def look_beside(self, record: bytes) -> None:
+        """This is what it was given in the step that has ended: nobody of a higher rank could take it."""
         for other in self.world.peers_of(self.source):
-            if active is None and not grouped and other.rank > self.rank and other.wants(record):
+            if other.rank > self.rank and other.wants(record):
                 assert not other.subscription.consumer.able, "one of a higher rank could have had it"
 
     def _look_before(self, taken: dict[int, bytes]) -> None:

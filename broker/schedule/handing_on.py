@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from segue.broker.errors import BrokerError
 from segue.broker.queue import Queue
-from segue.broker.schedule.scheduled_message import decode_scheduled
+from segue.broker.schedule.scheduled_message import ScheduledMessage
 from segue.broker.topic import Topic
 from segue.storage.api import with_deliveries
 
@@ -22,15 +22,19 @@ def targets_text(targets: Sequence[Queue | Topic]) -> str:
     return "\n".join(("q" if isinstance(target, Queue) else "t") + target.name for target in targets)
 
 
-def hand_on(node: Node, frames: list[bytes]) -> tuple[int, str]:
+def hand_on(node: Node, message: ScheduledMessage, frames: list[bytes]) -> tuple[int, str]:
     """Publish messages that all have the same fate; each to all of its targets, or to none.
 
     A queue that was deleted meanwhile is made again.
 
+    Args:
+        node: whose queues and topics they are for.
+        message: the first of them.
+        frames: all of them.
+
     Returns:
         How many are done with, from the first on, and why the next one can't be published now; empty when all are.
     """
-    message = decode_scheduled(frames[0])
     start = len(frames[0]) - len(message.record)
     records = [frame[start:] for frame in frames]
     if message.deliveries:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from segue.broker.schedule.bucket import Bucket
 from segue.broker.schedule.handing_on import hand_on
-from segue.broker.schedule.scheduled_message import runs_of_equals
+from segue.broker.schedule.scheduled_message import by_fate, decode_scheduled
 from segue.storage.api import Log
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ class Overdue:
 
     def _hand_on(self) -> int:
         done = 0
-        for run in runs_of_equals([frame for _, frame in self._at_hand]):
-            count, refusal = hand_on(self._node, run)
+        for run in by_fate([frame for _, frame in self._at_hand]):
+            count, refusal = hand_on(self._node, decode_scheduled(run[0]), run)
             done += count
             if refusal:
                 break

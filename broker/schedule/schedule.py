@@ -21,9 +21,9 @@ from segue.broker.schedule.repeat import ONCE, Repeat, put_ahead, restamped
 from segue.broker.schedule.scheduled_message import (
     ScheduledMessage,
     ScheduleId,
+    by_fate,
     decode_scheduled,
     encode_scheduled,
-    runs_of_equals,
 )
 from segue.broker.schedule.slot import Slot
 from segue.broker.schedule.wheel import Wheel
@@ -180,28 +180,29 @@ class Schedule:
 
     def _hand_on(self, frames: list[bytes], ahead_ms: int = 0) -> None:
         """`ahead_ms`: the clock that deadlines are counted by is so far ahead of that of these messages."""
-        for run in runs_of_equals(frames):
+        for run in by_fate(frames):
             message = decode_scheduled(run[0])
             if message.repeat:
                 for frame in run:
                     self._hand_on_repeated(frame, ahead_ms)
             else:
-                self._hand_on_run(message.targets, run, ahead_ms)
+                self._hand_on_run(message, run, ahead_ms)
 
     def _hand_on_repeated(self, frame: bytes, ahead_ms: int) -> None:
         message = decode_scheduled(frame)
         if self._goes_on(message, Repeat.from_text(message.repeat), ahead_ms):
-            self._hand_on_run(message.targets, [frame], ahead_ms)
+            self._hand_on_run(message, [frame], ahead_ms)
         else:
             self.census.add(message.targets, -1)
 
-    def _hand_on_run(self, targets: str, run: list[bytes], ahead_ms: int) -> None:
-        """To their targets, or to the line before these."""
+    def _hand_on_run(self, message: ScheduledMessage, run: list[bytes], ahead_ms: int) -> None:
+        """To their targets, or to the line before these; `message` is the first of them."""
+        targets = message.targets
         if ahead_ms:
             run = [_put_ahead(frame, ahead_ms) for frame in run]
         overdue, done = self._overdue.get(targets), 0
         if overdue is None:
-            done, refusal = hand_on(self._node, run)
+            done, refusal = hand_on(self._node, message, run)
             if refusal:
                 self._node.log.warning("schedule.refused", targets=targets.replace("\n", " "), reason=refusal)
                 overdue = self._overdue[targets] = Overdue.create(self._node, targets)

@@ -25,11 +25,11 @@ from segue.storage.api import times
 __all__ = [
     "ScheduleId",
     "ScheduledMessage",
+    "by_fate",
     "decode_scheduled",
     "due_of",
     "encode_scheduled",
     "identity_of",
-    "runs_of_equals",
     "split_frame",
     "targets_of",
 ]
@@ -144,21 +144,30 @@ def identity_of(frame: bytes) -> ScheduleId:
     return ScheduleId(*_IDENTITY.unpack_from(frame, _IDENTITY_AT))
 
 
-def runs_of_equals(frames: list[bytes]) -> Iterator[list[bytes]]:
-    """Runs of messages with the same fate: but for time, name and record they are all alike."""
-    run: list[bytes] = []
+def by_fate(frames: list[bytes]) -> Iterator[list[bytes]]:
+    """Put together what has the same fate: messages that are all alike but for time, name and record.
+
+    Those with a target in common stay in their order, whatever else becomes of them.
+    """
+    found: dict[bytes, list[bytes]] = {}
+    targets: set[str] = set()
+    alike: list[bytes] = []
     common = fate = b""
     for frame in frames:
-        if run and frame[_FLAGS_AT:HEADERS_AT] == common and frame.startswith(fate, _FATE_AT):
-            run.append(frame)
-            continue
-        if run:
-            yield run
-        run = [frame]
-        common = frame[_FLAGS_AT:HEADERS_AT]
-        fate = frame[_FATE_AT : HEADERS_AT + int.from_bytes(frame[HEADERS_AT - 4 : HEADERS_AT], "little")]
-    if run:
-        yield run
+        if frame[_FLAGS_AT:HEADERS_AT] != common or not frame.startswith(fate, _FATE_AT):
+            common = frame[_FLAGS_AT:HEADERS_AT]
+            fate = frame[_FATE_AT : HEADERS_AT + int.from_bytes(common[-4:], "little")]
+            known = found.get(common + fate)
+            if known is None:
+                its_targets = targets_of(frame).split("\n")
+                if not targets.isdisjoint(its_targets):
+                    yield from found.values()
+                    found, targets = {}, set()
+                targets.update(its_targets)
+                known = found[common + fate] = []
+            alike = known
+        alike.append(frame)
+    yield from found.values()
 
 
 def targets_of(frame: bytes) -> str:

@@ -79,8 +79,7 @@ class Wheel:
             Seconds until there is more to do, 0 for at once; None when nothing waits, or for a read or a batch.
         """
         now_ms = self.now_ms()
-        for start_ms, minus_level in self._line[: bisect_left(self._line, (now_ms, 0))]:
-            self.let_go(self.buckets[-minus_level, start_ms])
+        self._let_go_of_past(now_ms)
         count, unread_ms = self._open_next(now_ms)
         if count + self._deliver(min(now_ms, unread_ms)):
             return 0
@@ -115,6 +114,11 @@ class Wheel:
         return True
 
     # -- buckets
+
+    def _let_go_of_past(self, now_ms: int) -> None:
+        """What was empty in its own second, and stayed."""
+        for start_ms, minus_level in self._line[: bisect_left(self._line, (now_ms, 0))]:
+            self.let_go(self.buckets[-minus_level, start_ms])
 
     def _bucket(self, level: int, start_ms: int) -> Bucket:
         bucket = self.buckets.get((level, start_ms))

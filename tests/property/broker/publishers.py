@@ -3,6 +3,9 @@
 The model is a list for each queue: every message that it has accepted, with what makes it a repeat. Messages are
 numbered without gaps, so after a crash the head of the queue's log tells which of them are there: all that were
 confirmed, and no later one without those before it. What is remembered must be what these say, no more and no less.
+
+Messages for later are sent to a queue of their own, all for one time that does not come: so they are in one log of the
+schedule, whose numbers their names end in.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from segue.broker.deduplication import Acceptance, DeduplicationId, Identity, On
 from segue.broker.deduplication.acceptance import RecallPendingError
 from segue.broker.queue import Queue
 from segue.broker.queue_options import QueueOptions
+from segue.broker.schedule.delayed import Delayed, When
+from segue.broker.schedule.scheduled_message import ScheduleId
 from tests.faults.storage.driver import until
 from tests.property.broker.broker_lives import BrokerLives
 from tests.property.operation import Operation, operation_lists
@@ -29,6 +34,7 @@ from tests.unit.broker.deduplication.actors import Publisher
 __all__ = ["Publishers", "publisher_operations", "windows"]
 
 NAMES = ("a", "b")
+LATER = "later"
 _IDS = 40
 _PRODUCERS = 3
 _STEPS_SECONDS = (0.001, 0.05, 0.2, 1.0)
@@ -36,7 +42,7 @@ _STEPS_SECONDS = (0.001, 0.05, 0.2, 1.0)
 
 def publisher_operations(max_size: int) -> st.SearchStrategy[list[Operation]]:
     """Lists of operations: what publishers do, what time and the disk do, and ends."""
-    publish = ["publish", "publish", "publish", "number", "both", "transaction"]
+    publish = ["publish", "publish", "publish", "number", "both", "later", "transaction"]
     others = ["plain", "purge", "pass_time", "forget", "checkpoint", "wait", "wait"]
     end = ["crash", "crash", "crash_soon", "checkpoint_and_crash", "stop"]
     return operation_lists(publish, publish, publish, others, end, max_size=max_size)
@@ -81,15 +87,17 @@ class Publishers(BrokerLives):
         super().__init__(root)
         self._queue_options = options
         self._accepted: dict[str, list[Accepted]] = {name: [] for name in NAMES}  # number n stands at n - 1
-        self._confirmed = dict.fromkeys(NAMES, 0)
+        self._accepted[LATER] = []
+        self._confirmed = dict.fromkeys((*NAMES, LATER), 0)
+        self._due_ms = self.clock.now_ms() + 50_000_000_000
         self._unheard: Callable[[], None] | None = None
 
     async def _begin(self) -> None:
         self._hear_all()
         self._start_node()
-        for name in NAMES:
+        for name in (*NAMES, LATER):
             queue = self.node.declare_queue(name, options=self._queue_options)
-            here = queue.log.head - 1
+            here = queue.log.head - 1 if name != LATER else self.node.schedule.size
             assert self._confirmed[name] <= here <= len(self._accepted[name])
             del self._accepted[name][here:]
             self._note_durable({name: here})
@@ -100,6 +108,8 @@ class Publishers(BrokerLives):
         for name in NAMES:
             await self._send(name, [Sent(f"{number}") for number in range(_IDS)])
             await self._send(name, [Sent(producer=f"p{number}") for number in range(_PRODUCERS)])
+        await self._send_later([Sent(f"{number}") for number in range(_IDS)])
+        assert self.node.schedule.size == len(self._accepted[LATER])
 
     # -- verbs
 
@@ -111,6 +121,25 @@ class Publishers(BrokerLives):
         last, _ = self._last("a", producer)
         numbers = [last + step for step in random.Random(operation.seed).choices((-1, 0, 1, 2, 3), k=4)]
         await self._send("a", [Sent(producer=producer, number=max(0, number)) for number in numbers])
+
+    async def _later(self, operation: Operation) -> None:
+        await self._send_later(self._ids(operation))
+
+    async def _send_later(self, messages: list[Sent]) -> None:
+        target = Delayed(self.node, LATER, [self.node.queue(LATER)], When(time_ms=self._due_ms))
+        publisher = Publisher(self, target)
+        self._unheard = partial(self._hear_later, messages, publisher)
+        publisher.send(*(sent.identity for sent in messages))
+        await until(lambda: len(publisher.answers) == len(messages))
+        self._hear_all()
+
+    def _hear_later(self, messages: list[Sent], publisher: Publisher) -> None:
+        """What of an id's name has left the window before the id itself is not told, and nothing else instead."""
+        for sent, answer in zip(messages, publisher.answers, strict=False):
+            name = ScheduleId.from_text(answer.schedule_id)
+            assert name is not None or answer.repeat
+            assert name is None or name.due_ms == self._due_ms
+            self._heard(LATER, sent, repeat=answer.repeat, seq=None if name is None else name.seq, last=None)
 
     async def _both(self, operation: Operation) -> None:
         queues = [self.node.queue(name) for name in NAMES]
@@ -165,12 +194,12 @@ class Publishers(BrokerLives):
         self.node.deduplication.forget()
 
     async def _checkpoint(self, operation: Operation) -> None:
-        counts = {name: len(self._accepted[name]) for name in NAMES}
+        counts = {name: len(accepted) for name, accepted in self._accepted.items()}
         await super()._checkpoint(operation)
         self._note_durable(counts)
 
     async def _wait(self, operation: Operation) -> None:
-        counts = {name: len(self._accepted[name]) for name in NAMES}
+        counts = {name: len(accepted) for name, accepted in self._accepted.items()}
         await self._store.next_commit()
         self._note_durable(counts)
 
@@ -237,6 +266,8 @@ class Publishers(BrokerLives):
         window_ms = self._queue_options.deduplication_window_ms or 600_000
         ids_max = self._queue_options.deduplication_ids_max or 100_000
         younger = sum(1 for other in self._accepted[name][found:] if other.sent.id)
+        if name == LATER:
+            younger *= 2  # each takes the place of two
         is_old = self.clock.now_ms() >= one.time_ms + window_ms
         assert is_old or younger >= ids_max, "it was forgotten too early"
 

@@ -10,10 +10,10 @@ from segue.broker.message import decode
 from segue.broker.schedule.scheduled_message import (
     ScheduledMessage,
     ScheduleId,
+    by_fate,
     decode_scheduled,
     encode_scheduled,
     identity_of,
-    runs_of_equals,
     targets_of,
 )
 from tests.unit.broker.actors import body_of, record
@@ -47,27 +47,27 @@ def test_a_frame_of_before_there_were_plain_ones_is_none() -> None:
     assert not decode_scheduled(frame).is_plain
 
 
-def test_messages_with_the_same_fate_are_one_run_whatever_they_are_called() -> None:
+def test_messages_with_the_same_fate_are_together_whatever_they_are_called() -> None:
     writer = Writer()
     frames = [writer.write() for _ in range(5)]
-    assert list(runs_of_equals(frames)) == [frames]
-    assert list(runs_of_equals([])) == []
+    assert list(by_fate(frames)) == [frames]
+    assert list(by_fate([])) == []
+
+
+def test_those_of_different_targets_are_sorted_out() -> None:
+    writer = Writer()
+    one, two, three = ([writer.write(targets) for _ in range(3)] for targets in ("qq", "qqq", "tq\ntp"))
+    mixed = [frame for some in zip(one, two, three, strict=True) for frame in some]
+    assert list(by_fate(mixed)) == [one, two, three]
 
 
 @pytest.mark.parametrize(
-    "other",
-    [
-        {"targets": "qqq"},
-        {"targets": "tq"},
-        {"targets": "qq\nqp"},
-        {"deliveries": 1},
-        {"repeat": "{}"},
-        {"is_plain": True},
-    ],
-    ids=str,
+    "other", [{"targets": "qp\nqq"}, {"deliveries": 1}, {"repeat": "{}"}, {"is_plain": True}], ids=str
 )
-def test_a_message_with_another_fate_is_a_run_of_its_own(other: dict[str, object]) -> None:
+def test_those_with_a_target_in_common_stay_in_their_order(other: dict[str, object]) -> None:
     writer = Writer()
     frames = [writer.write(), writer.write(), writer.write(**other), writer.write()]  # type: ignore[arg-type]
-    assert list(runs_of_equals(frames)) == [frames[:2], frames[2:3], frames[3:]]
+    elsewhere = writer.write("tq")
+    assert list(by_fate(frames)) == [frames[:2], frames[2:3], frames[3:]]
+    assert list(by_fate([elsewhere, *frames])) == [[elsewhere], frames[:2], frames[2:3], frames[3:]]
     assert [body_of(decode_scheduled(frame).record) for frame in frames] == ["1", "2", "3", "4"]

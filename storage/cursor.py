@@ -138,7 +138,7 @@ class Cursor(Holes):
 
         They are all below `maybe`, or none is. `read_again` is not for them.
         """
-        self._pass_gaps()
+        self.pass_gaps()
         first = self.next
         end = min(self.log.durable, self.promised, self.maybe if first < self.maybe else _NO_BOUND)
         seqs = [] if self.gaps is None else self.gaps.outside(first, end, limit)
@@ -200,7 +200,12 @@ class Cursor(Holes):
             self.gaps = Gaps()
         for first, last in ranges:
             self.gaps.add(first, last)
-        self._pass_gaps()
+        self.pass_gaps()
+
+    def pass_gaps(self) -> None:
+        """Step over a gap at `next`, which is nothing but a larger `next`."""
+        if self.gaps is not None and (end := self.gaps.end(self.next)) > self.next:
+            self._step_to(end)
 
     def skip_to(self, seq: int) -> int:
         """Settle everything unread below `seq` (purge). Returns how many messages that were."""
@@ -218,7 +223,7 @@ class Cursor(Holes):
 
     def skip(self, count: int) -> int:
         """Settle what is durable and unread, from its first message on, so many at most. Returns how many that were."""
-        self._pass_gaps()
+        self.pass_gaps()
         # All of them in one step, however many gaps there are between.
         return self.skip_to(self.log.durable if count >= self.unread else self.next + count)
 
@@ -327,13 +332,9 @@ class Cursor(Holes):
         self.advance(seq)
 
     def _up_to_gap(self, limit: int) -> int:
-        """Step over a gap at `next`; returns how many may be read before the one behind that."""
-        self._pass_gaps()
+        """How many may be read from `next` on before a gap, when the one at `next` is passed."""
+        self.pass_gaps()
         return limit if self.gaps is None else min(limit, self.gaps.ahead(self.next) - self.next)
-
-    def _pass_gaps(self) -> None:
-        if self.gaps is not None and (end := self.gaps.end(self.next)) > self.next:
-            self._step_to(end)
 
     def _step_to(self, seq: int) -> None:
         """Go on at `seq`: what is before it is settled, and the journal says so."""

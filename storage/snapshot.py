@@ -105,6 +105,7 @@ def snapshot_of(log: Log, *, clean: bool = False) -> LogSnapshot:
 
 
 def _cursor_state(cursor: Cursor, clean: bool) -> CursorState:
+    cursor.pass_gaps()  # nobody reads a cursor that has nothing behind its gap
     promised = max(cursor.next, cursor.maybe) if clean else max(cursor.asked, cursor.promised)
     holes = cursor.holes() if cursor.returned or any(cursor.out) else _NO_HOLES
     quarantined = [(first, last) for first, last, _ in cursor.quarantined] if cursor.quarantined else _NO_RANGES

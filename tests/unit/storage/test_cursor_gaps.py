@@ -112,6 +112,16 @@ def test_a_checkpoint_writes_only_what_was_left(store: MemoryStore) -> None:
     assert snapshot.owes(5, 6) == 0
 
 
+def test_a_checkpoint_passes_a_gap_behind_which_nothing_is_read(store: MemoryStore) -> None:
+    cursor = cursor_on(store, 6)
+    cursor.settle_ahead([4, 5, 6])
+    settle(cursor, hand_out(cursor, 3))
+    (state,) = store.snapshot(cursor.log).cursors
+    assert (state.next, state.gaps) == (cursor.next, cursor.gaps) == (7, None)
+    fill(cursor.log, 1)
+    assert hand_out_all(store, cursor) == [7]
+
+
 def test_what_is_moved_away_during_a_spill_that_fails_does_not_come_back(store: MemoryStore) -> None:
     cursor = cursor_on(store, 5)
     snapshot = store.snapshot(cursor.log)

@@ -16,13 +16,16 @@ from segue.broker.cli.text import printable
 __all__ = ["add_publish"]
 
 _PRIORITY_MAX: Final = 255
+_NEXT_STEPS: Final = {
+    "limit-reached": "`segue queue why` says who has bounded a queue, `segue config show` has the other limits"
+}
 _OPTIONS: Final = ("delay_ms", "deliver_at_ms", "ttl_ms", "priority", "group", "dedup_id")
 
 
 def add_publish(actions: Any) -> None:
     """Declare the sub-command."""
     text = "send one message; done when it is on disk"
-    publish = add_control_action(actions, "publish", text, _publish, "QUEUE", next_steps={})
+    publish = add_control_action(actions, "publish", text, _publish, "QUEUE", next_steps=_NEXT_STEPS)
     publish.add_argument("body", metavar="BODY", nargs="?", help="the body; without it, standard input is read")
     publish.add_argument(
         "--header",

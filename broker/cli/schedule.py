@@ -15,7 +15,7 @@ __all__ = ["add_arguments"]
 
 _COLUMNS: Final = ("schedule id", "due (UTC)", "accepted (UTC)", "for", "bytes")
 
-_NEXT_STEPS: Final = {"not-found": "`segue schedule list` names those that wait"}
+_NEXT_STEPS: Final = dict.fromkeys(("not-found", "bad-request"), "`segue schedule list` names those that wait")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -55,6 +55,13 @@ def test_every_event_of_the_log_is_in_its_table_and_no_other() -> None:
     assert {name for row in rows for name in re.findall(r"`([^`]+)`", row)} == EVENTS, f"see {BEHAVIOUR}"
 
 
+def test_every_file_of_the_broker_stands_in_the_map_of_it_and_once() -> None:
+    chapter = prose(Path("ARCHITECTURE.md")).partition("### The files of broker/")[2].partition("## Who")[0]
+    named = re.findall(r"`([a-z_]+\.py)`", "".join(line for line in chapter.splitlines() if line.startswith("|")))
+    there = [path.name for path in (ROOT / "broker").glob("*.py") if not path.name.startswith("__")]
+    assert sorted(named) == sorted(there)
+
+
 @pytest.mark.parametrize("page", pages(), ids=str)
 def test_every_command_that_is_named_has_these_words_and_flags(page: Path) -> None:
     assert [" ".join(words) for words in commands(page) if not is_understood(words)] == []

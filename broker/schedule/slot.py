@@ -7,6 +7,7 @@ them costs what a message costs that is published at once, and the checksum over
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Final
 
 from segue.broker.message import encode
@@ -51,6 +52,16 @@ class Slot:
         for target in self._targets:
             counts[target] = counts.get(target, 0) + 1
         return seq
+
+    def accept_all(self, records: Sequence[bytes]) -> int:
+        """As `accept`, of one or several; returns the number of the first, which those of the others follow."""
+        log, counts, start, crc, end = self._log, self._counts, self._start, self._crc, self._end
+        first = log.head
+        numbered = enumerate(records, first)
+        log.append_all([encode(start, crc, b"".join((_pack_seq(seq), end, record))) for seq, record in numbered])
+        for target in self._targets:
+            counts[target] = counts.get(target, 0) + len(records)
+        return first
 
     def identity(self, seq: int) -> ScheduleId:
         """What a message is called that was accepted here."""

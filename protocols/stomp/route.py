@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from segue.broker.deduplication import Identity, OnceTarget
 from segue.broker.expiry import NEVER
 from segue.broker.message import PERSISTENT, encode, prefix
 from segue.broker.transaction import Target as TransactionTarget
-from segue.protocols.stomp.frames import payload_prefix
+from segue.protocols.stomp.frames import SendHead, payload_prefix
 from segue.protocols.stomp.varying_head import GAP, VaryingHead, escaped
 
 if TYPE_CHECKING:
-    from segue.broker.schedule.delayed import Delayed
-    from segue.broker.schedule.slot import Slot
+    pass
+
+if TYPE_CHECKING:
+    from segue.protocols.stomp.ways import Way
 
 __all__ = ["Route", "Target"]
 
@@ -45,15 +46,8 @@ class Route:
         step: the read that it was last looked at in: a target may be deleted between two reads, not within one.
         version: of the node's routes, when it was found: a target may have begun to refuse since.
         publish: takes a record.
-        special: it is not enough to publish a `record`: the head varies, there is a transaction, or an identity.
-        varies: the only thing that is special is that the head varies.
-        in_runs: messages with a varying head that come one behind the other may be published together.
-        identity: what makes these messages repeats; None where nothing does.
-        once: the target, as one that knows repeats; None where there is no identity.
-        message_prefix: what the ids of messages begin with that the target takes; of no meaning without an identity.
+        way: how messages get there for which it is not enough to publish a `record`; None for plain ones.
         commons: for each length of body, what `segue.broker.message.encode` wants; valid for one `now_ms`.
-        later: the target, if it takes messages for later, outside of a transaction.
-        slot: where it takes them in this step; None without such a target.
         visible_ms: when a message that is accepted at a time can be delivered; None for at once.
     """
 
@@ -65,20 +59,13 @@ class Route:
         "_now_ms",
         "_varying",
         "commons",
-        "identity",
-        "in_runs",
-        "later",
-        "message_prefix",
-        "once",
         "persistent",
         "publish",
-        "slot",
-        "special",
         "step",
         "target",
-        "varies",
         "version",
         "visible_ms",
+        "way",
     )
 
     def __init__(
@@ -94,16 +81,9 @@ class Route:
         """`expires_ms`: when these messages expire, 0 for never; `lives_ms`: how long they live when visible."""
         self.target = target
         self.publish = publish
-        self.special = False
-        self.varies = False
-        self.in_runs = False
+        self.way: Way | None = None
         self.persistent = persistent
         self.visible_ms: Callable[[int], int] | None = None
-        self.later: Delayed | None = None
-        self.slot: Slot | None = None
-        self.identity: Identity | None = None
-        self.once: OnceTarget | None = None
-        self.message_prefix = b""
         self.step = 0
         self.version = 0
         self.commons: dict[int, tuple[bytes, int]] = {}
@@ -121,20 +101,20 @@ class Route:
             self._now_ms = now_ms
             self.commons.clear()
             self._varying.clear()
-        if self.later is not None:
-            self.slot = self.later.slot()
 
     def has_consumers(self) -> bool:
         """True when somebody may wait for these messages."""
         dispatcher = getattr(self.target, "dispatcher", None)
         return dispatcher is None or bool(dispatcher.consumers)
 
-    def record(self, body: bytes) -> bytes:
-        """A message with this head. The session's loop does this by itself where nothing is special."""
+    def record(self, head: SendHead | VaryingHead, body: bytes) -> bytes:
+        """A message with one of the heads that have this route. The session's loop makes plain ones by itself."""
+        if isinstance(head, VaryingHead):
+            return self._varying_record(head, body)
         common = self.commons.get(len(body)) or self.common(len(body))
         return encode(common[0], common[1], body)
 
-    def varying_record(self, head: VaryingHead, body: bytes) -> bytes:
+    def _varying_record(self, head: VaryingHead, body: bytes) -> bytes:
         """A message whose head differs from others of this route in some values."""
         values = head.values
         filled = values[0] if len(values) == 1 else b"".join(values)

@@ -30,6 +30,7 @@ from segue.protocols.stomp.route import Route
 from segue.protocols.stomp.state import ConnectionState, Signal, State
 from segue.protocols.stomp.subscription import StompSubscription
 from segue.protocols.stomp.varying_head import VaryingHead
+from segue.protocols.stomp.ways import Way
 
 if TYPE_CHECKING:
     from segue.broker.session import Session
@@ -374,15 +375,12 @@ class StompSession:
                 route = cast("Route | None", head.route)
                 if route is None or route.step != step:
                     route = self._route(head, now_ms)
-                if not route.special:
-                    common = route.commons.get(len(body)) or route.common(len(body))
-                    route.publish(encode(common[0], common[1], body))
-                elif route.varies:
-                    route.publish(route.varying_record(cast("VaryingHead", head), body))
-                else:
-                    done = self._send_specially(route, events, index, receipts)
+                if route.way is not None:
+                    done = self._send(route, route.way, events, index, receipts)
                     next(islice(numbered, done - 1, done - 1), None)  # these are passed over
                     continue
+                common = route.commons.get(len(body)) or route.common(len(body))
+                route.publish(encode(common[0], common[1], body))
                 if receipt is not None:
                     receipts.append(receipt)
             elif event[0] == ACK:
@@ -417,19 +415,19 @@ class StompSession:
                 raise event[1]
         return len(events)
 
-    def _send_specially(self, route: Route, events: list[Event], index: int, receipts: list[bytes]) -> int:
-        """A message whose route is special, and others of its kind behind it. Returns how many events are done."""
+    def _send(self, route: Route, way: Way, events: list[Event], index: int, receipts: list[bytes]) -> int:
+        """A message that is not plain, and others of its kind behind it. Returns how many events are done."""
         self._at = index
-        publishing = self._commands.publishing
-        if route.in_runs and index >= self._one_by_one_until:
+        if way.takes_runs and index >= self._one_by_one_until:
             run = _run(events, index)
-            answers = publishing.send_run(route, run) if run else None
-            if answers is not None:
-                receipts += answers
+            records = [route.record(head, body) for _, head, _, body in run]
+            due = way.send_run(records, run) if run else None
+            if due is not None:
+                receipts += due
                 return len(run)
             self._one_by_one_until = index + len(run)
         _, head, receipt, body = cast("SendEvent", events[index])
-        receipt = publishing.send_specially(route, head, body, receipt)
+        receipt = way.send(route.record(head, body), head, receipt)
         if receipt is not None:
             receipts.append(receipt)
         return 1
@@ -507,7 +505,7 @@ def _browsing(subscription: StompSubscription | None) -> StompSubscription:
 
 
 def _run(events: list[Event], start: int) -> list[SendEvent]:
-    """The SENDs from there on whose heads differ in values alone; an empty list if it is only one."""
+    """The SENDs from there on that have the same route; an empty list if it is only one."""
     end = start + 1
     if end == len(events) or events[end][0] != SEND:
         return []

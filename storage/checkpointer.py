@@ -233,7 +233,7 @@ class Checkpointer:
         self._not_before = -1.0
         with trio.CancelScope(shield=True):
             try:
-                await trio.to_thread.run_sync(checkpoint.remove_dead, self._store.disk)
+                await checkpoint.remove_dead(self._store.disk)
                 if not self.replaying:
                     await trio.to_thread.run_sync(self._store.journal.recycle, self._catalog.lsn)
                     self._store.journal.want_spares()

@@ -1,15 +1,17 @@
-"""Tests of segue.storage.checkpoint: very many logs, one that fails half-way, and what is set aside."""
+"""Tests of segue.storage.checkpoint: very many logs, one that fails half-way, what is set aside and what is removed."""
 
 from __future__ import annotations
 
 import errno
 import os
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from segue.storage.api import Cursor, Store
 from segue.storage.catalog import Catalog
@@ -202,3 +204,40 @@ def test_what_is_set_aside_is_owed_after_a_checkpoint_and_a_crash(disk: Simulate
 
     run_store(disk, body)
     assert run_store(disk.copy(tmp_path / "after"), sequel) == [2, 3, 5, 6, 7, 8]
+
+
+def test_between_two_dead_segments_there_is_a_pause_as_long_as_the_removal_of_one(disk: SimulatedDisk) -> None:
+    """A purge gives back gigabytes, and stalls nobody."""
+    clock = trio.testing.MockClock()
+    removals: list[tuple[float, float]] = []
+
+    def take_time() -> None:
+        began = clock.current_time()
+        clock.jump(0.03)
+        removals.append((began, clock.current_time()))
+
+    def note(call: Call) -> None:
+        if call.what == "unlink" and call.path.startswith("segments/"):
+            trio.from_thread.run_sync(take_time)
+
+    async def let_time_pass() -> None:
+        while True:
+            clock.jump(0.001)
+            await trio.lowlevel.checkpoint()
+
+    async def body(store: Store) -> None:
+        for _ in range(4):
+            await fill(store, count=1, messages=100)
+            await store.checkpoint()
+        disk.fault = note
+        for log in list(store.logs.values()):
+            store.drop_log(log)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(let_time_pass)
+            await store.checkpoint()
+            nursery.cancel_scope.cancel()
+
+    run_store(disk, body, clock=clock)
+    pauses = [began - ended for (_, ended), (began, _) in pairwise(removals)]
+    assert len(pauses) == 3
+    assert min(pauses) >= 0.03 - 1e-9

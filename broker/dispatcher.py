@@ -374,7 +374,8 @@ class Dispatcher(Removal):
             self.delivered += len(taken)
             consumer.take([held.seq for held in taken], [held.record for held in taken], False)
             return
-        for seq, record, deliveries, _, redelivered in taken:
+        for held in taken:
+            seq, record, deliveries = held.seq, held.record, held.deliveries
             if not consumer.open:
                 self._take_back(seq, deliveries)
             elif expiry is not None and expiry.deadline(record) <= expiry.now_ms():
@@ -384,7 +385,7 @@ class Dispatcher(Removal):
                 self._deliver_again(consumer, seq, deliveries, record)
             else:
                 self.delivered += 1
-                consumer.take((seq,), [record], redelivered)
+                consumer.take((seq,), [record], held.redelivered)
 
     def _serve_new(self, look_ahead: LookAhead) -> bool:
         """Read on, and give what was read to whom it may concern. False when there is no more to be done now."""

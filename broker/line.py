@@ -103,7 +103,7 @@ class Line:
         """Who comes next of those with each selector, in turn.
 
         Args:
-            rooms: what those have left who were given something, but have not got it yet.
+            rooms: what those have left who are given something that is not delivered yet; who is missing is added.
         """
         lines = (self.plain, *self._selective.values()) if self._selective else (self.plain,)
         fronts = [consumer for line in lines if line and (consumer := self._front(line, rooms)) is not None]
@@ -125,7 +125,9 @@ class Line:
         while line:
             consumer = line[0]
             room = rooms.get(consumer)
-            if consumer.able if room is None else room:
+            if room is None:
+                room = rooms[consumer] = consumer.room
+            if room:
                 return consumer
             line.popleft()
             consumer.waiting = False

@@ -16,9 +16,6 @@ from segue.protocols.stomp.frames import SendHead, payload_prefix
 from segue.protocols.stomp.varying_head import GAP, VaryingHead, escaped
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     from segue.protocols.stomp.ways import Way
 
 __all__ = ["Route", "Target"]

@@ -153,6 +153,19 @@ async def test_a_slow_disk_is_left_to_the_thread_and_the_order_stays(disk: Simul
     assert numbers_on(disk) == list(range(9))
 
 
+async def test_a_spare_that_was_taken_is_made_good_at_once(
+    disk: SimulatedDisk, mock_clock: trio.testing.MockClock
+) -> None:
+    """Not at the next look, which comes once a second: under load that is some files later. The clock stands still."""
+    journal = journal_on(disk)
+    async with served(journal) as reported:
+        for number in range(5):
+            journal.submit(batch_of(number, 2 * PAGE))
+            while len(reported) <= number or journal.spares < 2:
+                await trio.lowlevel.checkpoint()
+    assert (sorted(journal_files(disk)), mock_clock.rate) == ([number * FILE_BYTES for number in range(5)], 0)
+
+
 @pytest.mark.parametrize("now", [False, True])
 async def test_a_file_that_is_too_large_now_is_left_and_removed(disk: SimulatedDisk, now: bool) -> None:
     """As when load is over. What is left of it counts as written: so a checkpoint comes soon, and sets it free."""

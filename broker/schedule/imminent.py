@@ -8,20 +8,18 @@ that is put in order only if something came into it out of order.
 from __future__ import annotations
 
 import heapq
-import struct
-from collections.abc import Callable
 from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 from segue.broker.message import HEADERS_AT
 from segue.broker.schedule.bucket import Bucket
+from segue.broker.schedule.scheduled_message import PLACE
 
 __all__ = ["Entry", "Imminent"]
 
 Entry: TypeAlias = tuple[tuple[int, int, int, int], int, Bucket, bytes]
 """When it is due and what it is called, which is its place in the order; its number, where it is read from, its frame.
 A plain tuple: there is one for each message, and a named one takes four times as long to make."""
-_place_in: Final[Callable[[bytes, int], tuple[Any, ...]]] = struct.Struct("<QQQQ").unpack_from
 _place: Final = itemgetter(0)
 
 
@@ -47,9 +45,9 @@ class Imminent:
 
     def add(self, bucket: Bucket, messages: list[tuple[int, bytes]]) -> None:
         """Take messages that were read from a bucket: numbers and frames."""
-        lines, size = self._lines, 0
+        lines, place_in, size = self._lines, PLACE.unpack_from, 0
         for seq, frame in messages:
-            place: Any = _place_in(frame, HEADERS_AT)
+            place: Any = place_in(frame, HEADERS_AT)
             due_ms = place[0]
             line = lines.get(due_ms)
             if line is None:

@@ -23,6 +23,7 @@ from segue.broker.message import HEADERS_AT, PERSISTENT, Encoding, encode, prefi
 from segue.storage.api import times
 
 __all__ = [
+    "PLACE",
     "ScheduleId",
     "ScheduledMessage",
     "by_fate",
@@ -30,16 +31,19 @@ __all__ = [
     "due_of",
     "encode_scheduled",
     "identity_of",
+    "pack_seq",
     "split_frame",
     "targets_of",
 ]
 
+pack_seq: Final = struct.Struct("<Q").pack
+PLACE: Final = struct.Struct("<QQQQ")
+"""What headers begin with: when it is due, and its identity. Of all that wait, they are in the order of these."""
 PLAIN: Final = 2
 """A flag of the frame: its message has no deadline, and belongs to no group. Older frames of such don't have it."""
 
 _FIXED: Final = struct.Struct("<QQQQII")
 _DUE: Final = struct.Struct("<Q")
-_NUMBER: Final = struct.Struct("<Q")
 _SEQ_AT: Final = 24
 _SEQ_END: Final = 32
 _IDENTITY_AT: Final = HEADERS_AT + 8
@@ -99,7 +103,7 @@ class ScheduledMessage(NamedTuple):
 def encode_scheduled(message: ScheduledMessage) -> bytes:
     """The record that holds a scheduled message."""
     start, crc, end = split_frame(message)
-    return encode(start, crc, b"".join((_NUMBER.pack(message.identity.seq), end, message.record)))
+    return encode(start, crc, b"".join((pack_seq(message.identity.seq), end, message.record)))
 
 
 def split_frame(message: ScheduledMessage) -> tuple[bytes, int, bytes]:

@@ -6,18 +6,14 @@ them costs what a message costs that is published at once, and the checksum over
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
-from typing import Final
 
 from segue.broker.message import encode
 from segue.broker.schedule.bucket import Bucket
 from segue.broker.schedule.census import Census
-from segue.broker.schedule.scheduled_message import ScheduledMessage, ScheduleId, split_frame
+from segue.broker.schedule.scheduled_message import ScheduledMessage, ScheduleId, pack_seq, split_frame
 
 __all__ = ["Slot"]
-
-_pack_seq: Final = struct.Struct("<Q").pack
 
 
 class Slot:
@@ -48,7 +44,7 @@ class Slot:
         """Take a message; returns its number. Durable with the open batch."""
         log, counts = self._log, self._counts
         seq = log.head
-        log.append(encode(self._start, self._crc, b"".join((_pack_seq(seq), self._end, record))))
+        log.append(encode(self._start, self._crc, b"".join((pack_seq(seq), self._end, record))))
         for target in self._targets:
             counts[target] = counts.get(target, 0) + 1
         return seq
@@ -58,7 +54,7 @@ class Slot:
         log, counts, start, crc, end = self._log, self._counts, self._start, self._crc, self._end
         first = log.head
         numbered = enumerate(records, first)
-        log.append_all([encode(start, crc, b"".join((_pack_seq(seq), end, record))) for seq, record in numbered])
+        log.append_all([encode(start, crc, b"".join((pack_seq(seq), end, record))) for seq, record in numbered])
         for target in self._targets:
             counts[target] = counts.get(target, 0) + len(records)
         return first

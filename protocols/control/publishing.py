@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -102,17 +103,20 @@ class Publishing:
         return _Message(name, block, body, flags, when, ttl_ms, dedup_id)
 
     async def _publish_later(self, message: _Message, when: When) -> Result:
-        def publish(identity: DeduplicationId | None) -> Acceptance:
-            target = Delayed(self._node, message.queue, [self._node.queue(message.queue)], when)
-            target.note(record := self._record(message, target.due_ms(self._node.clock.now_ms())))
-            if identity is not None:
-                return target.publish_once(identity, record)
-            slot = target.slot()
-            return Acceptance(0, False, schedule_id=str(slot.identity(slot.accept(record))))
+        if message.dedup_id:
+            return self._told(message, await self._once(message, partial(self._publish_later_once, message, when)))
+        target, record = self._for_later(message, when)
+        slot = target.slot()
+        return {"schedule_id": str(slot.identity(slot.accept(record)))}
 
-        if not message.dedup_id:
-            return {"schedule_id": publish(None).schedule_id}
-        return self._told(message, await self._once(message, publish))
+    def _publish_later_once(self, message: _Message, when: When, identity: DeduplicationId) -> Acceptance:
+        target, record = self._for_later(message, when)
+        return target.publish_once(identity, record)
+
+    def _for_later(self, message: _Message, when: When) -> tuple[Delayed, bytes]:
+        target = Delayed(self._node, message.queue, [self._node.queue(message.queue)], when)
+        target.note(record := self._record(message, target.due_ms(self._node.clock.now_ms())))
+        return target, record
 
     async def _publish_once(self, message: _Message) -> Result:
         def publish(identity: DeduplicationId) -> Acceptance:

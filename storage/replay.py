@@ -28,28 +28,23 @@ def apply(store: Store, entry: Entry) -> None:
             log = store.logs.get(log_id)
             if log is not None:
                 log.replay(first, entry.records)
-    elif isinstance(entry, Settle):
-        if (cursor := store.cursors.get(entry.cursor)) is not None:
-            for first, last in entry.ranges:
-                _settle(cursor, first, last)
-                cursor.log.forget_range(first, last)
-            cursor.log.touch()
-    elif isinstance(entry, SettleAhead):
-        if (cursor := store.cursors.get(entry.cursor)) is not None:
-            for first, last in entry.ranges:
-                _settle_ahead(cursor, first, last)
-                cursor.log.forget_range(first, last)
-            cursor.log.touch()
-    elif isinstance(entry, Read):
-        if (cursor := store.cursors.get(entry.cursor)) is not None:
-            cursor.promised = max(cursor.promised, entry.next)
-            cursor.log.touch()  # the next checkpoint takes the journal's place
-    elif isinstance(entry, Return):
-        if (cursor := store.cursors.get(entry.cursor)) is not None:
-            _give_back(cursor, entry.messages)
-            cursor.log.touch()
-    else:
+    elif isinstance(entry, Define):
         _define(store, entry)
+    elif (cursor := store.cursors.get(entry.cursor)) is not None:
+        _apply_to(cursor, entry)
+        cursor.log.touch()  # the next checkpoint takes the journal's place
+
+
+def _apply_to(cursor: Cursor, entry: Settle | SettleAhead | Read | Return) -> None:
+    if isinstance(entry, Settle | SettleAhead):
+        settle = _settle if isinstance(entry, Settle) else _settle_ahead
+        for first, last in entry.ranges:
+            settle(cursor, first, last)
+            cursor.log.forget_range(first, last)
+    elif isinstance(entry, Read):
+        cursor.promised = max(cursor.promised, entry.next)
+    else:
+        _give_back(cursor, entry.messages)
 
 
 def _define(store: Store, entry: Define) -> None:

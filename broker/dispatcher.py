@@ -226,6 +226,7 @@ class Dispatcher(Removal):
         line, ready = self.line, self.line.plain
         cursor = self.cursor
         choosy = self.expiry is not None or self.selector is not None
+        by_runs = self.selector is not None or self.redelivery is not None
         while ready and not self.paused:
             consumer = ready[0]
             if not consumer.able:
@@ -243,7 +244,7 @@ class Dispatcher(Removal):
                     self._remove(Reason.EXPIRED, again[0], [again[2]], again[1])
                     continue
                 self._deliver_again(consumer, *again)
-            elif cursor.gaps is not None and self.selector is None and self.redelivery is None:
+            elif not by_runs and (isinstance(cursor, Levels) or cursor.gaps is not None):
                 if not self._deliver_across(cursor, consumer):
                     return
             else:
@@ -264,8 +265,8 @@ class Dispatcher(Removal):
                 else:
                     ready.rotate(-1)
 
-    def _deliver_across(self, cursor: Cursor, consumer: Consumer) -> bool:
-        """Deliver some from between the gaps. False when there is nothing now."""
+    def _deliver_across(self, cursor: Cursor | Levels, consumer: Consumer) -> bool:
+        """Deliver some of several levels, or from between gaps. False when there is nothing now."""
         self._stretch = STRETCH_MAX  # nothing of it is read in vain
         seqs, records = cursor.read_across(self._share(consumer))
         if not records:

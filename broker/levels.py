@@ -34,6 +34,8 @@ _WHICH_BITS: Final = 9
 _RANKS: Final = 256
 _LAST: Final = -1
 """The rank of the queue's own log while the queue has no priorities: what has a level of its own is drained first."""
+_READ_BYTES_MAX: Final = 1 << 20
+"""As much as one read of a cursor gives; of 256 levels together it would be too much for one step."""
 ABOVE_ALL: Final = 1 << 70
 """Greater than every number and every place."""
 
@@ -68,9 +70,6 @@ class LevelOrder:
 
     Numbers are the queue's. What is said about `Cursor` holds for methods of the same names.
     """
-
-    gaps: Final = None
-    """Where levels have some, each run between them is read by itself."""
 
     def __init__(
         self,
@@ -170,6 +169,36 @@ class LevelOrder:
             if cursor.unread:
                 break  # on their way: nothing lower may overtake them
         return 0, []
+
+    def read_across(self, limit: int) -> tuple[list[int], list[bytes]]:
+        """As `read`, of several levels, and across gaps: the numbers of the messages, and the records behind them.
+
+        All of them may be repeats from before a crash, or none. `read_again` is not for them.
+        """
+        numbers: list[int] = []
+        records: list[bytes] = []
+        size = 0
+        for level in self._readable():
+            cursor = level.cursor
+            if cursor.has_returned:
+                if not records:
+                    self._look_again()  # as in `read`
+                break
+            if not cursor.unread:
+                continue
+            cursor.pass_gaps()
+            is_repeat = cursor.next < cursor.maybe
+            if records and is_repeat is not self._is_repeat:
+                break
+            seqs, of_level = cursor.read_across(limit - len(records))
+            if of_level:
+                self._is_repeat = is_repeat
+                numbers += [level.tag + seq for seq in seqs]
+                records += of_level
+                size += sum(map(len, of_level))
+            if cursor.unread or len(records) >= limit or size >= _READ_BYTES_MAX:
+                break  # what is left of it may be on its way: nothing lower may overtake that
+        return numbers, records
 
     def read_again(self, number: int) -> None:
         """The last `read` gave too much: from this number on it has not happened."""

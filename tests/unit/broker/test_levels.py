@@ -7,6 +7,7 @@ import pytest
 from segue.broker.browse import Browser
 from segue.broker.dead_letters import Reason
 from segue.broker.errors import LimitReachedError
+from segue.broker.levels import Levels
 from segue.broker.queue import Queue
 from segue.broker.queue_options import REFUSE, QueueOptions
 from segue.broker.selector import compile_selector
@@ -184,6 +185,37 @@ def test_what_may_have_been_out_before_a_crash_says_so_at_its_level(world: World
         ("d", True),
         ("e", False),
     ]
+
+
+def promised(world: World, queue: Queue) -> Levels:
+    """The levels of a queue that nobody has read from, and all of which may be read."""
+    levels = levels_of(queue)
+    for level in levels:
+        level.cursor.read(1)
+    world.store.want()
+    world.settle_down()
+    return levels
+
+
+def test_one_read_takes_from_several_levels_and_across_their_gaps(world: World, queue: Queue) -> None:
+    numbers = publish(world, queue, *MIXED, ("h", 9), ("i", 9))
+    order = [numbers[at] for at in (1, 4, 7, 8, 6, 2, 3, 0, 5)]
+    levels = promised(world, queue)
+    levels.settle_ahead([order[1]])
+    assert levels.read_across(4)[0] == [order[0], *order[2:5]]
+    found, records = levels.read_across(9)
+    assert (found, [body_of(one) for one in records]) == (order[5:], ["c", "d", "a", "f"])
+    assert levels.read_across(9) == ([], [])
+
+
+def test_one_read_of_several_levels_is_bounded_by_bytes_as_one_of_a_level_is(world: World, queue: Queue) -> None:
+    large = b"x" * 400_000
+    for priority in (9, 8, 7, 6, 5):
+        queue.publish(record(large, b"priority:%d\n\n" % priority))
+    world.node.store.want()
+    world.settle_down()
+    levels = promised(world, queue)
+    assert [len(levels.read_across(9)[0]) for _ in range(3)] == [3, 2, 0]
 
 
 # What else a queue does -----------------------------------------------------------------------------------------------

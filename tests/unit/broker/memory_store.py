@@ -28,7 +28,8 @@ class FakeClock:
         self._set_by_ms = 0
 
     def now_ms(self) -> int:
-        return 1_700_000_000_000 + int(self.seconds * 1000) + self._set_by_ms
+        elapsed_ms = int(self.seconds * 1000 + 1e-6)  # 1122.2 seconds are a little less than that in a float
+        return 1_700_000_000_000 + elapsed_ms + self._set_by_ms
 
     def monotonic(self) -> float:
         return self.seconds

@@ -357,12 +357,14 @@ class Dispatcher(Removal):
                 look_ahead, look_ahead.take_resumed(), before
             )
         # Who has just settled something comes first: so his groups go on with him.
-        first = [settled] if settled is not None and settled.waiting else []
+        first = [] if settled is None else [settled]
         return self._serve_each(look_ahead, [*first, *look_ahead.take_resumed(), *line.fronts({})], before)
 
     def _serve_each(self, look_ahead: LookAhead, consumers: list[Consumer], before: int) -> bool:
         served = False
         for consumer in consumers:
+            if not consumer.waiting:
+                continue  # he has gone, or stands by for one that is served alone
             if (room := min(consumer.room, _SHARE_MAX)) and (taken := look_ahead.take(consumer, room, before)):
                 served = True
                 self._deliver_aside(consumer, taken)

@@ -365,6 +365,20 @@ def test_the_look_ahead_is_full_too_when_no_more_messages_may_be_out() -> None:
     assert (red.bodies(), statistics.passed_over, statistics.look_ahead_full) == (["r1"], 3, True)
 
 
+def test_who_stands_by_gets_nothing_more_of_a_group_that_it_has_something_of(world: World, queue: Queue) -> None:
+    first, of_first = world.consume(queue)
+    publish(world, queue, "a1 g:a")
+    exclusive, of_exclusive = world.consume(queue, alone=True)
+    publish(world, queue, "a2 g:a", "b1 g:b")
+    assert (first.bodies(), exclusive.bodies()) == (["a1"], ["b1"])
+    acknowledge_all(world, of_first.consumer)
+    assert (first.bodies(), exclusive.bodies()) == ([], ["a2"])
+    publish(world, queue, "a3 g:a")
+    assert (first.bodies(), exclusive.bodies()) == ([], ["a3"])
+    close(world, of_exclusive.consumer)
+    assert sorted(first.bodies()) == ["a2", "a3", "b1"]
+
+
 class CountingSink(FakeSink):
     """Counts how often consumers are asked whether they could take something."""
 

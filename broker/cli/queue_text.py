@@ -32,7 +32,7 @@ _COUNTED: Final = {
 
 def queue_table(rows: Sequence[_Row]) -> str:
     """Queues, a line for each."""
-    return table(_COLUMNS, map(_row, rows), right=range(1, len(_COLUMNS)))
+    return table((*_COLUMNS, "state"), ([*_row(row), _state(row)] for row in rows), right=range(1, len(_COLUMNS)))
 
 
 def queue_text(queue: _Row) -> str:
@@ -70,6 +70,12 @@ def _row(row: _Row) -> list[str]:
         rate(rates["acknowledge"]),
         count(row["consumers"]),
     ]
+
+
+def _state(row: _Row) -> str:
+    """What keeps messages of a queue from going out."""
+    states = {"paused": row["paused"], "look-ahead full": row["look_ahead_full"]}
+    return ", ".join(name for name, is_so in states.items() if is_so)
 
 
 def _details(queue: _Row) -> Iterator[tuple[str, str]]:

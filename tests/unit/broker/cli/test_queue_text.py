@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from segue.broker.cli.queue_text import queue_text
+from segue.broker.cli.queue_text import queue_table, queue_text
 
 RATES: Final = {"publish": 0.0, "deliver": 0.0, "acknowledge": 0.0}
 CONSUMER: Final = {
@@ -17,13 +17,18 @@ COUNTS: Final = (
 )  # fmt: skip
 
 
+def queue(**members: Any) -> dict[str, Any]:
+    """One that is like any other but for these members."""
+    row: dict[str, Any] = dict.fromkeys(COUNTS, 0)
+    row |= {"name": "q", "oldest_age_seconds": None, "rates": RATES, "auto_delete": False, "log": 1, "fault": ""}
+    row |= {"exclusive_to": None, "bindings": [], "levels": [], "waiting_bytes": None, "options": {}, "set_aside": []}
+    row |= {"look_ahead_full": False, "paused": False, "consumed_by": []}
+    return row | members
+
+
 def lines(**members: Any) -> list[str]:
-    """What is printed of a queue that is like any other but for these members."""
-    queue: dict[str, Any] = dict.fromkeys(COUNTS, 0)
-    queue |= {"name": "q", "oldest_age_seconds": None, "rates": RATES, "auto_delete": False, "log": 1, "fault": ""}
-    queue |= {"exclusive_to": None, "bindings": [], "levels": [], "waiting_bytes": None, "options": {}, "set_aside": []}
-    queue |= {"look_ahead_full": False, "paused": False, "consumed_by": []}
-    return queue_text(queue | members).splitlines()
+    """What is printed of it."""
+    return queue_text(queue(**members)).splitlines()
 
 
 def details(**members: Any) -> dict[str, str]:
@@ -57,3 +62,11 @@ def test_a_consumer_that_is_not_like_others_says_how() -> None:
     plain, other = lines(consumed_by=[CONSUMER, consumer])[-2:]
     assert plain.endswith(" 0")
     assert other.endswith(" 0  full; stands by; rank 3; selects a = 1\\n")
+
+
+def test_in_a_list_the_last_column_says_what_keeps_messages_from_going_out() -> None:
+    rows = [queue(), queue(paused=True), queue(paused=True, look_ahead_full=True)]
+    header, *found = queue_table(rows).splitlines()
+    assert header.endswith("  consumers  state")
+    states = [line[header.index("state") :] for line in found]
+    assert states == ["", "paused", "paused, look-ahead full"]

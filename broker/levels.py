@@ -35,7 +35,7 @@ _RANKS: Final = 256
 _LAST: Final = -1
 """The rank of the queue's own log while the queue has no priorities: what has a level of its own is drained first."""
 _READ_BYTES_MAX: Final = 1 << 20
-"""As much as one read of a cursor gives; of 256 levels together it would be too much for one step."""
+"""About as much as one read of a cursor gives; of all levels together it would be too much for one step."""
 ABOVE_ALL: Final = 1 << 70
 """Greater than every number and every place."""
 

@@ -69,6 +69,7 @@ def test_a_disk_that_stands_still_delays_confirms_and_loses_none(broker_factory:
     print(f"{publisher.confirmed} confirmed, longest gap between heart-beats {gap:.2f} s")
     assert gap <= 1.5
     assert publisher.confirmed == publisher.sent
+    broker.wait_for_log(r"warning commit\.late(.|\n)*info commit\.done")
     client = broker.client()
     client.subscribe("/queue/a", wait=False, headers={"prefetch-count": "1000"})
     for _ in range(publisher.confirmed):

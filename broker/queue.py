@@ -290,7 +290,7 @@ class Queue(Marked):
         remembered = self.deduplication or self._remembered()
         return identity.publish(remembered, self._accept_once, record)
 
-    def publish_new(self, identity: Identity, values: Sequence[bytes], records: Sequence[bytes]) -> list[int] | None:
+    def publish_new(self, identity: Identity, values: Sequence[bytes], records: list[bytes]) -> Sequence[int] | None:
         """As `publish_once`, for several messages if none is a repeat. Only for a queue that does not refuse.
 
         Returns:
@@ -301,9 +301,13 @@ class Queue(Marked):
         """
         return identity.publish_new(self.deduplication or self._remembered(), self._accept_new, values, records)
 
-    def _accept_new(self, records: Sequence[bytes]) -> list[int]:
+    def _accept_new(self, records: list[bytes]) -> Sequence[int]:
         self.node.deduplication.check_room()
-        return list(map(self.append, records))
+        if self.levels is not None:
+            return list(map(self.append, records))
+        first = self.log.head
+        self.log.append_all(records)
+        return range(first, first + len(records))
 
     def _accept_once(self, record: bytes) -> int:
         deduplication = self.node.deduplication

@@ -36,10 +36,10 @@ class Identity(Protocol):
     def publish_new(
         self,
         remembered: QueueDeduplication,
-        accept: Callable[[Sequence[bytes]], list[int]],
+        accept: Callable[[list[bytes]], Sequence[int]],
         values: Sequence[bytes],
-        records: Sequence[bytes],
-    ) -> list[int] | None:
+        records: list[bytes],
+    ) -> Sequence[int] | None:
         """As `publish`, for messages with `another` value each, if none of them is a repeat, not of each other either.
 
         Returns:
@@ -92,10 +92,10 @@ class DeduplicationId:
     def publish_new(
         self,
         remembered: QueueDeduplication,
-        accept: Callable[[Sequence[bytes]], list[int]],
+        accept: Callable[[list[bytes]], Sequence[int]],
         values: Sequence[bytes],
-        records: Sequence[bytes],
-    ) -> list[int] | None:
+        records: list[bytes],
+    ) -> Sequence[int] | None:
         """See `Identity`."""
         window = remembered.window()
         digests = [digest_of_octets(value) for value in values]
@@ -149,10 +149,10 @@ class ProducerNumber:
     def publish_new(
         self,
         remembered: QueueDeduplication,
-        accept: Callable[[Sequence[bytes]], list[int]],
+        accept: Callable[[list[bytes]], Sequence[int]],
         values: Sequence[bytes],
-        records: Sequence[bytes],
-    ) -> list[int] | None:
+        records: list[bytes],
+    ) -> Sequence[int] | None:
         """See `Identity`."""
         producers = remembered.numbers()
         numbers = list(map(int, values))

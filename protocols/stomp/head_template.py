@@ -13,7 +13,8 @@ any limit allows.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import Final, TypeAlias
 
 from segue.protocols.stomp.escaping import CLEAN
@@ -34,7 +35,14 @@ _ALWAYS_GAPS: Final = (b"receipt:", b"content-length:")
 # To compile a pattern takes as long as to read eight heads by all the rules.
 _HEADS_MIN: Final = 8
 _VARYING_MAX: Final = 4
+_VALUE_BYTES_MAX: Final = 255
+# As for a head that is repeated (head_run.py). A producer whose bodies change their length now and then has a new
+# pattern made each time, but not for ever.
+_SAME_LENGTH_MIN: Final = 64
+_SAME_LENGTH_BYTES_MAX: Final = 16 << 10
+_LENGTHS_MAX: Final = 16
 
+_Pick: TypeAlias = Callable[[Sequence[bytes]], tuple[bytes, ...]]
 Family: TypeAlias = tuple[bytes, ...]
 """The lines of its heads, without the values that may differ."""
 
@@ -55,24 +63,36 @@ class HeadTemplate:
         shared: what the heads have in common.
     """
 
-    __slots__ = ("_length_at", "_match", "_receipt_at", "_values_at", "shared")
+    __slots__ = (
+        "_frames", "_head_bytes_max", "_length_at", "_lengths_left", "_match", "_parts", "_receipt_at", "_values_of",
+        "shared",
+    )  # fmt: skip
 
     def __init__(self, lines: list[bytes], varying: list[int], headers: dict[str, str]) -> None:
         """`lines`, `headers`: of one of the family's heads; `varying`: the indices of lines that differ, rising."""
-        pattern: list[bytes] = []
+        parts: list[bytes] = []
         gaps: list[bytes] = []
         for index, line in enumerate(lines):
             name, _, _ = line.partition(b":")
             if index in varying or line.startswith(_ALWAYS_GAPS):
-                pattern.append(re.escape(name) + b":(" + _VALUES.get(name, CLEAN) + b")")
+                parts.append(re.escape(name) + b":(" + _VALUES.get(name, CLEAN) + b")")
                 gaps.append(name)
             else:
-                pattern.append(re.escape(line))
+                parts.append(re.escape(line))
         self.shared: Final = SharedHead(headers, [lines[index].partition(b":")[0].decode() for index in varying])
-        self._match: Final = re.compile(b"\n".join(pattern) + b"\n\n").match
+        self._parts: Final = parts
+        self._match: Final = re.compile(b"\n".join(parts) + b"\n\n").match
         self._receipt_at: Final = gaps.index(b"receipt") if b"receipt" in gaps else -1
         self._length_at: Final = gaps.index(b"content-length") if b"content-length" in gaps else -1
-        self._values_at: Final = [at for at in range(len(gaps)) if at not in (self._receipt_at, self._length_at)]
+        values_at = [at for at in range(len(gaps)) if at not in (self._receipt_at, self._length_at)]
+        self._head_bytes_max: Final = len(b"\n".join(parts)) + _VALUE_BYTES_MAX * (len(values_at) + 1)
+        # A slice is the quickest way to a tuple of one, or of neighbours, and mostly they are that.
+        first, end = values_at[0], values_at[-1] + 1
+        near = end - first == len(values_at)
+        self._values_of: Final[_Pick] = itemgetter(slice(first, end)) if near else itemgetter(*values_at)
+        # A pattern for whole frames whose bodies have one length, that of the frames that came last.
+        self._frames: Callable[[bytes, int], Iterator[re.Match[bytes]]] | None = None
+        self._lengths_left = _LENGTHS_MAX
 
     def read_head(self, raw: bytes) -> tuple[VaryingHead, int] | None:
         """What a whole head means, and its body's length or -1; None if it does not match.
@@ -85,7 +105,7 @@ class HeadTemplate:
             return None
         gaps = found.groups()
         length = int(gaps[self._length_at]) if self._length_at >= 0 else -1
-        return VaryingHead(self.shared, tuple([gaps[at] for at in self._values_at])), length
+        return VaryingHead(self.shared, self._values_of(gaps)), length
 
     def read_run(self, data: bytes, pos: int, body_max: int, append: Callable[[SendEvent], None]) -> int:
         """Take apart the frames that match, one behind the other.
@@ -99,21 +119,47 @@ class HeadTemplate:
         Returns:
             Where the first frame begins that does not match or is not whole.
         """
-        match, shared, receipt_at, length_at = self._match, self.shared, self._receipt_at, self._length_at
-        values_at = self._values_at
-        only_value_at = values_at[0] if len(values_at) == 1 else -1
-        end = len(data)
+        values_of, receipt_at, shared = self._values_of, self._receipt_at, self.shared
+        if self._frames is not None:
+            for found in self._frames(data, pos):
+                gaps = found.groups()
+                if gaps[-1] is None:
+                    break
+                receipt = gaps[receipt_at] if receipt_at >= 0 else None
+                append((SEND, VaryingHead(shared, values_of(gaps)), receipt, gaps[-1]))
+                pos = found.end()
+        return self._read_any(data, pos, body_max, append)
+
+    def _read_any(self, data: bytes, pos: int, body_max: int, append: Callable[[SendEvent], None]) -> int:
+        """As `read_run`, with bodies of any length."""
+        match, receipt_at, length_at, end = self._match, self._receipt_at, self._length_at, len(data)
+        lengths: set[int] = set()
+        count = 0
         while (found := match(data, pos)) is not None:
-            start = found.end()
-            gaps = found.groups()
+            start, gaps = found.end(), found.groups()
             stop = start + int(gaps[length_at]) if length_at >= 0 else data.find(b"\0", start)
             if not start <= stop < end or data[stop] or stop - start > body_max or start - pos > FAST_HEAD_BYTES:
                 break
-            values = (gaps[only_value_at],) if only_value_at >= 0 else tuple([gaps[at] for at in values_at])
             receipt = gaps[receipt_at] if receipt_at >= 0 else None
-            append((SEND, VaryingHead(shared, values), receipt, data[start:stop]))
+            append((SEND, VaryingHead(self.shared, self._values_of(gaps)), receipt, data[start:stop]))
+            lengths.add(stop - start)
+            count += 1
             pos = stop + 1
+        if count >= _SAME_LENGTH_MIN and len(lengths) == 1:
+            self._expect_length(lengths.pop())
         return pos
+
+    def _expect_length(self, length: int) -> None:
+        """Frames with bodies of this length come one behind the other: they are matched as a whole from now on."""
+        if self._length_at < 0 or length > _SAME_LENGTH_BYTES_MAX or not self._lengths_left:
+            return
+        if self._head_bytes_max > FAST_HEAD_BYTES:
+            return
+        self._lengths_left -= 1
+        digits = b"(%d)" % length
+        parts = [part.replace(b"(" + _DIGITS + b")", digits) if _is_length(part) else part for part in self._parts]
+        # The empty alternative ends a run: it matches where no such frame begins, so that nothing is searched for.
+        self._frames = re.compile(b"\n".join(parts) + b"\n\n(.{%d})\0|" % length, re.DOTALL).finditer
 
 
 class HeadFamily:
@@ -152,6 +198,10 @@ def can_be_learned(lines: list[bytes]) -> bool:
     names = [line.partition(b":")[0] for line in lines]
     identities = [name for name in names if name in _IDENTITY_NAMES]
     return len(set(names)) == len(names) and len(identities) <= 1 and not any(GAP in line for line in lines)
+
+
+def _is_length(part: bytes) -> bool:
+    return part.startswith(re.escape(b"content-length") + b":(")
 
 
 def _is_gap(line: bytes) -> bool:

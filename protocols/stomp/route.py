@@ -6,12 +6,13 @@ that all have in common; the rest cost a lookup.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from segue.broker.expiry import NEVER
 from segue.broker.message import PERSISTENT, encode, prefix
 from segue.broker.transaction import Target as TransactionTarget
+from segue.protocols.stomp.events import SEND, SendEvent
 from segue.protocols.stomp.frames import SendHead, payload_prefix
 from segue.protocols.stomp.varying_head import GAP, VaryingHead, escaped
 
@@ -84,7 +85,7 @@ class Route:
         self.step = 0
         self.version = 0
         self.commons: dict[int, tuple[bytes, int]] = {}
-        self._varying: dict[tuple[int, int], tuple[bytes, int, bytes]] = {}
+        self._varying: dict[tuple[int, int], tuple[bytes, int, bytes, bytes]] = {}
         self._block = block
         self._flags = PERSISTENT if persistent else 0
         self._now_ms = 0
@@ -106,20 +107,29 @@ class Route:
 
     def record(self, head: SendHead | VaryingHead, body: bytes) -> bytes:
         """A message with one of the heads that have this route. The session's loop makes plain ones by itself."""
-        if isinstance(head, VaryingHead):
-            return self._varying_record(head, body)
-        common = self.commons.get(len(body)) or self.common(len(body))
-        return encode(common[0], common[1], body)
+        return self.records([(SEND, head, None, body)])[0]
 
-    def _varying_record(self, head: VaryingHead, body: bytes) -> bytes:
-        """A message whose head differs from others of this route in some values."""
-        values = head.values
-        filled = values[0] if len(values) == 1 else b"".join(values)
-        if b":" in filled:
-            values = tuple(map(escaped, values))
-            filled = b"".join(values)
-        start, crc, rest = self._varying.get((len(filled), len(body))) or self._vary(len(filled), len(body))
-        return encode(start, crc, rest % values + body)
+    def records(self, run: Sequence[SendEvent]) -> list[bytes]:
+        """Messages with such heads that came one behind the other; either all of these heads vary, or none does."""
+        records: list[bytes] = []
+        if run and not isinstance(run[0][1], VaryingHead):
+            for _, _, _, body in run:
+                common, crc = self.commons.get(len(body)) or self.common(len(body))
+                records.append(encode(common, crc, body))
+            return records
+        known = self._varying.get
+        for _, head, _, body in run:
+            values: tuple[bytes, ...] = head.values  # type: ignore[union-attr]
+            filled = values[0] if len(values) == 1 else b"".join(values)
+            if b":" in filled:
+                values = tuple(map(escaped, values))
+                filled = b"".join(values)
+            start, crc, rest, template = known((len(filled), len(body))) or self._vary(len(filled), len(body))
+            if template:
+                records.append(encode(start, crc, template % values + body))
+            else:
+                records.append(encode(start, crc, filled + rest + body))
+        return records
 
     def common(self, body_length: int) -> tuple[bytes, int]:
         """The bytes that messages with this head and length of body have in common, and the checksum over them."""
@@ -128,14 +138,17 @@ class Route:
         common = self.commons[body_length] = self._prefix(payload_prefix(self._block, body_length))
         return common
 
-    def _vary(self, values_length: int, body_length: int) -> tuple[bytes, int, bytes]:
-        """What stands before the first value in a record, the checksum so far, and a template of the other headers."""
+    def _vary(self, values_length: int, body_length: int) -> tuple[bytes, int, bytes, bytes]:
+        """What stands before the first value in a record, and the checksum so far; the other headers.
+
+        These are what follows the value where there is one, or a template for several.
+        """
         if len(self._varying) >= _COMMONS_MAX:
             self._varying.clear()
         before, *between = payload_prefix(self._block, body_length).split(GAP)
         start, crc = self._prefix(before, values_length + sum(map(len, between)))
-        rest = b"".join([b"%b" + piece.replace(b"%", b"%%") for piece in between])
-        common = self._varying[values_length, body_length] = start, crc, rest
+        template = b"".join([b"%b" + piece.replace(b"%", b"%%") for piece in between]) if len(between) > 1 else b""
+        common = self._varying[values_length, body_length] = start, crc, between[0], template
         return common
 
     def _prefix(self, headers: bytes, headers_more: int = 0) -> tuple[bytes, int]:

@@ -420,8 +420,7 @@ class StompSession:
         self._at = index
         if way.takes_runs and index >= self._one_by_one_until:
             run = _run(events, index)
-            records = [route.record(head, body) for _, head, _, body in run]
-            due = way.send_run(records, run) if run else None
+            due = way.send_run(route.records(run), run) if run else None
             if due is not None:
                 receipts += due
                 return len(run)

@@ -124,7 +124,7 @@ def test_the_reasons_are_a_table_with_those_that_were_overruled(governed: Broker
     governed.client().publish_confirmed("/queue/latest.prices", b"1", headers={"x-delivery-limit": "9"})
     done = run_segue("queue", "why", "latest.prices", "--data", str(governed.data))
     rows = [tuple(line.split(None, 2)) for line in done.out.splitlines()]
-    assert ("overflow", "-", "default") in rows
+    assert ("overflow", "drop-oldest", "default") in rows
     # Each new option is one more of these, and the business of its own tests.
     assert [row for row in rows if row[2:] != ("default",)] == [
         ("option", "value", "from"),

@@ -11,6 +11,7 @@ from segue.protocols.stomp.frames import Version
 from segue.protocols.stomp.head import read_head
 from segue.protocols.stomp.head_template import HeadFamily, HeadTemplate, can_be_learned, family_of
 from segue.protocols.stomp.limits import FAST_HEAD_BYTES, Limits
+from tests.unit.protocols.stomp.wire import NOT_CACHED, connect
 
 HEAD = b"SEND\ndestination:/queue/a\n%b\nkind:x"
 BODY_MAX = 1000
@@ -187,3 +188,30 @@ def test_a_head_that_grows_beyond_the_smallest_limit_is_left_to_the_full_reader(
     short, long = (HEAD % (b"trace:" + b"y" * size) + more + b"\n\n\0" for size in (100, 250))
     assert len(read_run(template, short)[0]) == 1
     assert read_run(template, long) == ([], 0)
+
+
+def same_length(first: int, count: int, size: int = 5) -> bytes:
+    line = b"dedup-id:i%d\ncontent-length:%d\nreceipt:r%d\ntrace:t%d"
+    numbers = range(first, first + count)
+    return b"".join(
+        [HEAD % (line % (number, size, number, number)) + b"\n\n" + b"\0" * size + b"\0" for number in numbers]
+    )
+
+
+def test_frames_with_bodies_of_one_length_are_matched_as_a_whole_from_then_on() -> None:
+    template = template_of(b"dedup-id:i%d\ncontent-length:5\nreceipt:r\ntrace:t%d")
+    for data in (same_length(0, 100), same_length(100, 100), same_length(200, 2) + same_length(202, 100, 7) + b"x"):
+        read, after = read_run(template, data)
+        assert after == len(data.removesuffix(b"x"))
+        plain = [event for event in connect(limits=NOT_CACHED).receive_data(data) if event[0] == SEND]
+        assert read == plain
+    assert template._frames is not None
+    assert template._lengths_left == 14
+
+
+def test_a_producer_whose_bodies_change_their_length_all_the_time_has_no_pattern_made_for_ever() -> None:
+    template = template_of(b"dedup-id:i%d\ncontent-length:5\nreceipt:r\ntrace:t%d")
+    for size in range(100):
+        data = same_length(0, 70, size)
+        assert read_run(template, data)[1] == len(data)
+    assert template._lengths_left == 0

@@ -20,6 +20,7 @@ from typing import Final, TypeAlias
 from segue.protocols.stomp.escaping import CLEAN
 from segue.protocols.stomp.events import SEND, SendEvent
 from segue.protocols.stomp.frames import SendHead
+from segue.protocols.stomp.head_run import RUN_BODY_BYTES_MAX
 from segue.protocols.stomp.limits import FAST_HEAD_BYTES
 from segue.protocols.stomp.varying_head import GAP, IDENTITY_NAMES, SharedHead, VaryingHead, may_vary
 
@@ -39,7 +40,6 @@ _VALUE_BYTES_MAX: Final = 255
 # As for a head that is repeated (head_run.py). A producer whose bodies change their length now and then has a new
 # pattern made each time, but not for ever.
 _SAME_LENGTH_MIN: Final = 64
-_SAME_LENGTH_BYTES_MAX: Final = 16 << 10
 _LENGTHS_MAX: Final = 16
 
 _Pick: TypeAlias = Callable[[Sequence[bytes]], tuple[bytes, ...]]
@@ -151,7 +151,7 @@ class HeadTemplate:
 
     def _expect_length(self, length: int) -> None:
         """Frames with bodies of this length come one behind the other: they are matched as a whole from now on."""
-        if self._length_at < 0 or length > _SAME_LENGTH_BYTES_MAX or not self._lengths_left:
+        if self._length_at < 0 or length > RUN_BODY_BYTES_MAX or not self._lengths_left:
             return
         if self._head_bytes_max > FAST_HEAD_BYTES:
             return

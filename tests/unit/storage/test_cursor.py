@@ -23,12 +23,6 @@ from tests.unit.storage.memory_store import (
     spill,
 )
 
-
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
 # -- reading
 
 

@@ -25,11 +25,6 @@ from tests.unit.storage.memory_store import (
 )
 
 
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
 def hand_out_across(cursor: Cursor, limit: int) -> list[int]:
     """As `hand_out`, across gaps."""
     seqs, records = cursor.read_across(limit)

@@ -22,12 +22,6 @@ from tests.unit.storage.memory_store import (
     take_all,
 )
 
-
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
 # -- what was returned
 
 

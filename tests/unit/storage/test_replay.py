@@ -27,12 +27,6 @@ from tests.unit.storage.memory_store import (
     take_all,
 )
 
-
-@pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
 # -- gaps: numbers that another cursor has settled before this one was made
 
 

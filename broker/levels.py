@@ -46,19 +46,16 @@ class Level:
     Attributes:
         which: the upper bits of its messages' numbers.
         rank: the level that it is; the highest goes first.
+        tag: what is added to a sequence number to make it the queue's.
     """
 
-    __slots__ = ("cursor", "rank", "which")
+    __slots__ = ("cursor", "rank", "tag", "which")
 
     def __init__(self, cursor: Cursor, which: int, rank: int) -> None:
         self.cursor = cursor
         self.which = which
         self.rank = rank
-
-    @property
-    def tag(self) -> int:
-        """What is added to a sequence number to make it the queue's."""
-        return self.which << SEQ_BITS
+        self.tag: Final = which << SEQ_BITS
 
     def seqs(self, numbers: Iterable[int]) -> list[int]:
         """The sequence numbers of these messages, which are all its own."""
@@ -193,7 +190,8 @@ class LevelOrder:
             seqs, of_level = cursor.read_across(limit - len(records))
             if of_level:
                 self._is_repeat = is_repeat
-                numbers += [level.tag + seq for seq in seqs]
+                tag = level.tag
+                numbers += [tag + seq for seq in seqs] if tag else seqs
                 records += of_level
                 size += sum(map(len, of_level))
             if cursor.unread or len(records) >= limit or size >= _READ_BYTES_MAX:

@@ -367,9 +367,12 @@ class Store:
 
     def _tell(self, batch: Batch, touched: dict[Log, None]) -> None:
         cursors = dict.fromkeys(batch.reads)
+        told: set[Callable[[], None]] = set()  # one may listen to many logs
         for log in touched:
             if log.listener is not None:
-                log.listener()
+                if log.listener not in told:
+                    told.add(log.listener)
+                    log.listener()
                 for cursor in log.cursors:
                     cursors.pop(cursor, None)
             else:

@@ -15,9 +15,11 @@ import re
 from typing import Final
 
 from segue.protocols.stomp.escaping import CLEAN
+from segue.protocols.stomp.events import Event
+from segue.protocols.stomp.frame_pattern import RUN_BODY_BYTES_MAX
 from segue.protocols.stomp.frames import SendHead
 from segue.protocols.stomp.head import LENGTH_DIGITS_MAX, Head
-from segue.protocols.stomp.head_run import HeadRun
+from segue.protocols.stomp.head_run import HeadRun, Repetition, repetition_in, run_of
 from segue.protocols.stomp.head_template import Family, HeadFamily, HeadTemplate, can_be_learned, family_of
 from segue.protocols.stomp.limits import FAST_HEAD_BYTES, Limits
 from segue.protocols.stomp.varying_head import VaryingHead
@@ -48,12 +50,13 @@ class HeadCache:
 
     Attributes:
         exact: by key: the head, and its body's length or -1. To be read by the parser, which saves a call that way.
-        run: the pattern for frames with the head that came last, again and again; None if none did.
+        run: the pattern for frames with the heads that came last, again and again; None if none did.
         template: of the heads that came last, of those that have one; likewise to be read by the parser.
     """
 
     __slots__ = (
-        "_bytes", "_families", "_families_bytes", "_limits", "_seen_once", "_shapes", "exact", "run", "template",
+        "_bytes", "_families", "_families_bytes", "_limits", "_repetition", "_seen_once", "_shapes", "exact", "run",
+        "template",
     )  # fmt: skip
 
     def __init__(self, limits: Limits) -> None:
@@ -61,6 +64,7 @@ class HeadCache:
         self.exact: dict[bytes, tuple[SendHead, int]] = {}
         self.run: HeadRun | None = None
         self.template: HeadTemplate | None = None
+        self._repetition: Repetition | None = None  # in the last read
         self._shapes: dict[bytes, SendHead] = {}
         self._families: dict[Family, HeadFamily] = {}
         self._families_bytes = 0
@@ -85,6 +89,20 @@ class HeadCache:
             return None
         self.template = family.template  # the next one is most likely of the same family
         return hit
+
+    def begin_read(self, data: bytes, pos: int) -> HeadRun | None:
+        """A read begins with a frame at `pos`. Returns the `run`, if its frames may be one."""
+        repetition, self._repetition = self._repetition, None
+        if repetition is not None:
+            head_end = data.find(b"\n\n", pos, pos + FAST_HEAD_BYTES)
+            if head_end > 0:
+                self._begin_run(data[pos:head_end], repetition)
+        return self.run
+
+    def end_read(self, events: list[Event]) -> None:
+        """All of a read has been taken: if its frames were alike, the next ones will be."""
+        if self.run is None:
+            self._repetition = repetition_in(events)
 
     def remember(self, key: bytes, raw: bytes, head: Head) -> None:
         """Keep a head that has been accepted, if it came before; and learn in what such heads differ.
@@ -111,6 +129,15 @@ class HeadCache:
         self._forget_heads()
         self._forget_families()
         self._seen_once.clear()
+
+    def _begin_run(self, raw: bytes, repetition: Repetition) -> None:
+        start, cut, rest = raw.partition(b"\nreceipt:")
+        head, length = self.exact.get(cut_receipt(start, rest)[0] if cut else raw, (None, -1))
+        if not repetition.has(head) or length > RUN_BODY_BYTES_MAX or length not in (-1, repetition.length):
+            return
+        keys = {key: head for key, (head, size) in self.exact.items() if size == length and repetition.has(head)}
+        if len(keys) == len(repetition.heads):
+            self.run = run_of(raw, keys, length)
 
     def _learn(self, raw: bytes, head: SendHead) -> None:
         lines = raw.split(b"\n")
@@ -146,7 +173,7 @@ class HeadCache:
     def _forget_heads(self) -> None:
         self.exact.clear()
         self._shapes.clear()
-        self.run = None
+        self._repetition = self.run = None
         self._bytes = 0
 
     def _forget_families(self) -> None:

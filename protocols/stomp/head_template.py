@@ -13,14 +13,14 @@ any limit allows.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Final, TypeAlias
 
 from segue.protocols.stomp.escaping import CLEAN
 from segue.protocols.stomp.events import SEND, SendEvent
+from segue.protocols.stomp.frame_pattern import RUN_BODY_BYTES_MAX, FramePattern, whole_frames
 from segue.protocols.stomp.frames import SendHead
-from segue.protocols.stomp.head_run import RUN_BODY_BYTES_MAX
 from segue.protocols.stomp.limits import FAST_HEAD_BYTES
 from segue.protocols.stomp.varying_head import GAP, IDENTITY_NAMES, SharedHead, VaryingHead, may_vary
 
@@ -91,7 +91,7 @@ class HeadTemplate:
         near = end - first == len(values_at)
         self._values_of: Final[_Pick] = itemgetter(slice(first, end)) if near else itemgetter(*values_at)
         # A pattern for whole frames whose bodies have one length, that of the frames that came last.
-        self._frames: Callable[[bytes, int], Iterator[re.Match[bytes]]] | None = None
+        self._frames: FramePattern | None = None
         self._lengths_left = _LENGTHS_MAX
 
     def read_head(self, raw: bytes) -> tuple[VaryingHead, int] | None:
@@ -158,8 +158,7 @@ class HeadTemplate:
         self._lengths_left -= 1
         digits = b"(%d)" % length
         parts = [part.replace(b"(" + _DIGITS + b")", digits) if _is_length(part) else part for part in self._parts]
-        # The empty alternative ends a run: it matches where no such frame begins, so that nothing is searched for.
-        self._frames = re.compile(b"\n".join(parts) + b"\n\n(.{%d})\0|" % length, re.DOTALL).finditer
+        self._frames = whole_frames(b"\n".join(parts) + b"\n", length)
 
 
 class HeadFamily:

@@ -5,7 +5,7 @@ frame begins there:
 
 - `S`: most likely SEND. The head up to the blank line is sliced out, its `receipt` line is cut away, and the rest is
   looked up in a dict. A producer's heads are all alike, so this hits, and nothing of the head has to be read again.
-  When they have come one behind the other, a pattern is made of the head, for runs of such frames (head_run.py).
+  When the same few have come one behind the other, a pattern is made for runs of such frames (head_run.py).
   Heads of which each has a value of its own are taken apart by a pattern, a run of frames at once (head_template.py).
 - `A`: most likely a run of ACKs; one compiled pattern takes them one by one.
 - an end of line or a NUL: heart-beats and line ends between frames; skipped.
@@ -34,7 +34,6 @@ from segue.protocols.stomp.events import ACK, ERROR, FRAME, SEND, AckEvent, Even
 from segue.protocols.stomp.frames import Frame, SendHead, Version
 from segue.protocols.stomp.head import Head, check_head_size, read_command, read_head
 from segue.protocols.stomp.head_cache import HeadCache, cut_receipt
-from segue.protocols.stomp.head_run import RUN_BODY_BYTES_MAX, HeadRun
 from segue.protocols.stomp.limits import FAST_HEAD_BYTES, Limits
 from segue.protocols.stomp.varying_head import VaryingHead
 
@@ -59,9 +58,6 @@ _head_end: Final = re.compile(rb"\n\r?\n|\0").search
 _ACK_RUN: Final = re.compile(rb"ACK\nid:(" + CLEAN + rb")\n(?:receipt:(" + CLEAN + rb")\n)?\n\0[\n\r\0]*|")
 _ACK_HEADERS: Final = ({"id"}, {"id", "receipt"})
 _ACK_ID_BYTES_MAX: Final = 255
-# SENDs in one read with the same head, after which it pays to make a pattern for a run of them: that takes as long as
-# to parse 400 by looking up their heads, and is done at most once a read.
-_REPEATS_MIN: Final = 64
 
 
 class Parser:
@@ -84,7 +80,6 @@ class Parser:
         "_pending",
         "_phase",
         "_raw",
-        "_repeated",
         "_version",
     )
 
@@ -96,7 +91,6 @@ class Parser:
         self._line_start = 0  # of the last line in `_pending`
         self._line_count = 0  # whole lines in `_pending`
         self._head: Head | None = None
-        self._repeated: SendHead | None = None  # of the last read; see `_begin_run`
         self._key = self._raw = b""  # of `_head` in the cache
         self._body = bytearray()
         self._cache = HeadCache(limits)
@@ -180,9 +174,7 @@ class Parser:
         find = data.find
         append = events.append
         cache = self._cache
-        if self._repeated is not None:
-            self._begin_run(data, pos)
-        run = cache.run
+        run = cache.begin_read(data, pos)
         known = cache.exact.get
         body_max = self._limits.body_bytes_max
         fast_head_bytes = self._fast_head_bytes
@@ -220,7 +212,7 @@ class Parser:
                         if stop < end and not data[stop]:
                             append((SEND, head, receipt, data[start:stop]))
                             pos = stop + 1
-                            if run is not None and run.head is not head:
+                            if run is not None and not run.has(head):
                                 run = cache.run = None
                             continue
             elif first == _A and self._fast_acks:
@@ -234,18 +226,7 @@ class Parser:
                 pos = found.end()
                 continue
             pos = self._read_frame(data, pos, key, head_end, events)
-        if run is None and len(events) >= _REPEATS_MIN:
-            self._repeated = _repeated_head(events)
-
-    def _begin_run(self, data: bytes, pos: int) -> None:
-        """The last read had the same head again and again: if this one begins with it, it will go on like that."""
-        head_end = data.find(b"\n\n", pos, pos + FAST_HEAD_BYTES)
-        raw = data[pos:head_end] if head_end > 0 else b""
-        start, cut, rest = raw.partition(b"\nreceipt:")
-        hit = self._cache.exact.get(cut_receipt(start, rest)[0] if cut else raw)
-        if hit is not None and hit[0] is self._repeated and hit[1] <= RUN_BODY_BYTES_MAX:
-            self._cache.run = HeadRun(raw, *hit)
-        self._repeated = None
+        cache.end_read(events)
 
     def _read_frame(self, data: bytes, pos: int, key: bytes, key_end: int, events: list[Event]) -> int:
         """Read one frame by all the rules, and return where the next one begins.
@@ -390,11 +371,3 @@ def _read_acks(data: bytes, pos: int, append: Callable[[AckEvent], None]) -> int
         append((ACK, ack_id, receipt))
         pos = match.end()
     return pos
-
-
-def _repeated_head(events: list[Event]) -> SendHead | None:
-    """The head that the last events have in common."""
-    last, before = events[-1], events[-_REPEATS_MIN]
-    if last[0] != SEND or before[0] != SEND or last[1] is not before[1] or isinstance(last[1], VaryingHead):
-        return None
-    return last[1]

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from segue.protocols.stomp.frames import Version
 from tests.helpers.stomp_frames import encode_frame
 
-__all__ = ["Said", "conversations", "cut", "headers_of", "mutations", "producers", "varying_producers", "versions"]
+__all__ = [
+    "Said",
+    "conversations",
+    "cut",
+    "headers_of",
+    "mutations",
+    "producers",
+    "turning_producers",
+    "varying_producers",
+    "versions",
+]
 
 versions = st.sampled_from(Version)
 commands = st.sampled_from(
@@ -103,6 +113,23 @@ def varying_producers(draw: st.DrawFn) -> bytes:
         odd = draw(st.sampled_from(ODD_ENDS)) if draw(st.integers(0, 9)) == 9 else b""
         head = b"".join([line % {b"value": b"%d%b" % (number, odd), b"length": b"%d" % len(body)} for line in lines])
         frames.append(b"SEND\ndestination:/queue/a\n" + head + b"\n" + body + b"\0")
+    return b"".join(frames)
+
+
+@st.composite
+def turning_producers(draw: st.DrawFn) -> bytes:
+    """What a producer sends whose messages have one of a few priorities, or go to one of a few queues."""
+    turning = draw(st.sampled_from([b"priority:%(turn)b\n", b"destination:/queue/%(turn)b\n", b"x-a.b:%(turn)b\n"]))
+    values = draw(st.lists(st.sampled_from([b"1", b"2", b"12", b"a.b", b"a\\cb", b"", b"("]), min_size=2, max_size=4))
+    lines = draw(st.permutations([turning, b"destination:/queue/z\n", b"receipt:r%(number)d\n"]))
+    length = draw(st.sampled_from([b"", b"content-length:%(length)d\n"]))
+    frames = []
+    for number in range(draw(st.integers(8, 20))):
+        body = b"a\0b" if length else draw(st.sampled_from([b"", b"hello"]))
+        turn = values[number % len(values)] if draw(st.integers(0, 9)) else draw(st.sampled_from([b"3", b"1\r", b"1:"]))
+        head = b"".join(lines) + length
+        head %= {b"turn": turn, b"number": number, b"length": len(body)}
+        frames.append(b"SEND\n" + head + b"\n" + body + b"\0")
     return b"".join(frames)
 
 

@@ -7,8 +7,7 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.protocols.stomp import head_template
-from segue.protocols.stomp import parser as parser_module
+from segue.protocols.stomp import head_run, head_template
 from segue.protocols.stomp.events import ACK, ERROR, FRAME, SEND, Event
 from segue.protocols.stomp.frames import BROKER_HEADERS, Version, read_block
 from segue.protocols.stomp.limits import Limits
@@ -19,11 +18,13 @@ from tests.property.stomp.conversations import (
     cut,
     mutations,
     producers,
+    turning_producers,
     varying_producers,
     versions,
 )
 from tests.unit.protocols.stomp.wire import NOT_CACHED, comparable, connect, connect_frame, feed
 
+any_producers = st.one_of(producers(), turning_producers(), varying_producers())
 STAYS = BROKER_HEADERS | {"receipt", "transaction", "content-length"}
 
 
@@ -61,7 +62,7 @@ def test_what_was_said_comes_out_however_it_is_cut(data: st.DataObject, version:
         assert all(agrees(event, said) for event, said in zip(events, conversation, strict=True))
 
 
-@given(st.data(), st.one_of(producers(), varying_producers()), versions)
+@given(st.data(), any_producers, versions)
 def test_the_shortcuts_say_what_the_full_reader_says(data: st.DataObject, original: bytes, version: Version) -> None:
     wire = data.draw(st.one_of(st.just(original), mutations(original)))
     plain = connect(version, NOT_CACHED).receive_data(wire)
@@ -70,15 +71,15 @@ def test_the_shortcuts_say_what_the_full_reader_says(data: st.DataObject, origin
     assert comparable(feed(connect(version), pieces)) == comparable(feed(connect(version, NOT_CACHED), pieces))
 
 
-@given(st.data(), st.one_of(producers(), varying_producers()), versions)
+@given(st.data(), any_producers, versions)
 def test_a_run_of_frames_says_what_the_full_reader_says(data: st.DataObject, original: bytes, version: Version) -> None:
     warm, plain = connect(version), connect(version, NOT_CACHED)
-    with patch.object(parser_module, "_REPEATS_MIN", 2), patch.object(head_template, "_SAME_LENGTH_MIN", 2):
+    with patch.object(head_run, "_REPEATS_MIN", 4), patch.object(head_template, "_SAME_LENGTH_MIN", 2):
         for wire in (original, original, original, data.draw(mutations(original))):
             assert comparable(warm.receive_data(wire)) == comparable(plain.receive_data(wire))
 
 
-@given(st.data(), st.one_of(producers(), varying_producers()), versions)
+@given(st.data(), any_producers, versions)
 def test_a_warm_cache_says_what_the_full_reader_says(data: st.DataObject, original: bytes, version: Version) -> None:
     warm, plain = connect(version), connect(version, NOT_CACHED)
     for _ in range(2):

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,8 @@ from segue.broker.log_lines import LogLines, LogStatistics
 from tests.helpers.recorded_log import LogEvent, RecordedLog
 
 UNLIMITED = 1_000_000
+_PATIENCE_SECONDS = 60.0
+"""For the thread that writes: what a log gives it by itself can be too short on a busy machine."""
 
 
 class Clock:
@@ -72,13 +76,29 @@ def pipe() -> Iterator[Pipe]:
     pipe.close()
 
 
+@contextmanager
+def open_log(pipe: Pipe, level: str = "info", **options: Any) -> Iterator[LogLines]:
+    """A log that writes to the pipe, and has written all of it at the end."""
+    log = LogLines(pipe.write_fd, level, **options)
+    try:
+        yield log
+    finally:
+        log.close(_PATIENCE_SECONDS)
+
+
+def wait_until_taken(log: LogLines) -> None:
+    """Wait until no line is in the queue: the thread that writes has the last one."""
+    while log._lines:
+        os.sched_yield()
+
+
 def bodies(lines: list[str]) -> list[str]:
     """The lines without their time."""
     return [line.split(" ", 1)[1] for line in lines]
 
 
 def test_events_are_written_in_order_with_level_and_fields(pipe: Pipe) -> None:
-    with LogLines(pipe.write_fd, "debug", clock=Clock()) as log:
+    with open_log(pipe, "debug", clock=Clock()) as log:
         log.debug("a.first", x=1)
         log.info("b.second")
         log.warning("c.third", why="no reason")
@@ -93,7 +113,7 @@ def test_events_are_written_in_order_with_level_and_fields(pipe: Pipe) -> None:
 
 
 def test_events_below_the_level_are_left_out(pipe: Pipe) -> None:
-    with LogLines(pipe.write_fd, "warning") as log:
+    with open_log(pipe, "warning") as log:
         log.debug("a.b")
         log.info("a.b")
         log.warning("a.b")
@@ -102,14 +122,14 @@ def test_events_below_the_level_are_left_out(pipe: Pipe) -> None:
 
 
 def test_in_json_each_line_is_an_object(pipe: Pipe) -> None:
-    with LogLines(pipe.write_fd, format="json", clock=Clock()) as log:
+    with open_log(pipe, format="json", clock=Clock()) as log:
         log.info("a.b", n=1)
     (line,) = pipe.read_all()
     assert json.loads(line) == {"time": "1970-01-01T00:00:00.000Z", "level": "info", "event": "a.b", "n": 1}
 
 
 def test_a_line_is_cut_where_a_pipe_would_split_it(pipe: Pipe) -> None:
-    with LogLines(pipe.write_fd) as log:
+    with open_log(pipe) as log:
         log.info("a.b", **{f"field_{number}": "ä" * 500 for number in range(9)})
     data = pipe.read_all()[0].encode()
     assert 4000 < len(data) < 4096
@@ -120,7 +140,7 @@ def test_an_exception_is_logged_with_the_frames_it_came_through_and_no_values(pi
     def publish(passcode: str) -> None:
         raise OSError(28, "No space left on device")
 
-    with LogLines(pipe.write_fd) as log:
+    with open_log(pipe) as log:
         try:
             publish("geheim")
         except OSError as error:
@@ -143,7 +163,7 @@ def test_of_a_group_of_exceptions_the_first_is_traced() -> None:
 
 def test_an_event_that_repeats_itself_is_limited_and_the_rest_counted(pipe: Pipe) -> None:
     monotonic = Clock()
-    with LogLines(pipe.write_fd, event_burst_max=3, event_interval_seconds=10, monotonic=monotonic) as log:
+    with open_log(pipe, event_burst_max=3, event_interval_seconds=10, monotonic=monotonic) as log:
         for number in range(10):
             log.info("login.refused", number=number)
         log.info("another.event")
@@ -170,7 +190,7 @@ def test_an_event_that_repeats_itself_is_limited_and_the_rest_counted(pipe: Pipe
 def test_names_of_events_that_are_made_up_at_run_time_dont_fill_the_memory(pipe: Pipe) -> None:
     reader = threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(pipe.read_fd, 65536), b"")])
     reader.start()
-    with LogLines(pipe.write_fd, queue_lines_max=UNLIMITED) as log:
+    with open_log(pipe, queue_lines_max=UNLIMITED) as log:
         for number in range(5000):
             made_up = f"event.{number}"
             log.info(made_up)
@@ -182,26 +202,25 @@ def test_names_of_events_that_are_made_up_at_run_time_dont_fill_the_memory(pipe:
 
 def test_a_reader_that_stops_stops_nobody_and_is_told_what_it_missed(pipe: Pipe) -> None:
     filled = pipe.fill()
-    with LogLines(pipe.write_fd, event_burst_max=UNLIMITED, queue_lines_max=16) as log:
-        for number in range(1000):
+    with open_log(pipe, event_burst_max=UNLIMITED, queue_lines_max=16) as log:
+        log.info("a.b", number=0)
+        # Else the thread that writes may come for more than this line, at any time, and make room in the queue.
+        wait_until_taken(log)
+        for number in range(1, 1000):
             log.info("a.b", number=number)
-        dropped = log.statistics().dropped
-        assert 1000 - 16 - 100 <= dropped < 1000
+        assert log.statistics().dropped == 1000 - 1 - 16
         pipe.read(filled)
-    lines = bodies(pipe.read_all())
-    assert lines[0] == "info a.b number=0"
-    assert lines[-1] == f"warning log.dropped lines={dropped}"
-    kept = [line for line in lines if line.startswith("info a.b")]
-    assert len(kept) == 1000 - dropped
-    assert kept == sorted(kept, key=lambda line: int(line.rpartition("=")[2]))
+    assert bodies(pipe.read_all()) == [
+        *[f"info a.b number={number}" for number in range(1 + 16)],
+        "warning log.dropped lines=983",
+    ]
 
 
 def test_what_was_dropped_is_told_where_it_is_missing(pipe: Pipe) -> None:
     filled = pipe.fill()
     log = LogLines(pipe.write_fd, event_burst_max=UNLIMITED, queue_lines_max=16, clock=Clock())
     log.info("before.gap")
-    while log._lines:
-        os.sched_yield()
+    wait_until_taken(log)
     # The writer is stuck with the first line. 16 more fill the queue, and the next is lost.
     for _ in range(17):
         log.info("before.gap")
@@ -209,7 +228,7 @@ def test_what_was_dropped_is_told_where_it_is_missing(pipe: Pipe) -> None:
     # The second line comes in one write with all that was in the queue: once it is here, there is room.
     pipe.read(2 * len("1970-01-01T00:00:00.000Z info before.gap\n"))
     log.info("after.gap")
-    log.close()
+    log.close(_PATIENCE_SECONDS)
     assert bodies(pipe.read_all()) == [
         *["info before.gap"] * 15,
         "warning log.dropped lines=1",
@@ -224,7 +243,7 @@ def test_closing_does_not_wait_for_a_reader_that_is_stuck(pipe: Pipe) -> None:
     log.close(flush_seconds=0)
     assert log._writer.is_alive()
     pipe.read(filled)
-    log.close()
+    log.close(_PATIENCE_SECONDS)
     assert not log._writer.is_alive()
     assert bodies(pipe.read_all()) == ["info a.b"]
 
@@ -241,7 +260,7 @@ def test_a_process_can_end_while_its_log_is_stuck(pipe: Pipe) -> None:
 def test_a_reader_that_is_gone_costs_lines_and_nothing_else(pipe: Pipe) -> None:
     os.close(pipe.read_fd)
     pipe.read_fd = -1
-    with LogLines(pipe.write_fd) as log:
+    with open_log(pipe) as log:
         log.info("a.b")
         log.info("c.d")
     assert log.statistics() == LogStatistics(written=0, dropped=2, suppressed=0)
@@ -250,7 +269,7 @@ def test_a_reader_that_is_gone_costs_lines_and_nothing_else(pipe: Pipe) -> None:
 def test_a_stream_that_others_made_non_blocking_is_waited_for_and_left_as_it_is(pipe: Pipe) -> None:
     filled = pipe.fill()
     os.set_blocking(pipe.write_fd, False)
-    with LogLines(pipe.write_fd) as log:
+    with open_log(pipe) as log:
         log.info("a.b")
         pipe.read(filled)
     assert not os.get_blocking(pipe.write_fd)
@@ -271,7 +290,7 @@ def test_lines_of_many_threads_are_whole(pipe: Pipe) -> None:
         for number in range(100):
             log.info("a.b", name=name, number=number)
 
-    with LogLines(pipe.write_fd, event_burst_max=UNLIMITED) as log:
+    with open_log(pipe, event_burst_max=UNLIMITED) as log:
         threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
         for thread in threads:
             thread.start()

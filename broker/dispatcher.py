@@ -47,7 +47,6 @@ class Dispatcher(Removal):
         in_flight_max: most messages out at a time, over all consumers.
         delivery_limit: a message that comes back from so many deliveries is condemned; 0 for no limit.
         go_on_later: asked for another `dispatch` when there are more than one step may take.
-        selector: what is delivered at all; the rest is settled when it is reached. None for everything.
         look_ahead: who may have which message; None where everybody may have any.
         redelivery: when messages come again that consumers return; None for at once.
     """
@@ -63,7 +62,6 @@ class Dispatcher(Removal):
         self.returned = 0
         self.delivery_limit = 0
         self.go_on_later: Callable[[Dispatcher], None] | None = None
-        self.selector: Selector | None = None
         self.look_ahead: LookAhead | None = None
         self.redelivery: Redelivery | None = None
         self._settled: Consumer | None = None

@@ -15,7 +15,9 @@ from itertools import takewhile
 from segue.broker.bound import Bound
 from segue.broker.dead_letters import Burial, Reason, condemned
 from segue.broker.expiry import Expiry
+from segue.broker.headers import Headers
 from segue.broker.levels import LevelOrder, Levels
+from segue.broker.selector import Selector
 from segue.storage.api import Cursor
 
 __all__ = ["LOOK_AGAIN_SECONDS", "REMOVED_COST_MAX", "SETTLED_COST", "STRETCH_MAX", "Removal"]
@@ -40,6 +42,7 @@ class Removal(ABC):
         drops_from: what is drawn from, in the order in which messages go for newer ones.
         open: False once the cursor is deleted.
         bury: moves a condemned message (number, standing, record) within the step; None: it is given up.
+        selector: what is delivered at all; the rest is settled when it is reached. None for everything.
         expiry: the deadlines of messages; None where there are none.
         sweeping: `sweep` waits to go on.
         dead_lettered, discarded: condemned messages since the start, moved or given up.
@@ -54,6 +57,7 @@ class Removal(ABC):
         self.drops_from: Cursor | LevelOrder = cursor
         self.open = True
         self.bury: Callable[[int, int, bytes], Burial] | None = None
+        self.selector: Selector | None = None
         self.expiry: Expiry | None = None
         self.sweeping = False
         self.dead_lettered = 0
@@ -104,8 +108,10 @@ class Removal(ABC):
             self._bury()
 
     def _bury_one(self, seq: int, standing: int, record: bytes) -> bool:
-        """False when it has to stay."""
+        """False when it has to stay. What is not selected is nobody's dead letter: it just goes."""
         assert self.bury is not None
+        if self.selector is not None and not self.selector.matches(Headers(record)):
+            return True
         self._cost_left -= _MOVED_COST + len(record)
         burial = self.bury(seq, standing, record)
         self.dead_lettered += burial is Burial.MOVED

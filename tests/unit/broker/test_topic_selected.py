@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 
@@ -11,6 +13,8 @@ from segue.broker.message import encode, prefix
 from segue.broker.queue import Queue
 from segue.broker.selector import Selector, compile_selector
 from segue.broker.session import Session, Subscription
+from segue.broker.settings import Policy
+from segue.broker.topic import DurableSubscription
 from tests.unit.broker.actors import FakeSink, World
 
 _EU = "region = 'eu'"
@@ -63,6 +67,53 @@ def test_what_a_durable_subscription_does_not_select_is_settled_when_it_is_reach
     assert sink.bodies() == ["last"]
     assert (cursor.ready, len(cursor.holes())) == (0, 1)
     assert cursor.log.hot_bytes < 1000
+
+
+def governed(**options: Any) -> tuple[World, DurableSubscription]:
+    """A subscription to messages from the EU, with dead letters, of which the consumer has gone."""
+    world = World(policies={"p": Policy("", subscriptions="d", dead_letter="dead", **options)})
+    session = world.session()
+    subscribe(session, FakeSink(), _EU, durable=True)
+    session.close()
+    (subscription,) = world.node.topics.durables()
+    return world, subscription
+
+
+def dead_letters(world: World) -> list[str]:
+    return world.consume(world.node.queue("dead"))[0].bodies()
+
+
+def test_what_a_durable_subscription_does_not_select_is_no_dead_letter_when_it_is_reached_late() -> None:
+    world, subscription = governed(message_ttl_ms=1000)
+    publish(world, ("a", "us"), ("b", "eu"), ("c", "us"))  # accepted in 1970
+    assert subscription.cursor.ready == 3
+    subscribe(world.session(), FakeSink(), _EU, durable=True)
+    world.settle_down()
+    assert dead_letters(world) == ["b"]
+    assert subscription.cursor.ready == 0
+
+
+def test_nor_when_it_expires_with_nobody_there() -> None:
+    world, subscription = governed(message_ttl_ms=1000)
+    publish(world, ("a", "us"), ("b", "eu"), ("c", "us"))
+    world.node.sweep()
+    assert (dead_letters(world), subscription.cursor.ready) == (["b"], 0)
+    assert subscription.dispatcher.dead_lettered == 1
+
+
+def test_nor_when_it_expires_behind_one_that_does_not() -> None:
+    world, subscription = governed()
+    publish(world, ("first", "eu"), ("a", "us"), ("b", "eu"))
+    records = [message("a", "us"), message("b", "eu")]
+    assert subscription.dispatcher.remove_ahead(subscription.cursor, [2, 3], records)
+    world.settle_down()
+    assert (dead_letters(world), subscription.cursor.ready) == (["b"], 1)
+
+
+def test_nor_when_it_goes_for_newer_ones() -> None:
+    world, subscription = governed(messages_max=1)
+    publish(world, ("a", "us"), ("b", "eu"), ("c", "us"))
+    assert (dead_letters(world), subscription.cursor.ready) == (["b"], 1)
 
 
 def test_with_another_selector_a_durable_subscription_begins_anew(world: World) -> None:

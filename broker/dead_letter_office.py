@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from segue.broker.dead_letters import Burial, Reason, dead_letter, goes_round, sentence_of
 from segue.broker.errors import LimitReachedError
 from segue.broker.groups import group_of
+from segue.broker.redelivery import deliveries_with
 
 if TYPE_CHECKING:
     from segue.broker.dispatcher import Dispatcher
@@ -41,7 +42,7 @@ class DeadLetterOffice:
             record,
             queue=self._source,
             reason=reason,
-            deliveries=deliveries,
+            deliveries=deliveries_with(record, deliveries),
             now_ms=node.clock.now_ms(),
             died_ms=node.clock.wall.now_ms(),
         )

@@ -17,7 +17,7 @@ from segue.broker.consumer import Consumer, Sink
 from segue.broker.dead_letters import Reason, condemned
 from segue.broker.expiry import Expiry
 from segue.broker.headers import Headers
-from segue.broker.levels import ABOVE_ALL, LevelOrder, Levels
+from segue.broker.levels import ABOVE_ALL, Levels
 from segue.broker.line import Line
 from segue.broker.look_ahead import Held, LookAhead
 from segue.broker.redelivery import Redelivery, deliveries_with, run_of_new
@@ -235,7 +235,7 @@ class Dispatcher(Removal):
                 self._go_on_later()
                 return
             if cursor.returned and cursor.has_returned:
-                again = self._take_returned(cursor)
+                again = cursor.take_returned()
                 if again is None:
                     return  # its bytes are on their way from disk; nothing newer may overtake it
                 if self.expiry is not None and self.expiry.deadline(again[2]) <= self.expiry.now_ms():
@@ -320,23 +320,11 @@ class Dispatcher(Removal):
                 again = head.take_returned()
                 if again is None:
                     return False
-                seq, standing, record = again
-                if not look_ahead.put_back(seq, self._deliveries(record, standing), record):
+                if not look_ahead.put_back(*again):
                     head.spare(*again)
                     look_ahead.crowded = True
                     break
         return True
-
-    def _take_returned(self, cursor: Cursor | LevelOrder) -> tuple[int, int, bytes] | None:
-        """As that of the cursor, with the deliveries from before a message was put off."""
-        again = cursor.take_returned()
-        if again is None:
-            return None
-        seq, standing, record = again
-        return seq, self._deliveries(record, standing), record
-
-    def _deliveries(self, record: bytes, standing: int) -> int:
-        return standing if self.redelivery is None else deliveries_with(record, standing)
 
     def _never_delivered(self, first: int, records: list[bytes]) -> list[bytes]:
         """Of what was read, the first run that was never delivered; one that was is put as if it had just come back."""
@@ -371,22 +359,22 @@ class Dispatcher(Removal):
 
     def _deliver_aside(self, consumer: Consumer, taken: list[Held]) -> None:
         expiry = self.expiry
-        if expiry is None and not any(held.deliveries or held.redelivered for held in taken):
+        if expiry is None and not any(held.redelivered for held in taken):
             self.delivered += len(taken)
             consumer.take([held.seq for held in taken], [held.record for held in taken], False)
             return
         for held in taken:
-            seq, record, deliveries = held.seq, held.record, held.deliveries
+            seq, record, standing = held.seq, held.record, held.standing
             if not consumer.open:
-                self._take_back(seq, deliveries)
+                self._take_back(seq, standing)
             elif expiry is not None and expiry.deadline(record) <= expiry.now_ms():
-                self._remove(Reason.EXPIRED, seq, [record], deliveries)
+                self._remove(Reason.EXPIRED, seq, [record], standing)
                 self._forget_out(seq)
-            elif deliveries:
-                self._deliver_again(consumer, seq, deliveries, record)
+            elif held.redelivered:
+                self._deliver_again(consumer, seq, standing, record)
             else:
                 self.delivered += 1
-                consumer.take((seq,), [record], held.redelivered)
+                consumer.take((seq,), [record], False)
 
     def _serve_new(self, look_ahead: LookAhead) -> bool:
         """Read on, and give what was read to whom it may concern. False when there is no more to be done now."""
@@ -420,9 +408,9 @@ class Dispatcher(Removal):
                     self._take_back(seq, 0)
         return True
 
-    def _take_back(self, seq: int, deliveries: int) -> None:
+    def _take_back(self, seq: int, standing: int) -> None:
         """The consumer that was to get it has gone: the fault of a front-end that ended another's connection."""
-        self.cursor.spare(seq, deliveries)
+        self.cursor.spare(seq, standing)
         self._forget_out(seq)
 
     def _forget_out(self, seq: int) -> None:
@@ -520,20 +508,21 @@ class Dispatcher(Removal):
             assert look_ahead is not None
             taken = look_ahead.take_at(places.pop())
             if taken is not None:
-                self._remove(Reason.EXPIRED, taken.seq, [taken.record], taken.deliveries)
+                self._remove(Reason.EXPIRED, taken.seq, [taken.record], taken.standing)
 
     def _take_oldest_aside(self) -> tuple[int, int, bytes] | None:
         if self.look_ahead is None:
             return None
         taken = self.look_ahead.take_oldest(self.drops_from.unread_place)
-        return None if taken is None else (taken.seq, taken.deliveries, taken.record)
+        return None if taken is None else (taken.seq, taken.standing, taken.record)
 
     def _go_on_later(self) -> None:
         if self.go_on_later is not None:
             self.go_on_later(self)
 
-    def _deliver_again(self, consumer: Consumer, seq: int, deliveries: int, record: bytes) -> None:
+    def _deliver_again(self, consumer: Consumer, seq: int, standing: int, record: bytes) -> None:
         self.delivered += 1
+        deliveries = standing if self.redelivery is None else deliveries_with(record, standing)
         if deliveries:
             consumer.take_again(seq, record, deliveries + 1)
         else:  # it was set aside, and never delivered

@@ -279,9 +279,9 @@ class LevelOrder:
         for level, numbers in self._sorted(messages):
             level.cursor.set_aside({number & SEQ_MASK: messages[number] for number in numbers})
 
-    def keep_aside(self, number: int, deliveries: int) -> None:
+    def keep_aside(self, number: int, standing: int) -> None:
         """As `set_aside`, for one that `take_returned` gave."""
-        self._level(number).cursor.keep_aside(number & SEQ_MASK, deliveries)
+        self._level(number).cursor.keep_aside(number & SEQ_MASK, standing)
 
     def take_aside(self, numbers: Collection[int]) -> None:
         """Somebody takes messages that were set aside."""

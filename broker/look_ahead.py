@@ -30,7 +30,7 @@ from segue.broker.groups import closes_group, group_of
 from segue.broker.headers import Headers
 from segue.broker.levels import ABOVE_ALL, SEQ_BITS, SEQ_MASK, Levels
 from segue.broker.pressure import Pressure
-from segue.storage.api import Cursor
+from segue.storage.api import Cursor, deliveries_of
 
 if TYPE_CHECKING:
     from segue.broker.consumer import Consumer
@@ -75,17 +75,17 @@ class Held:
     Attributes:
         seq: its number.
         record: itself.
-        deliveries: so far.
+        standing: its deliveries since it is in this place.
         group: that it belongs to.
         redelivered: it has been delivered, or may have been before a crash.
     """
 
-    __slots__ = ("deliveries", "group", "record", "redelivered", "seq")
+    __slots__ = ("group", "record", "redelivered", "seq", "standing")
 
-    def __init__(self, seq: int, record: bytes, deliveries: int, group: Group | None, redelivered: bool) -> None:
+    def __init__(self, seq: int, record: bytes, standing: int, group: Group | None, redelivered: bool) -> None:
         self.seq = seq
         self.record = record
-        self.deliveries = deliveries
+        self.standing = standing
         self.group = group
         self.redelivered = redelivered
 
@@ -247,7 +247,7 @@ class LookAhead:
         """
         return room * self._looked // self._given
 
-    def put_back(self, seq: int, deliveries: int, record: bytes) -> bool:
+    def put_back(self, seq: int, standing: int, record: bytes) -> bool:
         """A message has come back, and `Cursor.take_returned` has given it. False when it is to stay there for now."""
         place = self.cursor.place(seq)
         if self.takes_back:
@@ -259,10 +259,10 @@ class LookAhead:
                 return False
         name = group_of(record) if self.grouped else None
         group = None if name is None else self.groups.get(name) or self._new_group(name)
-        redelivered = deliveries > 0 or self.cursor.may_repeat(seq)
-        held = Held(seq, record, deliveries, group, redelivered)
+        redelivered = standing > 0 or deliveries_of(record) > 0 or self.cursor.may_repeat(seq)
+        held = Held(seq, record, standing, group, redelivered)
         self._hold(place, held)
-        self.cursor.keep_aside(seq, deliveries)
+        self.cursor.keep_aside(seq, standing)
         self._count([held], 1)
         if self.bytes > 2 * self._bytes_now_max:  # not at once at the bound: each time all places are looked at
             self._make_room()

@@ -151,9 +151,9 @@ class Holes:
             self.log.store.batch.returns.setdefault(self, {}).update(messages)
             self.log.touch()
 
-    def keep_aside(self, seq: int, deliveries: int) -> None:
+    def keep_aside(self, seq: int, standing: int) -> None:
         """As `set_aside`, for one that `take_returned` gave."""
-        self.returned[seq] = deliveries
+        self.returned[seq] = standing
 
     def take_aside(self, seqs: Iterable[int]) -> None:
         """Somebody takes messages that were set aside."""

@@ -8,6 +8,7 @@ import pytest
 
 from segue.broker.dead_letters import Reason, condemned
 from segue.broker.errors import NotSupportedError
+from segue.broker.message import decode
 from segue.broker.queue import Queue
 from segue.broker.queue_options import NO_OPTIONS, REFUSE, QueueOptions
 from segue.broker.redelivery import back_off_ms
@@ -15,7 +16,7 @@ from segue.broker.selector import compile_selector
 from segue.broker.session import Subscription
 from segue.storage.api import deliveries_of, encode, prefix, with_deliveries
 from segue.storage.record import verify
-from tests.unit.broker.actors import Delivery, FakeSink, record
+from tests.unit.broker.actors import Delivery, FakeSink, header, record
 from tests.unit.broker.schedule.waiting import Waiting
 
 __all__: list[str] = []
@@ -376,3 +377,36 @@ def test_what_was_put_off_and_lies_on_disk_is_delivered_with_its_count(world: Wa
     world.store.spill(queue.log)
     sink, _ = world.consume(queue)
     assert [(one.body, one.deliveries) for one in sink.take()] == [("b", 2), ("a", 2)]
+
+
+def test_what_is_set_aside_and_put_back_again_keeps_its_count(world: Waiting) -> None:
+    queue = world.node.queue("q")
+    world.publish(queue, "a")
+    _, subscription = world.consume(queue)
+    reject(world, subscription, 1, delay_ms=1000)
+    world.node.sessions[subscription.consumer.session_id].close()
+    _, choosy = world.consume(queue, selector=compile_selector("kind = 'b'"))
+    world.wait(1)
+    assert queue.statistics().passed_over == 1
+    world.node.sessions[choosy.consumer.session_id].close()
+    assert only(world.consume(queue)[0]) == Delivery(2, "a", 2, True)
+
+
+@pytest.mark.parametrize("waits", ["unread", "returned", "set aside"])
+def test_a_dead_letter_says_how_often_it_was_delivered_before_it_was_put_off(world: Waiting, waits: str) -> None:
+    queue = world.node.declare_queue("q", options=QueueOptions(dead_letter="dead", messages_max=1))
+    world.publish(queue, "a")
+    _, subscription = world.consume(queue)
+    reject(world, subscription, 1, delay_ms=1000)
+    world.node.sessions[subscription.consumer.session_id].close()
+    if waits == "set aside":
+        world.consume(queue, selector=compile_selector("kind = 'b'"))
+    world.wait(1)
+    if waits == "returned":
+        sink, subscription = world.consume(queue)
+        assert only(sink).deliveries == 2
+        world.node.sessions[subscription.consumer.session_id].close()
+    world.publish(queue, "b")
+    letter = world.node.queue("dead").log.find(1)
+    assert letter is not None
+    assert header(decode(letter), "dead-letter-deliveries") == ("2" if waits == "returned" else "1")

@@ -167,7 +167,7 @@ class MixedQueues(BrokerLives):
         look_ahead, returned = queue.dispatcher.look_ahead, queue.cursor.returned
         assert look_ahead is not None
         for held in look_ahead.held.values():
-            assert returned[held.seq] == held.deliveries
+            assert returned[held.seq] == held.standing
         for group in look_ahead.groups.values():
             assert (group.owner is not None) is (group.out > 0)
             assert group.out or any(place in look_ahead.held for place in group.waiting), "nothing of it is there"

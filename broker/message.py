@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
-from segue.storage.api import HEADERS_AT, PERSISTENT, Encoding, Record, decode, encode, headers_end, prefix
+from segue.storage.api import (
+    HEADERS_AT,
+    PERSISTENT,
+    Encoding,
+    Record,
+    decode,
+    encode,
+    encode_pieces,
+    headers_end,
+    prefix,
+)
 
-__all__ = ["HEADERS_AT", "PERSISTENT", "Encoding", "Record", "decode", "encode", "headers_end", "prefix"]
+__all__ = [
+    "HEADERS_AT",
+    "PERSISTENT",
+    "Encoding",
+    "Record",
+    "decode",
+    "encode",
+    "encode_pieces",
+    "headers_end",
+    "prefix",
+]

@@ -21,10 +21,11 @@ from __future__ import annotations
 
 import enum
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from zlib import crc32
 
+from segue.storage.checksum import crc32_joined
 from segue.storage.errors import RecordDamagedError
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "decode",
     "deliveries_of",
     "encode",
+    "encode_pieces",
     "headers_end",
     "prefix",
     "split",
@@ -107,6 +109,13 @@ def prefix(
 def encode(common: bytes, common_crc: int, body: bytes) -> bytes:
     """A record from a `prefix` and a body. This is on the path of every message."""
     return b"".join((_pack_size_crc(8 + len(common) + len(body), crc32(body, common_crc)), common, body))
+
+
+def encode_pieces(common: bytes, common_crc: int, pieces: Sequence[bytes], pieces_crc: int) -> bytes:
+    """As `encode`, of a large body that came in pieces, and whose checksum was made piece by piece."""
+    size = sum(map(len, pieces))
+    crc = crc32_joined(common_crc, pieces_crc, size)
+    return b"".join((_pack_size_crc(8 + len(common) + size, crc), common, *pieces))
 
 
 def decode(record: bytes) -> Record:

@@ -14,8 +14,8 @@ frame begins there:
 Invariant of all three (head_cache.py, head_run.py, head_template.py): a hit can't differ from a full reading.
 
 Between reads the parser is in one phase (see `_Phase`). A head that is cut off waits in `_pending`, and each new octet
-of it is looked at once; a body that is cut off is collected in `_body` and never scanned again, so no way to cut a
-frame into reads costs more than linear time. No memory is set aside for a length that the peer only claims.
+of it is looked at once; a body that is cut off is collected in `_body` (body.py) and never scanned again, so no way to
+cut a frame into reads costs more than linear time. No memory is set aside for a length that the peer only claims.
 
 Which octets mean what depends on the version (escapes, CR, leading spaces). Therefore the parser stops behind a CONNECT
 frame and holds what follows until `resume` tells the version.
@@ -28,9 +28,10 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
 
+from segue.protocols.stomp.body import LARGE_BODY_BYTES, LargeBody, UnfinishedBody
 from segue.protocols.stomp.errors import ErrorCode, StompMisuseError, StompProtocolError
 from segue.protocols.stomp.escaping import CLEAN
-from segue.protocols.stomp.events import ACK, ERROR, FRAME, SEND, AckEvent, Event
+from segue.protocols.stomp.events import ACK, ERROR, FRAME, LARGE_SEND, SEND, AckEvent, Event
 from segue.protocols.stomp.frames import Frame, SendHead, Version
 from segue.protocols.stomp.head import Head, check_head_size, read_command, read_head
 from segue.protocols.stomp.head_cache import HeadCache, cut_receipt
@@ -92,7 +93,7 @@ class Parser:
         self._line_count = 0  # whole lines in `_pending`
         self._head: Head | None = None
         self._key = self._raw = b""  # of `_head` in the cache
-        self._body = bytearray()
+        self._body = UnfinishedBody()
         self._cache = HeadCache(limits)
         # 0 until the version is known, and when the shortcuts are turned off: the search for a head then finds nothing.
         self._fast_head_bytes = 0
@@ -151,7 +152,7 @@ class Parser:
     def _stop(self) -> None:
         self._phase = _Phase.DONE
         self._pending = bytearray()
-        self._body = bytearray()
+        self._body = UnfinishedBody()
         self._head = None
         self._cache.clear()
 
@@ -304,7 +305,7 @@ class Parser:
         stop = data.find(b"\0", start) if head.length < 0 else start + head.length - len(body)
         if not 0 <= stop < len(data):
             self._check_body_size(len(body) + len(data) - start, head)
-            body += memoryview(data)[start:]
+            body.add(data[start:])
             return len(data)
         self._check_body_size(len(body) + stop - start, head)
         if data[stop]:
@@ -313,11 +314,11 @@ class Parser:
                 f"There is no NUL behind the {head.length} octets of the body",
                 receipt=head.receipt,
             )
-        whole = data[start:stop]
+        whole: bytes | LargeBody = data[start:stop]
         if body:
-            body += whole
-            whole = bytes(body)
-            self._body = bytearray()
+            body.add(data[start:stop])
+            whole = body.in_pieces() if head.send is not None and len(body) >= LARGE_BODY_BYTES else body.join()
+            self._body = UnfinishedBody()
         self._complete(head, whole, events)
         if self._phase is _Phase.HELD:
             self._hold(data[stop + 1 :])
@@ -329,11 +330,14 @@ class Parser:
             text = f"The body of {head.command} may have {max(head.body_bytes_max, 0)} bytes here"
             raise StompProtocolError(ErrorCode.FRAME_TOO_LARGE, text, receipt=head.receipt)
 
-    def _complete(self, head: Head, body: bytes, events: list[Event]) -> None:
+    def _complete(self, head: Head, body: bytes | LargeBody, events: list[Event]) -> None:
         """Make the event of a frame that is whole."""
         self._head = None
         self._phase = _Phase.HEAD
-        if head.send is not None:
+        if isinstance(body, LargeBody):
+            assert head.send is not None
+            events.append((LARGE_SEND, head.send, head.receipt, body))
+        elif head.send is not None:
             events.append((SEND, head.send, head.receipt, body))
             if self._key:
                 self._cache.remember(self._key, self._raw, head)

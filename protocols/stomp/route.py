@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from segue.broker.expiry import NEVER
-from segue.broker.message import PERSISTENT, encode, prefix
+from segue.broker.message import PERSISTENT, encode, encode_pieces, prefix
 from segue.broker.transaction import Target as TransactionTarget
+from segue.protocols.stomp.body import LargeBody
 from segue.protocols.stomp.events import SEND, SendEvent
 from segue.protocols.stomp.frames import SendHead, payload_prefix
 from segue.protocols.stomp.varying_head import GAP, VaryingHead, escaped
@@ -130,6 +131,11 @@ class Route:
             else:
                 records.append(encode(start, crc, filled + rest + body))
         return records
+
+    def large_record(self, body: LargeBody) -> bytes:
+        """A message with a large body, which is copied once for it."""
+        common, crc = self.common(body.size)
+        return encode_pieces(common, crc, body.pieces, body.crc)
 
     def common(self, body_length: int) -> tuple[bytes, int]:
         """The bytes that messages with this head and length of body have in common, and the checksum over them."""

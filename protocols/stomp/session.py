@@ -21,7 +21,7 @@ from segue.broker.pending import PendingError
 from segue.broker.receiving import SMALL_BYTES
 from segue.protocols.stomp.commands import Commands, as_protocol_error
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
-from segue.protocols.stomp.events import ACK, FRAME, SEND, Event, FrameEvent, SendEvent
+from segue.protocols.stomp.events import ACK, FRAME, LARGE_SEND, SEND, Event, FrameEvent, LargeSendEvent, SendEvent
 from segue.protocols.stomp.frames import SendHead, Version, error, receipt_frames
 from segue.protocols.stomp.headers import AckMode
 from segue.protocols.stomp.heart_beat import RECEIVE_GRACE, HeartBeat
@@ -403,7 +403,6 @@ class StompSession:
                 if held and frame.command == "COMMIT" and self._commands.commit_publishes(frame):
                     return index
                 self._settle(settled)  # what came before in this read has happened before
-                settled.clear()
                 self._step = step = step + 1  # a queue may go now: destinations are looked up again
                 receipt = self._commands.carry_out(self.state.receive(frame.command), frame, receipts)
                 if receipt is not None:
@@ -411,6 +410,10 @@ class StompSession:
                 ready = self.state.state is State.CONNECTED
                 if self.finished and self.state.state is State.CLOSED:
                     break
+            elif event[0] == LARGE_SEND:
+                if held:
+                    return index
+                self._send_large(event, index, now_ms, receipts)
             else:
                 raise event[1]
         return len(events)
@@ -431,6 +434,21 @@ class StompSession:
             receipts.append(receipt)
         return 1
 
+    def _send_large(self, event: LargeSendEvent, index: int, now_ms: int, receipts: list[bytes]) -> None:
+        """What the loop over a read and `_send` do with others."""
+        _, head, receipt, body = event
+        self._failed_receipt, self._at = receipt, index
+        if self.state.state is not State.CONNECTED:
+            self.state.receive("SEND")
+        route = self._route(head, now_ms)
+        record = route.large_record(body)
+        if route.way is None:
+            route.publish(record)
+        else:
+            receipt = route.way.send(record, head, receipt)
+        if receipt is not None:
+            receipts.append(receipt)
+
     def _route(self, head: SendHead | VaryingHead, now_ms: int) -> Route:
         route = cast("Route | None", head.route)
         version = self.node.routes_version
@@ -446,6 +464,7 @@ class StompSession:
         for subscription in settled:
             if subscription.of_node is not None:
                 subscription.of_node.consumer.settle()
+        settled.clear()
 
     # -- frames that are not whole
 
@@ -524,6 +543,8 @@ def _size_of(event: Event) -> int:
     """What an event takes in memory, roughly. SENDs may share a head; then it is too much, which does no harm."""
     if event[0] == SEND:
         return _EVENT_BYTES + len(event[3]) + 2 * len(event[1].block)
+    if event[0] == LARGE_SEND:
+        return _EVENT_BYTES + event[3].size + 2 * len(event[1].block)
     if event[0] == FRAME:
         frame = event[1]
         return _EVENT_BYTES + len(frame.body) + sum(len(name) + len(value) for name, value in frame.headers.items())

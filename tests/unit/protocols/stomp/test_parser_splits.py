@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 import pytest
 
 from segue.protocols.stomp.errors import ErrorCode
-from segue.protocols.stomp.events import ERROR, SEND, Event
+from segue.protocols.stomp.events import ERROR, LARGE_SEND, SEND, Event
 from segue.protocols.stomp.frames import Version
 from segue.protocols.stomp.limits import Limits
 from segue.protocols.stomp.parser import Parser
@@ -87,15 +89,30 @@ def test_an_error_comes_out_wherever_the_bad_frame_is_split(bad: bytes, code: Er
 
 @EITHER_WAY
 def test_a_body_of_many_reads_is_put_together(limits: Limits) -> None:
-    body = bytes(range(256)) * 4096
+    body = bytes(range(256)) * 4000
     frame = send(f"content-length:{len(body)}", "receipt:1", body=body) + send("receipt:2")
     events = feed(connect(limits=limits), (frame[start : start + 65536] for start in range(0, len(frame), 65536)))
     assert [event[3] for event in events if event[0] == SEND] == [body, b""]
 
 
 @EITHER_WAY
+@pytest.mark.parametrize("size", [1 << 20, (2 << 20) + 17])
+@pytest.mark.parametrize("read_bytes", [10_000, 65536, 100_000])
+def test_a_large_body_comes_in_pieces_with_its_checksum(size: int, read_bytes: int, limits: Limits) -> None:
+    body = (bytes(range(256)) * (size // 256 + 1))[:size]
+    frame = send(f"content-length:{size}", "receipt:1", body=body) + send("receipt:2")
+    reads = [frame[start : start + read_bytes] for start in range(0, len(frame), read_bytes)]
+    large, small = feed(connect(limits=limits), reads)
+    assert large[0] == LARGE_SEND
+    assert large[1].destination == "/queue/a"
+    assert large[2] == b"1"
+    assert (b"".join(large[3].pieces), large[3].size, large[3].crc) == (body, size, crc32(body))
+    assert small[:1] + small[2:] == (SEND, b"2", b"")
+
+
+@EITHER_WAY
 def test_a_body_of_many_reads_may_end_at_a_nul(limits: Limits) -> None:
-    body = bytes(range(1, 256)) * 4096
+    body = bytes(range(1, 256)) * 4000
     frame = send("receipt:1", body=body) + send("receipt:2")
     events = feed(connect(limits=limits), (frame[start : start + 65536] for start in range(0, len(frame), 65536)))
     assert [event[3] for event in events if event[0] == SEND] == [body, b""]

@@ -20,8 +20,8 @@ from segue.broker.deduplication.acceptance import RecallPendingError
 from segue.broker.deduplication.companion import CompanionLog
 from segue.broker.deduplication.entries import ID_BYTES, ID_ENTRIES_MAX
 from segue.broker.deduplication.older_ids import Find, OlderIds
-from segue.broker.deduplication.recall import Recall
 from segue.broker.deduplication.recent_ids import RecentIds
+from segue.broker.deduplication.recollection import Recollection
 
 if TYPE_CHECKING:
     from segue.broker.deduplication.memory import DeduplicationMemory
@@ -39,7 +39,7 @@ _RECORD_BYTES_MAX: Final = ID_ENTRIES_MAX * ID_BYTES
 _ANSWERS_MAX: Final = 100_000
 
 
-class IdWindow:
+class IdWindow(Recollection):
     """See the module.
 
     Attributes:
@@ -51,17 +51,15 @@ class IdWindow:
     def __init__(
         self, node: Node, memory: DeduplicationMemory, companion: CompanionLog | None, *, read_back: bool
     ) -> None:
-        """`companion`: None for a queue in memory; `read_back`: there is something in it from before the start."""
+        """See `Recollection`."""
+        super().__init__(node, companion, read_back=read_back)
         self.window_ms = 0
         self.ids_max = 0
         self.memory_bytes = 0
         self._memory = memory
         self._clock = node.clock
-        self._companion = companion
         self._recent = RecentIds()
         self._older: OlderIds | None = None
-        self._read = not read_back
-        self._recall = Recall(node, companion.log, self._recollect) if companion is not None else None
         self._asked: set[bytes] = set()
         self._answers: dict[bytes, Find | None] = {}
 
@@ -74,7 +72,7 @@ class IdWindow:
         Raises:
             RecallPendingError: that has to be read from disk.
         """
-        if not self._read:
+        if not self.is_read:
             raise self._pending()
         seq = self._recent.seqs.get(digest)
         if seq is not None:
@@ -91,7 +89,7 @@ class IdWindow:
         Raises:
             RecallPendingError: that has to be read from disk. If not, `find` does not raise it either.
         """
-        if not self._read:
+        if not self.is_read:
             raise self._pending()
         known = self._older is not None and self._is_any_older(self._older, digests)
         return not known and self._recent.seqs.keys().isdisjoint(digests) and len(set(digests)) == len(digests)
@@ -124,24 +122,13 @@ class IdWindow:
         if self._companion is None:
             self._seal()
         more = self._forget_some(self._clock.now_ms())
-        if self._recall is not None:
-            self._recall.retry()
-            if not self._recall.awaited:
-                self._answers.clear()
-        if self._companion is not None and self._read:
+        self.retry()
+        if self._recall is not None and not self._recall.awaited:
+            self._answers.clear()
+        if self._companion is not None and self.is_read:
             self._companion.forget_below(self._first_needed())
         self._account()
         return more
-
-    def read_back(self) -> None:
-        """Take up what the last process has written, beside the event loop; done when `is_read`."""
-        if not self._read and self._recall is not None:
-            self._recall.begin()
-
-    @property
-    def is_read(self) -> bool:
-        """True when everything from before the start is known again."""
-        return self._read
 
     def spare_memory(self) -> None:
         """Memory is short: of what is on disk, keep the filter only; unless that takes as much."""
@@ -247,14 +234,8 @@ class IdWindow:
         young = found.time_ms + self.window_ms > self._clock.now_ms()
         return young and found.ordinal >= self._recent.total - self.ids_max
 
-    def _pending(self) -> RecallPendingError:
-        assert self._recall is not None
-        self._recall.begin()
-        return RecallPendingError(self._recall)
-
     async def _recollect(self) -> None:
-        """The work of `_recall`."""
-        if not self._read:
+        if not self.is_read:
             await self._read_back()
         while self._asked:
             digest = next(iter(self._asked))
@@ -281,4 +262,4 @@ class IdWindow:
         while self._forget_some(self._clock.now_ms()):
             await trio.lowlevel.checkpoint()
         self._account()
-        self._read = True
+        self.is_read = True

@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from segue.broker.deduplication.acceptance import RecallPendingError
 from segue.broker.deduplication.companion import CompanionLog
 from segue.broker.deduplication.entries import pack_producer, producers_of
-from segue.broker.deduplication.recall import Recall
+from segue.broker.deduplication.recollection import Recollection
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
@@ -28,17 +27,15 @@ _ENTRIES_MORE: Final = 2_000
 """The log may have so many entries beside twice those that are needed, before it is written anew."""
 
 
-class Producers:
+class Producers(Recollection):
     """See the module."""
 
     def __init__(self, node: Node, companion: CompanionLog | None, *, read_back: bool) -> None:
-        """`companion`, `read_back`: see `IdWindow`."""
-        self._companion = companion
+        """See `Recollection`."""
+        super().__init__(node, companion, read_back=read_back)
         self._last: OrderedDict[bytes, tuple[int, int]] = OrderedDict()  # the one that published last comes last
         self._raised: dict[bytes, None] = {}  # in the open batch
         self._entries = 0  # in the companion log
-        self._read = not read_back
-        self._recall = Recall(node, companion.log, self._read_back) if companion is not None else None
 
     def __len__(self) -> int:
         return len(self._last)
@@ -49,10 +46,8 @@ class Producers:
         Raises:
             RecallPendingError: that has to be read from disk.
         """
-        if not self._read:
-            self.read_back()
-            assert self._recall is not None
-            raise RecallPendingError(self._recall)
+        if not self.is_read:
+            raise self._pending()
         return self._last.get(digest, (0, 0))
 
     def remember(self, digest: bytes, number: int, seq: int) -> None:
@@ -61,21 +56,6 @@ class Producers:
             self._companion.call_when_sealed(self._write)
         self._raised[digest] = None
         self._put(digest, number, seq)
-
-    def read_back(self) -> None:
-        """See `IdWindow.read_back`."""
-        if not self._read and self._recall is not None:
-            self._recall.begin()
-
-    @property
-    def is_read(self) -> bool:
-        """True when everything from before the start is known again."""
-        return self._read
-
-    def retry(self) -> None:
-        """See `Recall.retry`."""
-        if self._recall is not None:
-            self._recall.retry()
 
     def _put(self, digest: bytes, number: int, seq: int) -> None:
         last = self._last
@@ -102,7 +82,7 @@ class Producers:
         last = self._last
         return b"".join([pack_producer(digest, *last[digest]) for digest in digests])
 
-    async def _read_back(self) -> None:
+    async def _recollect(self) -> None:
         companion = self._companion
         assert companion is not None
         self._last.clear()
@@ -111,4 +91,4 @@ class Producers:
             for digest, number, seq in producers_of(body):
                 self._put(digest, number, seq)
                 self._entries += 1
-        self._read = True
+        self.is_read = True

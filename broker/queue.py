@@ -299,10 +299,15 @@ class Queue(Marked):
         Raises:
             LimitReachedError, RecallPendingError: as above; nothing has happened.
         """
-        return identity.publish_new(self.deduplication or self._remembered(), self._accept_new, values, records)
-
-    def _accept_new(self, records: list[bytes]) -> Sequence[int]:
+        remember = identity.admit(self.deduplication or self._remembered(), values)
+        if remember is None:
+            return None
         self.node.deduplication.check_room()
+        seqs = self._append_all(records)
+        remember(seqs)
+        return seqs
+
+    def _append_all(self, records: list[bytes]) -> Sequence[int]:
         if self.levels is not None:
             return list(map(self.append, records))
         first = self.log.head

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import lt
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from segue.broker.deduplication.acceptance import Acceptance, repeat_of
 from segue.broker.deduplication.entries import digest_of, digest_of_octets
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["DeduplicationId", "Identity", "OnceSend", "OnceTarget", "ProducerNumber"]
 
 _BESIDE: Final = b"beside"
+_Remember: TypeAlias = Callable[[Sequence[int]], None]
 
 
 class Identity(Protocol):
@@ -33,17 +35,15 @@ class Identity(Protocol):
     def publish(self, remembered: QueueDeduplication, accept: Callable[[bytes], int], record: bytes) -> Acceptance:
         """Both: `accept` is called with the record of a message that is no repeat. On the path of every message."""
 
-    def publish_new(
-        self,
-        remembered: QueueDeduplication,
-        accept: Callable[[list[bytes]], Sequence[int]],
-        values: Sequence[bytes],
-        records: list[bytes],
-    ) -> Sequence[int] | None:
-        """As `publish`, for messages with `another` value each, if none of them is a repeat, not of each other either.
+    def admit(self, remembered: QueueDeduplication, values: Sequence[bytes]) -> _Remember | None:
+        """Ask whether several messages are new, which have `another` value each.
 
         Returns:
-            Their sequence numbers; None when one may be a repeat, and nothing has happened.
+            What is to be told their sequence numbers once they are accepted, in the same step; None when one may be a
+            repeat, of one of the others too.
+
+        Raises:
+            RecallPendingError: that has to be read from disk.
         """
 
     def another(self, value: bytes) -> Identity:
@@ -89,21 +89,11 @@ class DeduplicationId:
         remembered.window().remember(self._digest, seq)
         return Acceptance(seq, False)
 
-    def publish_new(
-        self,
-        remembered: QueueDeduplication,
-        accept: Callable[[list[bytes]], Sequence[int]],
-        values: Sequence[bytes],
-        records: list[bytes],
-    ) -> Sequence[int] | None:
+    def admit(self, remembered: QueueDeduplication, values: Sequence[bytes]) -> _Remember | None:
         """See `Identity`."""
         window = remembered.window()
         digests = [digest_of_octets(value) for value in values]
-        if not window.are_new(digests):
-            return None
-        seqs = accept(records)
-        window.remember_all(digests, seqs)
-        return seqs
+        return partial(window.remember_all, digests) if window.are_new(digests) else None
 
     def another(self, value: bytes) -> DeduplicationId:
         """See `Identity`."""
@@ -146,22 +136,14 @@ class ProducerNumber:
         remembered.numbers().remember(self._digest, self._number, seq)
         return Acceptance(seq, False, self._number)
 
-    def publish_new(
-        self,
-        remembered: QueueDeduplication,
-        accept: Callable[[list[bytes]], Sequence[int]],
-        values: Sequence[bytes],
-        records: list[bytes],
-    ) -> Sequence[int] | None:
+    def admit(self, remembered: QueueDeduplication, values: Sequence[bytes]) -> _Remember | None:
         """See `Identity`."""
         producers = remembered.numbers()
         numbers = list(map(int, values))
         last, _ = producers.last(self._digest)
         if not (last < numbers[0] and all(map(lt, numbers, numbers[1:]))):
             return None
-        seqs = accept(records)
-        producers.remember(self._digest, numbers[-1], seqs[-1])
-        return seqs
+        return lambda seqs: producers.remember(self._digest, numbers[-1], seqs[-1])
 
     def another(self, value: bytes) -> ProducerNumber:
         """See `Identity`."""

@@ -51,6 +51,10 @@ _PRAGMAS: Final = {
     "read": ("PRAGMA cache_size=-512", "PRAGMA cell_size_check=ON"),
 }
 _QUERY: Final = {"catalog": "mode=rwc", "build": "mode=rwc", "read": "mode=ro&immutable=1"}
+_CACHED_STATEMENTS: Final = 0
+"""Python would keep 128 of them, and SQLite with each the values that it was last run with: blocks of records, up to
+8 MiB for a statement, and there is one for each number of rows. To compile one anew takes 10 to 200 us, a few times for
+a checkpoint or a read of a MiB."""
 
 _ERRORS: Final = (sqlite3.Error, UnicodeError, OverflowError)
 """What the standard library raises; the last two when it can't make sense of what SQLite hands it."""
@@ -122,7 +126,7 @@ async def open_sqlite(path: Path, mode: str) -> SqliteDatabase:
     uri = f"file:{quote(str(path))}?{_QUERY[mode]}"
 
     async def connect() -> aiosqlite.Connection:
-        return await aiosqlite.connect(uri, uri=True)
+        return await aiosqlite.connect(uri, uri=True, cached_statements=_CACHED_STATEMENTS)
 
     # Not cancelled half-way: nobody would be left to end the thread.
     with trio.CancelScope(shield=True):

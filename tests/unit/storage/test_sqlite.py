@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _sqlite3
+import ctypes
 import errno
 import sqlite3
 import threading
@@ -33,6 +35,13 @@ def sqlite_error(code: int) -> sqlite3.Error:
 def threads() -> set[threading.Thread]:
     """Those of databases; one that was told to end does so soon."""
     return {thread for thread in threading.enumerate() if "_connection_worker_thread" in thread.name}
+
+
+def memory_of_sqlite() -> int:
+    """Bytes that the library has allocated in this process."""
+    used = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used
+    used.restype = ctypes.c_int64
+    return int(used())
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -171,6 +180,20 @@ async def test_an_error_in_the_rows_is_the_callers_and_changes_nothing(loop: Non
     await database.rollback()
     assert len(await database.fetch("SELECT a FROM t")) == 3
     await database.close()
+
+
+async def test_statements_leave_no_value_in_memory(loop: None, tmp_path: Path) -> None:
+    """Each number of rows makes a statement of its own, as in checkpoints."""
+    database = await rows_of(tmp_path / "f")
+    await database.execute("PRAGMA cache_size=8")
+    for rows in range(1, 33):
+        values = [value for n in range(rows) for value in (n, bytes(64 << 10))]
+        await database.execute_many(f"INSERT OR REPLACE INTO t VALUES {','.join(['(?,?)'] * rows)}", [values])
+        await database.fetch(f"SELECT a FROM t WHERE b IN ({','.join('?' * rows)})", values[1::2])
+        await database.commit()
+    kept = memory_of_sqlite()
+    await database.close()
+    assert 0 < kept < 1 << 20
 
 
 async def test_nobody_else_opens_a_catalog_meanwhile(loop: None, tmp_path: Path) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import random
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +23,7 @@ from tests.faults.storage.driver import OPTIONS, run_store, until
 from tests.faults.storage.simulated_disk import Call, SimulatedDisk
 from tests.helpers.recorded_log import RecordedLog
 from tests.property.broker.owed import owed_by
+from tests.property.crash import Crash, crashes
 from tests.property.examples import examples
 from tests.unit.broker.actors import FakeOutput, FakeSink, World, body_of
 from tests.unit.broker.memory_store import FakeClock
@@ -160,9 +159,9 @@ async def owed(store: Store) -> set[str]:
 
 
 @examples(20)
-@given(_lived, st.integers(0, 40), st.sampled_from(["synced", "posix", "journal"]), st.integers(0, 99))
+@given(_lived, crashes(after_max=40))
 def test_after_a_crash_each_level_has_its_queue_and_the_messages_are_those_of_a_moment(
-    todo: list[_Step], crash_after: int, model: str, seed: int
+    todo: list[_Step], crash: Crash
 ) -> None:
     """A queue that is deleted goes with all of its levels; a level is there with its first message, or not at all."""
     history: list[set[str]] = [set()]
@@ -170,7 +169,6 @@ def test_after_a_crash_each_level_has_its_queue_and_the_messages_are_those_of_a_
 
     async def live(store: Store) -> None:
         nonlocal confirmed
-        disk.crash_at = len(disk.calls) + crash_after
         node = node_on(store)
         for number, (what, one, other) in enumerate(todo):
             expected = set(history[-1])
@@ -198,12 +196,8 @@ def test_after_a_crash_each_level_has_its_queue_and_the_messages_are_those_of_a_
         assert sum(queue.cursor.ready for queue in node.queues.values()) == len(found)
         return found
 
-    with TemporaryDirectory() as folder:
-        (Path(folder) / "0").mkdir()
-        disk = SimulatedDisk(Path(folder) / "0")
-        run_store(disk, live, OPTIONS)
-        after = disk.materialise(Path(folder) / "1", model, random.Random(seed))  # type: ignore[arg-type]
-        assert run_store(after, look, OPTIONS) in history[confirmed:]
+    with crash.end(live) as disk:
+        assert run_store(disk, look) in history[confirmed:]
 
 
 def test_a_level_that_the_disk_does_not_give_holds_up_no_other_until_it_does(tmp_path: Path) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import random
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from segue.broker.policy_book import KIND, PolicyBook
 from segue.broker.settings import Policy
 from segue.storage.api import Store
-from tests.faults.storage.driver import OPTIONS, run_store
-from tests.faults.storage.simulated_disk import SimulatedDisk
+from tests.faults.storage.driver import run_store
+from tests.property.crash import Crash, crashes
 from tests.property.examples import examples
 
 Step = tuple[str, int, bool]
@@ -31,16 +27,15 @@ def recovered(store: Store) -> PolicyBook:
 
 
 @examples(25)
-@given(steps, st.integers(0, 30), st.sampled_from(["synced", "posix", "journal"]), st.integers(0, 99))
+@given(steps, crashes(after_max=30))
 def test_the_policies_of_a_start_are_those_of_a_moment_that_was_not_confirmed_away(
-    todo: list[Step], crash_after: int, model: str, seed: int
+    todo: list[Step], crash: Crash
 ) -> None:
     history: list[dict[str, int | None]] = [{}]
     confirmed = 0
 
     async def live(store: Store) -> None:
         nonlocal confirmed
-        disk.crash_at = len(disk.calls) + crash_after
         book = recovered(store)
         for name, value, checkpoint in todo:
             if value:
@@ -56,9 +51,5 @@ def test_the_policies_of_a_start_are_those_of_a_moment_that_was_not_confirmed_aw
     async def look(store: Store) -> dict[str, int | None]:
         return state(recovered(store))
 
-    with TemporaryDirectory() as folder:
-        (Path(folder) / "0").mkdir()
-        disk = SimulatedDisk(Path(folder) / "0")
-        run_store(disk, live, OPTIONS)
-        after = disk.materialise(Path(folder) / "1", model, random.Random(seed))  # type: ignore[arg-type]
-        assert run_store(after, look, OPTIONS) in history[confirmed:]
+    with crash.end(live) as disk:
+        assert run_store(disk, look) in history[confirmed:]

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import random
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,9 +10,9 @@ from segue.broker.node import Node
 from segue.broker.settings import Settings
 from segue.broker.users import Users
 from segue.storage.api import Store
-from tests.faults.storage.driver import OPTIONS, run_store
-from tests.faults.storage.simulated_disk import SimulatedDisk
+from tests.faults.storage.driver import run_store
 from tests.helpers.recorded_log import RecordedLog
+from tests.property.crash import Crash, crashes
 from tests.property.examples import examples
 from tests.unit.broker.memory_store import FakeClock
 
@@ -53,17 +49,14 @@ def check_owed(node: Node) -> None:
 
 
 @examples(25)
-@given(steps, st.integers(0, 40), st.sampled_from(["synced", "posix", "journal"]), st.integers(0, 99))
-def test_a_start_finds_what_was_retained_at_some_moment_since_the_last_confirmed_one(
-    todo: Steps, crash_after: int, model: str, seed: int
-) -> None:
+@given(steps, crashes(after_max=40))
+def test_a_start_finds_what_was_retained_at_some_moment_since_the_last_confirmed_one(todo: Steps, crash: Crash) -> None:
     history: list[State] = [{}]
     confirmed = 0
 
     async def live(store: Store) -> None:
         nonlocal confirmed
         node = await started(store)
-        disk.crash_at = len(disk.calls) + crash_after
         for changes, then in todo:
             for name, keeps in changes:
                 body = f"{len(history)}".ljust(900, ".") if keeps else ""
@@ -82,11 +75,7 @@ def test_a_start_finds_what_was_retained_at_some_moment_since_the_last_confirmed
         check_owed(node)
         return retained(node)
 
-    with TemporaryDirectory() as folder:
-        (Path(folder) / "0").mkdir()
-        disk = SimulatedDisk(Path(folder) / "0")
-        run_store(disk, live, OPTIONS)
-        after = disk.materialise(Path(folder) / "1", model, random.Random(seed))  # type: ignore[arg-type]
-        found = run_store(after, look, OPTIONS)
+    with crash.end(live) as disk:
+        found = run_store(disk, look)
         assert found in history[confirmed:]
-        assert run_store(after, look, OPTIONS) == found
+        assert run_store(disk, look) == found

@@ -54,6 +54,12 @@ class Lives(ABC):
         with TemporaryDirectory() as folder:
             yield cls(Path(folder) / "lives", *arguments, **options)
 
+    @classmethod
+    def live_through(cls, steps: Sequence[Operation], *arguments: Any, **options: Any) -> None:
+        """Play operations over lives of their own."""
+        with cls.for_a_while(*arguments, **options) as lives:
+            lives.play(steps)
+
     def play(self, steps: Sequence[Operation]) -> None:
         """Do everything, life after life, and look at each start and at the end."""
         self._steps.extend([*steps, Operation("stop")])

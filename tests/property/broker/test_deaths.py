@@ -15,8 +15,7 @@ from tests.property.operation import Operation
 def test_a_message_that_dies_is_in_one_place_and_is_delivered_neither_late_nor_condemned(
     steps: list[Operation], options: dict[str, QueueOptions]
 ) -> None:
-    with Deaths.for_a_while(options) as deaths:
-        deaths.play(steps)
+    Deaths.live_through(steps, options)
 
 
 @pytest.mark.long
@@ -25,5 +24,4 @@ def test_a_message_that_dies_is_in_one_place_and_is_delivered_neither_late_nor_c
 @given(steps=death_operations(max_size=120), options=queue_options())
 def test_it_is_so_through_long_lives(steps: list[Operation], options: dict[str, QueueOptions], part: int) -> None:
     """Hypothesis draws other examples in each part."""
-    with Deaths.for_a_while(options) as deaths:
-        deaths.play(steps)
+    Deaths.live_through(steps, options)

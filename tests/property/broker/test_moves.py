@@ -13,8 +13,7 @@ from tests.property.operation import Operation
 @examples(15)
 @given(steps=move_operations(max_size=30))
 def test_a_message_that_is_moved_is_in_one_queue_whatever_happens(steps: list[Operation]) -> None:
-    with Moves.for_a_while() as moves:
-        moves.play(steps)
+    Moves.live_through(steps)
 
 
 @pytest.mark.long
@@ -23,5 +22,4 @@ def test_a_message_that_is_moved_is_in_one_queue_whatever_happens(steps: list[Op
 @given(steps=move_operations(max_size=90))
 def test_it_is_so_through_long_lives(steps: list[Operation], part: int) -> None:
     """Hypothesis draws other examples in each part."""
-    with Moves.for_a_while() as moves:
-        moves.play(steps)
+    Moves.live_through(steps)

@@ -17,8 +17,7 @@ pytestmark = pytest.mark.usefixtures("small_deduplication")
 def test_a_repeat_adds_nothing_and_a_new_message_is_never_taken_for_one(
     steps: list[Operation], options: QueueOptions
 ) -> None:
-    with Publishers.for_a_while(options) as publishers:
-        publishers.play(steps)
+    Publishers.live_through(steps, options)
 
 
 @pytest.mark.long
@@ -27,5 +26,4 @@ def test_a_repeat_adds_nothing_and_a_new_message_is_never_taken_for_one(
 @given(steps=publisher_operations(max_size=120), options=windows())
 def test_it_is_so_through_long_lives(steps: list[Operation], options: QueueOptions, part: int) -> None:
     """Hypothesis draws other examples in each part."""
-    with Publishers.for_a_while(options) as publishers:
-        publishers.play(steps)
+    Publishers.live_through(steps, options)

@@ -12,8 +12,7 @@ from tests.property.operation import Operation
 @settings(max_examples=15)
 @given(steps=wait_operations(max_size=30))
 def test_a_message_for_later_is_in_one_place_and_comes_in_time(steps: list[Operation]) -> None:
-    with Waits.for_a_while() as waits:
-        waits.play(steps)
+    Waits.live_through(steps)
 
 
 @pytest.mark.long
@@ -22,5 +21,4 @@ def test_a_message_for_later_is_in_one_place_and_comes_in_time(steps: list[Opera
 @given(steps=wait_operations(max_size=100))
 def test_it_is_so_through_long_lives(steps: list[Operation], part: int) -> None:
     """Hypothesis draws other examples in each part."""
-    with Waits.for_a_while() as waits:
-        waits.play(steps)
+    Waits.live_through(steps)

@@ -27,8 +27,7 @@ RESTLESS: dict[str, Any] = CALM | {
 def test_every_promise_is_kept_in_deep_states_and_on_broken_disks(
     steps: list[Operation], options: dict[str, Any]
 ) -> None:
-    with DeepWorld.for_a_while(**options) as world:
-        world.play(steps)
+    DeepWorld.live_through(steps, **options)
 
 
 @pytest.mark.long
@@ -38,5 +37,4 @@ def test_every_promise_is_kept_in_deep_states_and_on_broken_disks(
 @given(steps=deep_operations(max_size=90))
 def test_every_promise_is_kept_through_long_lives(steps: list[Operation], options: dict[str, Any], part: int) -> None:
     """Hypothesis draws other examples in each part, of a second each."""
-    with DeepWorld.for_a_while(**options) as world:
-        world.play(steps)
+    DeepWorld.live_through(steps, **options)

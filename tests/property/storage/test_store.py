@@ -26,15 +26,13 @@ BUSY: dict[str, Any] = {
 @examples(40)
 @given(steps=operations())
 def test_what_was_confirmed_survives_and_what_was_settled_stays_away(steps: list[Operation]) -> None:
-    with World.for_a_while(**LEAN) as world:
-        world.play(steps)
+    World.live_through(steps, **LEAN)
 
 
 @examples(40)
 @given(steps=operations())
 def test_it_does_so_while_checkpoints_come_and_go(steps: list[Operation]) -> None:
-    with World.for_a_while(**BUSY) as world:
-        world.play(steps)
+    World.live_through(steps, **BUSY)
 
 
 @pytest.mark.long
@@ -44,8 +42,7 @@ def test_it_does_so_while_checkpoints_come_and_go(steps: list[Operation]) -> Non
 @given(steps=operations(max_size=120))
 def test_it_does_so_through_long_lives(steps: list[Operation], options: dict[str, Any], part: int) -> None:
     """Hypothesis draws other examples in each part, of half a second to a second each."""
-    with World.for_a_while(**options) as world:
-        world.play(steps)
+    World.live_through(steps, **options)
 
 
 @examples(8)

@@ -17,8 +17,7 @@ pytestmark = pytest.mark.usefixtures("small_deduplication")
 def test_each_message_is_in_one_place_and_comes_in_time_in_turn_and_once(
     steps: list[Operation], options: TwoOptions
 ) -> None:
-    with Mixture.for_a_while(options) as mixture:
-        mixture.play(steps)
+    Mixture.live_through(steps, options)
 
 
 @pytest.mark.long
@@ -27,5 +26,4 @@ def test_each_message_is_in_one_place_and_comes_in_time_in_turn_and_once(
 @given(steps=mixture_operations(max_size=120), options=mixture_options())
 def test_it_is_so_through_long_lives(steps: list[Operation], options: TwoOptions, part: int) -> None:
     """Hypothesis draws other examples in each part."""
-    with Mixture.for_a_while(options) as mixture:
-        mixture.play(steps)
+    Mixture.live_through(steps, options)

@@ -58,10 +58,7 @@ def _add(actions: Any, name: str, text: str, action: ControlAction, *positional:
 
 def _list(arguments: argparse.Namespace, client: ControlClient) -> None:
     rows = client.list("policy.list")
-    if arguments.json:
-        print(json.dumps(rows, indent=2))
-    else:
-        print(table(_COLUMNS, map(_row, rows), right=(3,)))
+    print(json.dumps(rows, indent=2) if arguments.json else table(_COLUMNS, map(_row, rows), right=(3,)))
 
 
 def _set(arguments: argparse.Namespace, client: ControlClient) -> None:

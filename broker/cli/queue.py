@@ -71,10 +71,7 @@ def _add(actions: Any, name: str, text: str, action: ControlAction, *positional:
 
 def _list(arguments: argparse.Namespace, client: ControlClient) -> None:
     rows = client.list("queue.list")
-    if arguments.json:
-        print(json.dumps(rows, indent=2))
-    else:
-        print(queue_table(rows))
+    print(json.dumps(rows, indent=2) if arguments.json else queue_table(rows))
 
 
 def _show(arguments: argparse.Namespace, client: ControlClient) -> None:

@@ -42,10 +42,7 @@ def _list(arguments: argparse.Namespace, client: ControlClient) -> None:
     if arguments.queue is not None:
         wanted["queue"] = arguments.queue
     rows = client.list("schedule.list", wanted)
-    if arguments.json:
-        print(json.dumps(rows, indent=2))
-    else:
-        print(table(_COLUMNS, map(_row, rows), right=(4,)))
+    print(json.dumps(rows, indent=2) if arguments.json else table(_COLUMNS, map(_row, rows), right=(4,)))
 
 
 def _cancel(arguments: argparse.Namespace, client: ControlClient) -> None:

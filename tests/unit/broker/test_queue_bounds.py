@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from segue.broker.deduplication import DeduplicationId
@@ -85,8 +87,9 @@ def test_messages_that_are_not_on_disk_yet_count_too(world: World) -> None:
         queue.publish(record("c"))
 
 
-def test_a_transaction_that_does_not_fit_is_refused_as_a_whole(world: World) -> None:
-    queue = bounded(world, 2, overflow=REFUSE)
+@pytest.mark.parametrize("bound", [QueueOptions(messages_max=2), QueueOptions(bytes_max=2 * len(record("a")))])
+def test_a_transaction_that_does_not_fit_is_refused_as_a_whole(world: World, bound: QueueOptions) -> None:
+    queue = world.node.declare_queue("q", options=replace(bound, overflow=REFUSE))
     session = world.session()
     session.begin("t")
     for body in "abc":
@@ -186,17 +189,6 @@ def test_a_queue_with_too_many_bytes_refuses_and_takes_more_when_there_is_room(w
     sink, _ = world.consume(queue, prefetch=1)
     world.publish(queue, "d")
     assert sink.bodies() == ["a"]
-
-
-def test_a_transaction_with_too_many_bytes_is_refused_as_a_whole(world: World) -> None:
-    queue = world.node.declare_queue("q", options=QueueOptions(bytes_max=2 * len(record("a")), overflow=REFUSE))
-    session = world.session()
-    session.begin("t")
-    for body in "abc":
-        session.transaction("t").send(queue, queue.publish, record(body))
-    with pytest.raises(LimitReachedError):
-        session.commit("t")
-    assert queue.log.head == 1
 
 
 def test_other_options_leave_the_count_as_it_is(world: World) -> None:

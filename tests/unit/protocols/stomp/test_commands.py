@@ -20,11 +20,6 @@ from tests.unit.protocols.stomp.actors import Client, StompWorld
 from tests.unit.protocols.stomp.session_frames import frame, send
 
 
-@pytest.fixture
-def world() -> StompWorld:
-    return StompWorld()
-
-
 def subscribe(destination: str = "/queue/q", id: str = "s", ack: str = "client", **headers: Any) -> bytes:
     return session_frames.subscribe(destination, id, ack, **headers)
 

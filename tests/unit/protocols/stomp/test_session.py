@@ -13,12 +13,6 @@ from tests.unit.broker.actors import record
 from tests.unit.protocols.stomp.actors import StompWorld
 from tests.unit.protocols.stomp.session_frames import ack, frame, send, subscribe
 
-
-@pytest.fixture
-def world() -> StompWorld:
-    return StompWorld()
-
-
 # Receipts -----------------------------------------------------------------------------------------------------------
 
 

@@ -8,11 +8,6 @@ from tests.unit.protocols.stomp.actors import Client, StompWorld
 from tests.unit.protocols.stomp.session_frames import deadline, frame, send, subscribe
 
 
-@pytest.fixture
-def world() -> StompWorld:
-    return StompWorld()
-
-
 def next_deadline(client: Client) -> float:
     """Seconds until the session wants to be called."""
     now = client.world.clock.monotonic()

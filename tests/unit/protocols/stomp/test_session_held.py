@@ -8,11 +8,6 @@ from tests.unit.protocols.stomp.actors import StompWorld
 from tests.unit.protocols.stomp.session_frames import ack, deadline, frame, send, subscribe
 
 
-@pytest.fixture
-def world() -> StompWorld:
-    return StompWorld()
-
-
 def hold(world: StompWorld, *, held: bool = True) -> None:
     world.store.played_journal.short_of_space = held
     world.settle_down()

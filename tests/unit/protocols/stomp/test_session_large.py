@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from segue.broker.message import decode
 from segue.protocols.stomp.body import LARGE_BODY_BYTES
 from segue.storage.record import verify
@@ -11,16 +9,6 @@ from tests.unit.protocols.stomp.actors import Client, StompWorld
 from tests.unit.protocols.stomp.session_frames import frame, send, subscribe
 
 LARGE = "0123456789abcdef" * (LARGE_BODY_BYTES // 16) + "end"
-
-
-@pytest.fixture
-def world() -> StompWorld:
-    return StompWorld()
-
-
-@pytest.fixture
-def client(world: StompWorld) -> Client:
-    return world.client()
 
 
 def say_in_reads(client: Client, data: bytes, read_bytes: int = 256 << 10) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from segue.broker.message import decode
 from segue.broker.queue_options import REFUSE, QueueOptions
 from tests.helpers.stomp_frames import Frame
@@ -12,16 +10,6 @@ from tests.unit.protocols.stomp.session_frames import frame, send
 
 LEARNED = 10
 """Heads after which the parser knows in what they differ."""
-
-
-@pytest.fixture
-def world() -> StompWorld:
-    return StompWorld()
-
-
-@pytest.fixture
-def client(world: StompWorld) -> Client:
-    return world.client()
 
 
 def lines_of(world: StompWorld, queue: str = "q") -> list[tuple[str, str]]:

@@ -14,10 +14,9 @@ from segue.broker.topic import Topic
 from segue.protocols.stomp.destination import DestinationKind, Use, parse_destination, split_list
 from segue.protocols.stomp.errors import not_supported
 from segue.protocols.stomp.frames import SendHead, leave_out, replace_header
-from segue.protocols.stomp.headers import SendOptions, read_send
+from segue.protocols.stomp.headers import SCHEDULE_HEADERS, SendOptions, read_send
 from segue.protocols.stomp.identity import identity_of
 from segue.protocols.stomp.route import Route, Target
-from segue.protocols.stomp.schedule_headers import SCHEDULE_HEADERS
 from segue.protocols.stomp.scheduler_management import MANAGEMENT_DESTINATIONS, SchedulerManagement, read_order
 from segue.protocols.stomp.scheduling import delayed_target
 from segue.protocols.stomp.subscribing import Subscribing

@@ -31,10 +31,10 @@ def cycle(graph: dict[str, set[str]]) -> list[str]:
 
 
 def foreign_imports(module: Module) -> Iterator[str]:
-    is_codec = module.path.parts[0] == "protocols" and module.path.stem in SANS_IO
+    is_codec = module.path.parts[0] == "protocols" and not SANS_IO.isdisjoint(module.path.with_suffix("").parts)
     if not is_codec and name_of(module) not in SHARED:
         return
-    own = name_of(module).rpartition(".")[0] if is_codec else name_of(module)
+    own = ".".join(name_of(module).split(".")[:3]) if is_codec else name_of(module)
     for name in set(imports(module)) - SHARED:
         if name.partition(".")[0] not in sys.stdlib_module_names and not f"{name}.".startswith(f"{own}."):
             yield f"{module}: {name}"

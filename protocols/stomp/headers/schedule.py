@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from segue.protocols.stomp.errors import ErrorCode, StompProtocolError, quote
+from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
+from segue.protocols.stomp.headers.values import invalid_value
 
 __all__ = ["SCHEDULE_HEADERS", "SendSchedule", "read_delay", "read_schedule"]
 
@@ -91,8 +92,7 @@ def _repeated(headers: Mapping[str, str], delay_ms: int) -> SendSchedule:
 def _repeats(headers: Mapping[str, str]) -> int:
     text = headers.get(_REPEAT, "0")
     if text != "-1" and (not _NUMBER.fullmatch(text) or int(text) > _REPEATS_MAX):
-        problem = f"'{quote(text)}' is no value for '{_REPEAT}': it is a number up to {_REPEATS_MAX}, or -1 for ever"
-        raise StompProtocolError(ErrorCode.INVALID_HEADER, problem)
+        raise invalid_value(_REPEAT, text, f"it is a number up to {_REPEATS_MAX}, or -1 for ever")
     return int(text)
 
 
@@ -104,6 +104,5 @@ def _contradiction(first: str, second: str) -> StompProtocolError:
 def _milliseconds(headers: Mapping[str, str], name: str, maximum: int, range_text: str) -> int:
     text = headers[name]
     if not _NUMBER.fullmatch(text) or int(text) > maximum:
-        problem = f"'{quote(text)}' is no value for '{name}': it is milliseconds {range_text}"
-        raise StompProtocolError(ErrorCode.INVALID_HEADER, problem)
+        raise invalid_value(name, text, f"it is milliseconds {range_text}")
     return int(text)

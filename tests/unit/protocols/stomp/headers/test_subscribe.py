@@ -1,4 +1,4 @@
-"""What each command's headers ask for."""
+"""What the headers of SUBSCRIBE and UNSUBSCRIBE ask for."""
 
 from __future__ import annotations
 
@@ -11,20 +11,13 @@ from segue.protocols.stomp.headers import (
     PREFETCH_DEFAULT,
     PREFETCH_MAX,
     AckMode,
-    AckOptions,
-    ConnectOptions,
     DurableName,
     QueueFlags,
-    SendOptions,
     SubscribeOptions,
     UnsubscribeOptions,
     name_durable_subscription,
-    read_ack,
-    read_connect,
-    read_send,
     read_subscribe,
     read_unsubscribe,
-    required,
 )
 
 
@@ -36,80 +29,6 @@ def subscribe(**headers: str) -> SubscribeOptions:
 
 def subscribe_with(name: str, value: str) -> SubscribeOptions:
     return read_subscribe({"id": "0", "destination": "/queue/a", name: value}, Version.V1_2)
-
-
-def test_a_connect_says_who_comes() -> None:
-    headers = {
-        "accept-version": "1.1,1.2",
-        "host": "/",
-        "login": "guest",
-        "passcode": "secret",
-        "heart-beat": "1000,0",
-        "client-id": "c",
-        "request-id": "1",
-    }
-    assert read_connect(headers) == ConnectOptions(Version.V1_2, "/", "guest", "secret", (1000, 0), "c", "1")
-
-
-def test_a_connect_may_say_nothing() -> None:
-    assert read_connect({}) == ConnectOptions(Version.V1_0, None, None, None, (0, 0), None, None)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "code"),
-    [("accept-version", "9", ErrorCode.VERSION_MISMATCH), ("heart-beat", "x", ErrorCode.BAD_HEART_BEAT)],
-)
-def test_a_connect_that_can_not_be_answered_is_refused(name: str, value: str, code: ErrorCode) -> None:
-    with pytest.raises(StompProtocolError) as refused:
-        read_connect({name: value})
-    assert refused.value.code is code
-
-
-def test_a_send_with_nothing_special_is_persistent() -> None:
-    assert read_send({"destination": "/queue/a", "kind": "x", "x-any": "1"}) == SendOptions()
-    assert SendOptions().persistent
-
-
-@pytest.mark.parametrize(("value", "persistent"), [("true", True), ("false", False), ("False", False), ("TRUE", True)])
-def test_a_send_may_be_not_persistent(value: str, persistent: bool) -> None:
-    assert read_send({"persistent": value}).persistent is persistent
-
-
-def test_a_send_asks_for_what_its_headers_say() -> None:
-    headers = {
-        "destination-type": "MULTICAST",
-        "reply-to": "/temp-queue/a",
-        "dedup-id": "1",
-        "durable": "false",
-        "exclusive": "true",
-    }
-    assert read_send(headers) == SendOptions(
-        routing_type="MULTICAST",
-        reply_to="/temp-queue/a",
-        deduplication_id="1",
-        queue=QueueFlags(durable=False, exclusive=True),
-    )
-
-
-def test_our_deduplication_id_goes_before_that_of_artemis() -> None:
-    assert read_send({"_AMQ_DUPL_ID": "a"}).deduplication_id == "a"
-    assert read_send({"_AMQ_DUPL_ID": "a", "dedup-id": "b"}).deduplication_id == "b"
-
-
-@pytest.mark.parametrize("name", ["message-id", "subscription", "ack"])
-def test_the_brokers_headers_on_send_are_refused_in_the_dialect_of_rabbitmq(name: str) -> None:
-    assert read_send({name: "1"}) == SendOptions()
-    with pytest.raises(StompProtocolError) as refused:
-        read_send({name: "1"}, Dialect.RABBITMQ)
-    assert refused.value.message == "Invalid header"
-    assert refused.value.body == f"'{name}' is not allowed on 'SEND'.\n"
-
-
-@pytest.mark.parametrize("name", ["persistent", "durable", "auto-delete", "exclusive"])
-def test_a_flag_that_is_neither_true_nor_false_is_refused(name: str) -> None:
-    with pytest.raises(StompProtocolError) as refused:
-        read_send({name: "maybe"})
-    assert refused.value.code is ErrorCode.INVALID_HEADER
 
 
 def test_a_subscription_has_defaults() -> None:
@@ -263,46 +182,4 @@ def test_an_unsubscribe_names_a_subscription() -> None:
 def test_an_unsubscribe_that_names_none_is_refused(headers: dict[str, str], version: Version) -> None:
     with pytest.raises(StompProtocolError) as refused:
         read_unsubscribe(headers, version)
-    assert refused.value.code is ErrorCode.MISSING_HEADER
-
-
-@pytest.mark.parametrize(
-    ("version", "headers", "options"),
-    [
-        (Version.V1_2, {"id": "a", "transaction": "t"}, AckOptions("a", None, None, "t", True)),
-        (Version.V1_1, {"message-id": "m", "subscription": "s"}, AckOptions(None, "m", "s", None, True)),
-        (Version.V1_0, {"message-id": "m"}, AckOptions(None, "m", None, None, True)),
-        (
-            Version.V1_0,
-            {"message-id": "m", "subscription": "s", "requeue": "false"},
-            AckOptions(None, "m", "s", None, False),
-        ),
-    ],
-)
-def test_an_ack_names_its_message_as_its_version_does(
-    version: Version, headers: dict[str, str], options: AckOptions
-) -> None:
-    assert read_ack(headers, version, "NACK") == options
-
-
-@pytest.mark.parametrize(
-    ("version", "headers", "missing"),
-    [
-        (Version.V1_2, {"message-id": "m", "subscription": "s"}, "id"),
-        (Version.V1_1, {"id": "a", "subscription": "s"}, "message-id"),
-        (Version.V1_1, {"message-id": "m"}, "subscription"),
-        (Version.V1_0, {"id": "a"}, "message-id"),
-    ],
-)
-def test_fault_68_an_ack_without_id_is_refused(version: Version, headers: dict[str, str], missing: str) -> None:
-    with pytest.raises(StompProtocolError) as refused:
-        read_ack(headers, version, "ACK")
-    assert refused.value.message == "Missing header"
-    assert refused.value.body == f'"ACK" must include the "{missing}" header'
-
-
-def test_a_required_header_may_be_empty_but_not_missing() -> None:
-    assert required({"transaction": ""}, "transaction", "BEGIN") == ""
-    with pytest.raises(StompProtocolError) as refused:
-        required({}, "transaction", "BEGIN")
     assert refused.value.code is ErrorCode.MISSING_HEADER

@@ -1,0 +1,1 @@
+"""What the headers of each frame of a client ask for."""

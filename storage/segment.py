@@ -116,21 +116,34 @@ async def _insert(database: Database, rows: Iterator[Row]) -> bool:
     """
     one = f"({','.join('?' * _COLUMNS)})"
     left: list[Row] = []
+    inserted_bytes = 0
 
     def full_statements() -> Iterator[list[Any]]:
-        size = 0
-        while size < _PIECE_BYTES:
-            chunk = list(islice(rows, _ROWS_A_STEP))
+        nonlocal inserted_bytes
+        while inserted_bytes < _PIECE_BYTES:
+            chunk = _take(rows)
+            inserted_bytes += sum(len(row[-1]) for row in chunk)
             if len(chunk) < _ROWS_A_STEP:
                 left.extend(chunk)
                 return
-            size += sum(len(row[-1]) for row in chunk)
             yield [value for row in chunk for value in row]
 
     many = ",".join([one] * _ROWS_A_STEP)
-    full = await database.execute_many(f"INSERT INTO block VALUES {many}", full_statements())  # noqa: S608
+    await database.execute_many(f"INSERT INTO block VALUES {many}", full_statements())  # noqa: S608
     await database.execute_many(f"INSERT INTO block VALUES {one}", left)  # noqa: S608 - question marks only
-    return full > 0 and not left
+    return inserted_bytes >= _PIECE_BYTES
+
+
+def _take(rows: Iterator[Row]) -> list[Row]:
+    """Rows for one statement; fewer when there are no more, or when they are so large that they are a piece."""
+    chunk: list[Row] = []
+    size = 0
+    for row in islice(rows, _ROWS_A_STEP):
+        chunk.append(row)
+        size += len(row[-1])
+        if size >= _PIECE_BYTES:
+            break
+    return chunk
 
 
 class SegmentReader:

@@ -26,6 +26,11 @@ _DIGITS_MAX: Final = 20
 _ACK_ID_BYTES_MAX: Final = 2 * _DIGITS_MAX
 """Two numbers and a dot."""
 
+_LARGE_BYTES: Final = 32 << 10
+"""From this size on it takes less to join than to format: that moves a payload again and again as the result grows, and
+takes 28 ms for 16 MiB, in which nobody else is served."""
+_PAYLOAD: Final = b"%b\0"
+"""What a template ends with."""
 _SEQ: Final = b"\x00"
 """Stands for the sequence number while a template is made; no octet of a head."""
 
@@ -112,8 +117,10 @@ class StompSubscription:
         at = HEADERS_AT
         version = self._version
         numbered = zip(seqs, records, strict=True)
+        if len(records[0]) >= _LARGE_BYTES:
+            frames = [self._joined_frame(template, seq, record) for seq, record in numbered]
         # One formatting a message does it all: head, numbers, payload, NUL.
-        if self._two:
+        elif self._two:
             frames = [template % (seq, seq, record[at:]) for seq, record in numbered]
         elif version is Version.V1_2:
             frames = [template % (seq, record[at:]) for seq, record in numbered]
@@ -127,14 +134,25 @@ class StompSubscription:
         """See `Sink`."""
         ack_id = b"%b-%d.%d" % (self.number, seq, deliveries)
         start = self._head.encode(self._message_prefix + b"%d" % seq, ack_id, deliveries, True)
-        self._session.put_frames([start + recode_payload(record[HEADERS_AT:], self._version) + b"\0"])
+        self._session.put_frames([b"".join((start, self._payload(record), b"\0"))])
         if not self.settles:
             self._session.sent_unasked(self, 1)
 
     def frame(self, seq: int, record: bytes) -> bytes:
         """A MESSAGE that is only looked at."""
+        if len(record) >= _LARGE_BYTES:
+            return self._joined_frame(self._first, seq, record)
         payload = recode_payload(record[HEADERS_AT:], self._version)
         return self._first % ((seq, seq, payload) if self._two else (seq, payload))
+
+    def _joined_frame(self, template: bytes, seq: int, record: bytes) -> bytes:
+        head = template[: -len(_PAYLOAD)] % ((seq, seq) if self._two else (seq,))
+        return b"".join((head, self._payload(record), b"\0"))
+
+    def _payload(self, record: bytes) -> bytes | memoryview:
+        if self._version is Version.V1_2:
+            return memoryview(record)[HEADERS_AT:]
+        return recode_payload(record[HEADERS_AT:], self._version)
 
     def end_of_browse(self) -> bytes:
         """The MESSAGE that ends a browse: no body, and a header that says so (ActiveMQ)."""
@@ -180,4 +198,4 @@ def _is_number(text: str) -> bool:
 
 
 def _template(head: bytes) -> bytes:
-    return head.replace(b"%", b"%%").replace(_SEQ, b"%d") + b"%b\0"
+    return head.replace(b"%", b"%%").replace(_SEQ, b"%d") + _PAYLOAD

@@ -50,6 +50,27 @@ def test_each_delivery_is_one_frame_as_its_version_and_mode_want_it(version: str
     assert {frame["name"] for frame in frames} == {"a:b"}
 
 
+@pytest.mark.parametrize("mode", [AckMode.AUTO, AckMode.CLIENT])
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.2"])
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_a_large_message_has_the_form_of_a_small_one(version: str, mode: AckMode, size: int) -> None:
+    client = StompWorld().client(version)
+    subscription = StompSubscription(client.stomp, 3, "100% s", "/queue/q", mode)
+    subscription.number_messages(7)
+    message = record(b"%" * size, b"destination:/queue/q\nname:a\\cb\ncontent-length:%d\n\n" % size)
+    subscription.deliver([5], [message], False)
+    subscription.deliver([6, 7], [message, record(b"x", BLOCK)], True)
+    subscription.deliver_again(2, message, 4)
+    client.world.node.end_step()
+    frames = [*client.frames(), *client.reader.feed(subscription.frame(8, message))]
+    assert [frame["message-id"] for frame in frames] == ["7-5", "7-6", "7-7", "7-2", "7-8"]
+    assert [len(frame.body) for frame in frames] == [size, size, 1, size, size]
+    assert [set(frame.body) for frame in frames] == [{ord("%")}, {ord("%")}, {ord("x")}, {ord("%")}, {ord("%")}]
+    assert {(frame["subscription"], frame["name"]) for frame in frames} == {("100% s", "a:b")}
+    wants_ack = version == "1.2" and mode is not AckMode.AUTO
+    assert {frame.get("ack") is not None for frame in frames} == {wants_ack}
+
+
 def test_a_message_that_is_only_looked_at_has_the_same_form() -> None:
     client = StompWorld().client()
     subscription = StompSubscription(client.stomp, 1, "b", "/queue/q", AckMode.AUTO)

@@ -96,6 +96,8 @@ class Journal:
         self._closing = threading.Event()
         # Size of a write that `begin` has begun; 0 for none.
         self._unfinished = 0
+        # Size of the largest batch since somebody looked.
+        self._largest = 0
         self._skip_now = 0
         self._patience = 1
         self._thread = threading.Thread(target=self._run, name="segue-journal", daemon=True)
@@ -228,7 +230,8 @@ class Journal:
         pace = Pace(spares.file_bytes, spares.file_bytes_max, trio.current_time(), self.position)
         while True:
             try:
-                await trio.to_thread.run_sync(spares.resize, pace.look(trio.current_time(), self.position))
+                largest, self._largest = self._largest, 0
+                await trio.to_thread.run_sync(spares.resize, pace.look(trio.current_time(), self.position, largest))
                 while spares.missing(self.spares_wanted):
                     await trio.to_thread.run_sync(spares.make, self.spares_wanted)
             except OSError:
@@ -274,6 +277,7 @@ class Journal:
         if not entries.number:
             return  # somebody waits for what came before, and that is durable
         room = _room(entries)
+        self._largest = max(self._largest, room)
         if self.position + room > self._end:
             self._roll(room)
         assert self._file is not None

@@ -8,6 +8,9 @@ Theory of operation. Growing is quick: a look that finds that a file would be fu
 the size, and the journal looks whenever it has begun a file. It doubles, and does not go to the full size at once,
 because the next file has to be filled with zeros before the last spare is full. Shrinking is slow, by what was written
 in `_PERIOD_SECONDS`: load that comes and goes would have files removed and made in turns.
+
+A batch that no spare holds has to wait until a file for it alone is made, and what is left of the file before is lost.
+So where large batches come again and again, a file has room for some of them beside what comes in a second.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ _FULL_SECONDS_MAX: Final = 4.0
 _FULL_SECONDS_AIM: Final = 2.0
 """Where shrinking ends: as far from growing again as from shrinking on."""
 _PERIOD_SECONDS: Final = 10.0
+_LARGEST_BATCHES: Final = 2
 
 
 class Pace:
@@ -38,17 +42,26 @@ class Pace:
         self.file_bytes = file_bytes
         self._file_bytes_max = file_bytes_max
         self._looked = self._began = now, position
+        self._largest = 0  # since `_began`
 
-    def look(self, now: float, position: int) -> int:
-        """The journal stands at `position` now. Returns the size of the next file."""
-        if _bytes_a_second(self._looked, now, position) * _FULL_SECONDS_MIN > self.file_bytes:
+    def look(self, now: float, position: int, largest: int = 0) -> int:
+        """The journal stands at `position` now, and its `largest` batch since the last look took so many bytes.
+
+        Returns:
+            The size of the next file.
+        """
+        self._largest = max(self._largest, largest)
+        full = _bytes_a_second(self._looked, now, position) * _FULL_SECONDS_MIN
+        if full + largest * _LARGEST_BATCHES > self.file_bytes:
             self.file_bytes = min(2 * self.file_bytes, self._file_bytes_max)
         self._looked = now, position
         if now - self._began[0] >= _PERIOD_SECONDS:
             rate = _bytes_a_second(self._began, now, position)
             if rate * _FULL_SECONDS_MAX < self.file_bytes:
-                self.file_bytes = self._size_for(rate * _FULL_SECONDS_AIM)
+                aim = self._size_for(rate * _FULL_SECONDS_AIM + self._largest * _LARGEST_BATCHES)
+                self.file_bytes = min(aim, self.file_bytes)
             self._began = now, position
+            self._largest = 0
         return self.file_bytes
 
     def _size_for(self, size: float) -> int:

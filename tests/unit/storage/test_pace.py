@@ -69,6 +69,22 @@ def test_a_burst_makes_it_larger_for_a_while() -> None:
     assert writing.sizes == [8 * MIB, 16 * MIB, 8 * MIB]
 
 
+@pytest.mark.parametrize("seconds", [1.0, 2.0, 5.0])
+def test_several_of_the_large_batches_that_come_again_and_again_go_into_a_file(seconds: float) -> None:
+    pace = Pace(FILE_BYTES_MIN, FULL, 0.0, 0)
+    sizes = [pace.look(number * seconds, number * 17 * MIB, 17 * MIB) for number in range(1, 40)]
+    assert sizes[:3] == [16 * MIB, 32 * MIB, 64 * MIB]
+    assert set(sizes[3:]) == {64 * MIB}
+
+
+def test_one_large_batch_makes_files_larger_for_a_while() -> None:
+    pace = Pace(FILE_BYTES_MIN, FULL, 0.0, 0)
+    sizes = [pace.look(1.0, 17 * MIB, 17 * MIB)]
+    sizes += [pace.look(float(second), 17 * MIB) for second in range(2, 40)]
+    assert sizes[0] == 16 * MIB
+    assert sizes[-1] == FILE_BYTES_MIN
+
+
 def test_files_that_the_settings_want_smaller_than_the_least_stay_as_they_are() -> None:
     pace = Pace(MIB, MIB, 0.0, 0)
     assert [pace.look(0.5, 100 * MIB), pace.look(60.0, 100 * MIB)] == [MIB, MIB]

@@ -212,7 +212,11 @@ class StompSession:
             self.state.signal(Signal.ENDED)
         self.end_session()
         self.frontend.connection_closed(self, reason)
-        del self._commands  # it refers to us
+        # What refers to us: only the garbage collector would free it, after thousands of connections.
+        self.login = None
+        self._unasked.clear()
+        self._unasked_sending.clear()
+        del self._commands
 
     # -- output
 

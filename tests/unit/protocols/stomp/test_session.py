@@ -272,9 +272,10 @@ async def test_who_may_not_log_in_is_told_so(world: StompWorld) -> None:
 async def test_a_login_that_is_decided_after_the_end_changes_nothing(world: StompWorld) -> None:
     client = world.stranger("192.0.2.1:1")
     client.say(frame("CONNECT", accept_version="1.2", host="/", login="guest", passcode="guest"))
-    assert client.stomp.login is not None
+    login, client.stomp.login = client.stomp.login, None  # as `TcpConnection` does
+    assert login is not None
     client.hang_up()
-    await client.stomp.login()
+    await login()
     assert world.node.sessions == {}
 
 
@@ -463,12 +464,20 @@ def test_nothing_is_processed_behind_the_end(world: StompWorld) -> None:
     assert world.node.queues == {}
 
 
-@pytest.mark.parametrize("way", ["stranger", "idle", "busy", "error", "not UTF-8", "no such mode"])
+@pytest.mark.parametrize(
+    "way", ["stranger", "logging in", "idle", "busy", "stuck", "error", "not UTF-8", "no such mode"]
+)
 def test_a_connection_that_is_gone_is_freed_without_the_garbage_collector(world: StompWorld, way: str) -> None:
     """FAULTS 58: in a storm of connects, thousands that were gone waited for the collector to come by."""
-    client = world.stranger() if way == "stranger" else world.client()
-    if way == "busy":
+    client = world.stranger() if way in ("stranger", "logging in") else world.client()
+    if way == "logging in":
+        client.say(frame("CONNECT", accept_version="1.2", host="/", login="guest", passcode="wrong"))
+        assert client.stomp.login is not None
+    elif way == "busy":
         client.say(send("1"), subscribe(), frame("BEGIN", transaction="t"), send("2", transaction="t"))
+    elif way == "stuck":
+        client.connection.room = 0
+        client.say(send("1"), subscribe(ack="auto"))
     elif way == "error":
         client.say(b"FETCH\n\n\0")
     elif way == "not UTF-8":

@@ -67,6 +67,7 @@ class Batch:
     Attributes:
         size: bytes of the records in it, for the soft limit.
         callbacks: called in order on the event loop once the batch is durable.
+        probes: it is written even if nothing is in it: somebody asks whether the disk works.
         wanted: True when somebody waits for it, so that it has to be committed without delay.
     """
 
@@ -76,6 +77,7 @@ class Batch:
         "definitions",
         "drops",
         "gaps",
+        "probes",
         "ranges",
         "reads",
         "returns",
@@ -96,6 +98,7 @@ class Batch:
         self.drops: list[dict[str, Any]] = []
         self.callbacks: list[Callable[[], None]] = []
         self.size = 0
+        self.probes = False
         self.wanted = False
 
     def __bool__(self) -> bool:
@@ -108,6 +111,7 @@ class Batch:
             or self.returns
             or self.definitions
             or self.drops
+            or self.probes
         )
 
     def entries(self) -> Entries:

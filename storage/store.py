@@ -405,6 +405,11 @@ class Store:
         self.flush()
         await event.wait()
 
+    async def probe(self) -> None:
+        """Wait until the disk has taken a batch, though nothing may be in it."""
+        self.batch.probes = True
+        await self.next_commit()
+
     def _new_id(self, journaled: bool) -> int:
         if not journaled:
             self._volatile_id -= 1

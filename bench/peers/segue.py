@@ -24,4 +24,4 @@ class Segue(Peer):
     def command(self) -> list[str]:
         data = self.data_directory.resolve()
         address = f"127.0.0.1:{self.port}"
-        return [sys.executable, "-m", "segue.broker", "serve", "--data", str(data), "--stomp", address]
+        return [sys.executable, "-m", "segue.broker", "serve", "--data", str(data), "--stomp", address, "--http", ""]

@@ -82,7 +82,8 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
     from segue.broker.settings import SettingsError, load_settings
 
     try:
-        flags = {"storage.data_directory": arguments.data, "stomp.listen": getattr(arguments, "stomp", None)}
+        flags = {f"{name}.listen": getattr(arguments, name, None) for name in ("stomp", "http")}
+        flags["storage.data_directory"] = arguments.data
         return load_settings(arguments.config, os.environ, flags)
     except SettingsError as error:
         raise CommandFailure(ExitCode.SETTINGS, "settings", str(error)) from error

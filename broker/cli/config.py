@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for action in (check, show):
         add_place(action)
         action.add_argument("--stomp", metavar="HOST:PORT", help="where to listen for STOMP (stomp.listen)")
+        action.add_argument("--http", metavar="HOST:PORT", help="where to listen for HTTP (http.listen)")
         add_json(action)
 
 

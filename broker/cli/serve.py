@@ -40,13 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML (see conf/segue.toml)")
     parser.add_argument("--data", metavar="DIR", help="data directory (storage.data_directory)")
     parser.add_argument("--stomp", metavar="HOST:PORT", help="where to listen for STOMP (stomp.listen)")
+    parser.add_argument("--http", metavar="HOST:PORT", help="where to listen for HTTP (http.listen)")
     codes = (*COMMON_EXIT_CODES, *_EXIT_CODES.values(), ExitCode.LISTEN_FAILED, ExitCode.INTERNAL)
     parser.set_defaults(run=run, exit_codes=codes)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve; returns the exit code."""
-    flags = {"storage.data_directory": arguments.data, "stomp.listen": arguments.stomp}
+    flags = {"storage.data_directory": arguments.data, "stomp.listen": arguments.stomp, "http.listen": arguments.http}
     try:
         settings = load_settings(arguments.config, os.environ, flags, extra_sections())
     except SettingsError as error:

@@ -10,6 +10,7 @@ from segue.broker.settings.account import Account
 from segue.broker.settings.address import ListenAddress
 from segue.broker.settings.control import Control
 from segue.broker.settings.faults import Fault, SettingsError
+from segue.broker.settings.http import Http
 from segue.broker.settings.limits import Limits
 from segue.broker.settings.loader import load_settings
 from segue.broker.settings.log import Log
@@ -27,6 +28,7 @@ __all__ = [
     "Account",
     "Control",
     "Fault",
+    "Http",
     "InvalidPolicyError",
     "Limits",
     "ListenAddress",

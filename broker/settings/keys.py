@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from segue.broker.settings.address import ListenAddress
 from segue.broker.settings.faults import KeyPath
-from segue.broker.settings.kinds import Addresses, Choice, Count, Kind, PathName, Seconds, Size
+from segue.broker.settings.kinds import Addresses, Choice, Count, Kind, Names, PathName, Seconds, Size
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
@@ -29,6 +29,7 @@ __all__ = [
     "choice",
     "count",
     "keys_of",
+    "names",
     "optional",
     "path_name",
     "required",
@@ -145,6 +146,11 @@ def path_name(default: Path, text: str, *, flag: str | None = None) -> Path:
 def addresses(default: tuple[ListenAddress, ...], text: str, *, flag: str | None = None) -> tuple[ListenAddress, ...]:
     """Declare addresses to listen on."""
     return _declare(default, Setting(Addresses(), text, flag=flag))
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Declare names of hosts; none by default."""
+    return _declare((), Setting(Names(), text))
 
 
 def required(kind: Kind[T], text: str) -> T:

@@ -7,6 +7,7 @@ A front-end from elsewhere may bring kinds of its own.
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ __all__ = [
     "Flag",
     "Hash",
     "Kind",
+    "Names",
     "PathName",
     "Seconds",
     "Size",
@@ -37,6 +39,8 @@ T = TypeVar("T")
 # PATH_MAX of Linux, with the final NUL.
 _PATH_BYTES_MAX = 4095
 _ADDRESSES_MAX = 64
+# RFC 1123 §2.1, and `*` for any; ports and paths are no part of a name.
+_is_host_name = re.compile(r"\*|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?").fullmatch
 
 
 class Kind(ABC, Generic[T]):
@@ -250,6 +254,29 @@ class Addresses(Kind[tuple[ListenAddress, ...]]):
         if not isinstance(raw, str):
             raise ValueError(f"has {show_value(raw)}, not an address, in its list")
         return told(raw, ListenAddress.parse)
+
+
+class Names(Kind[tuple[str, ...]]):
+    """Names of hosts."""
+
+    example = '["queues.example.org"]'
+
+    def read(self, raw: object) -> tuple[str, ...]:
+        if not isinstance(raw, list | tuple):
+            raise ValueError(f"is {show_value(raw)}, not a list of names")
+        for name in raw:
+            if not isinstance(name, str) or not _is_host_name(name):
+                raise ValueError(f"has {show_value(name)}, not the name of a host, in its list")
+        return tuple(raw)
+
+    def read_text(self, text: str) -> tuple[str, ...]:
+        return self.read([part.strip() for part in text.split(",")] if text.strip() else [])
+
+    def toml(self, value: tuple[str, ...]) -> str:
+        return f"[{', '.join(map(quote, value))}]"
+
+    def plain(self, value: tuple[str, ...]) -> object:
+        return list(value)
 
 
 class Hash(Kind[PasswordHash]):

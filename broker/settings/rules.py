@@ -101,7 +101,7 @@ def _check_replay(settings: Settings) -> Broken | None:
 
 
 def _check_users(settings: Settings) -> Broken | None:
-    exposed = [str(address) for address in settings.stomp.listen if not address.is_loopback]
+    exposed = [str(address) for address in (*settings.stomp.listen, *settings.http.listen) if not address.is_loopback]
     if settings.users or not exposed:
         return None
     return Broken(

@@ -11,6 +11,7 @@ from typing import Any, Final
 from segue.broker.settings.account import Account
 from segue.broker.settings.control import Control
 from segue.broker.settings.faults import KeyPath
+from segue.broker.settings.http import Http
 from segue.broker.settings.keys import Key, keys_of
 from segue.broker.settings.limits import Limits
 from segue.broker.settings.log import Log
@@ -29,6 +30,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = MappingProxyType(
         "memory": Memory,
         "limits": Limits,
         "stomp": Stomp,
+        "http": Http,
         "log": Log,
         "control": Control,
     }
@@ -69,6 +71,7 @@ class Settings:
     memory: Memory = field(default_factory=Memory)
     limits: Limits = field(default_factory=Limits)
     stomp: Stomp = field(default_factory=Stomp)
+    http: Http = field(default_factory=Http)
     log: Log = field(default_factory=Log)
     control: Control = field(default_factory=Control)
     users: Mapping[str, Account] = field(default_factory=lambda: MappingProxyType({}))

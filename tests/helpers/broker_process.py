@@ -25,12 +25,14 @@ from typing import IO, Any, Self
 
 import pytest
 
+from tests.helpers.http_client import HttpClient
 from tests.helpers.stomp_client import Address, StompClient
 
 __all__ = ["BrokerFactory", "BrokerProcess", "DaemonDied", "broker", "broker_factory", "module_broker", "queue_name"]
 
 # DESIGN: ready within 10 s after `kill -9` whatever the depth; the rest is for a machine that does other things too.
 _READY_SECONDS = 60.0
+_HTTP_READY_LINE = re.compile(r"\bready\b.*\bhttp\b[^\n]*?(127\.0\.0\.1):(\d+)")
 _READY_LINE = re.compile(r"\bready\b.*\bstomp\b[^\n]*?(127\.0\.0\.1|\[::1\]):(\d+)")
 _SETTING = "SEGUE_{}"
 _numbers = itertools.count(1)
@@ -83,7 +85,7 @@ class BrokerProcess:
         self._launched = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._output: _Output | None = None
-        self._clients: list[StompClient] = []
+        self._clients: list[StompClient | HttpClient] = []
         self._log_of_earlier_starts = ""
 
     # Life --------------------------------------------------------------------------------------------------------
@@ -127,6 +129,8 @@ class BrokerProcess:
 
     def _environment(self) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
+        if "--http" not in self.arguments:
+            environment[_SETTING.format("HTTP__LISTEN")] = "127.0.0.1:0"  # 8080 is one for all that run at a time
         for name, value in self.settings.items():
             environment[_SETTING.format(name.upper().replace(".", "__"))] = str(value)
         return environment | self.environment
@@ -244,6 +248,19 @@ class BrokerProcess:
         found = self._running()[1].wait_for(_READY_LINE, 0.0)
         assert found is not None, "not ready yet"
         return found[1], int(found[2])
+
+    @property
+    def http_address(self) -> Address:
+        """Where the daemon listens for HTTP."""
+        found = self._running()[1].wait_for(_HTTP_READY_LINE, 0.0)
+        assert found is not None, "not ready yet"
+        return found[1], int(found[2])
+
+    def http_client(self) -> HttpClient:
+        """A connection for HTTP; the end of the daemon closes it too."""
+        client = HttpClient(socket.create_connection(self.http_address, timeout=60))
+        self._clients.append(client)
+        return client
 
     @property
     def log(self) -> str:

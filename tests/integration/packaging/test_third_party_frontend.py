@@ -33,6 +33,8 @@ class Daemon:
             str(data),
             "--stomp",
             "127.0.0.1:0",
+            "--http",
+            "127.0.0.1:0",
         ]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.ready = ""
@@ -112,7 +114,7 @@ def test_the_loader_finds_it_among_those_in_the_box(with_lines: Environment) -> 
     program = (
         "import json; from segue.broker.frontends import load_frontends; print(json.dumps(list(load_frontends())))"
     )
-    assert json.loads(with_lines.run_python("-c", program)) == ["control", "lines", "stomp"]
+    assert json.loads(with_lines.run_python("-c", program)) == ["control", "http", "lines", "stomp"]
 
 
 def test_its_settings_are_checked_and_shown_like_all_others(with_lines: Environment, tmp_path: Path) -> None:

@@ -116,7 +116,9 @@ def walk_through(page: Path, directory: Path) -> Walk:
 def _environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEGUE_", "PYTHON", "PIP_"))}
     # What a page installs is installed already: pip has nothing to ask a registry for.
-    return {**kept, "PORT": str(free_port()), "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    # Several pages run at a time, and 8080 is there once.
+    ports = {"PORT": str(free_port()), "SEGUE_HTTP__LISTEN": "127.0.0.1:0"}
+    return {**kept, **ports, "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 def _name_of(page: Path, block: Block) -> str:

@@ -315,7 +315,8 @@ def test_a_section_that_is_none_is_explained(text: str, fault: str, faults: Faul
 def test_a_section_from_nowhere_is_answered_with_those_there_are(faults: Faults) -> None:
     (fault,) = faults("[zzz]\n")
     assert fault.startswith(
-        "segue.toml:1: [zzz]: is no section; there are storage, memory, limits, stomp, log, control, users, policies"
+        "segue.toml:1: [zzz]: is no section; "
+        "there are storage, memory, limits, stomp, http, log, control, users, policies"
     )
 
 

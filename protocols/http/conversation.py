@@ -1,0 +1,295 @@
+"""One connection's HTTP: a `segue.protocols.tcp.Conversation`. Requests are carried out one after the other.
+
+Theory of operation. What is read goes to the codec in pieces of 16 KiB, and only as far as the request that is being
+carried out: what comes behind it waits in `_unfed`, and when that is much nothing more is read. So answers come in the
+order of their requests without being kept, and a peer that sends thousands of requests at once costs a buffer. A few
+requests are carried out in one step; then others have their turn.
+
+A body is gathered before its request is carried out. What can be refused by the head alone is refused before the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from segue.broker.errors import BrokerError
+from segue.broker.receiving import SMALL_BYTES
+from segue.protocols.http.codec import Event, RequestHead
+from segue.protocols.http.errors import Header, HttpError
+from segue.protocols.http.exchange import Exchange, plain_error
+from segue.protocols.http.request import Request
+
+if TYPE_CHECKING:
+    from segue.protocols.http.routes import Route
+    from segue.protocols.http.server import HttpFrontend
+    from segue.protocols.tcp import TcpConnection
+
+__all__ = ["HttpConversation"]
+
+_PIECE_BYTES: Final = 16 << 10
+_UNFED_BYTES_MAX: Final = 64 << 10
+_REQUESTS_A_STEP: Final = 64
+
+
+class HttpConversation:
+    """See the module.
+
+    Attributes:
+        finished, login, thirsty: see `segue.protocols.tcp.Conversation`.
+    """
+
+    def __init__(self, frontend: HttpFrontend, connection: TcpConnection) -> None:
+        self.frontend = frontend
+        self.connection = connection
+        self.node = frontend.node
+        self.finished = False
+        self.login: Callable[[], Awaitable[None]] | None = None
+        self._codec = frontend.new_codec()
+        self._unfed = b""
+        # Of the request that is being read.
+        self._request: Request | None = None
+        self._route: Route | None = None
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        # The one that is being carried out, and those whose answers are not with the kernel yet.
+        self._exchange: Exchange | None = None
+        self._answered: list[Exchange] = []
+        self._sending: list[Exchange] = []
+        self._out: list[bytes] = []
+        self._working = False
+        self._counted_bytes = 0
+        self._since = connection.last_received  # a request began to come, or the last one was answered
+
+    # -- what the connection asks (Conversation)
+
+    @property
+    def thirsty(self) -> bool:
+        if self._counted_bytes > SMALL_BYTES and not self.node.receiving.may_read(self.connection):
+            return False
+        return len(self._unfed) < _UNFED_BYTES_MAX
+
+    def receive(self, data: bytes) -> None:
+        if not self._codec.begun and self._request is None and not self._unfed:
+            self._since = self.node.clock.monotonic()
+        self._unfed += data
+        self._work()
+
+    def end_of_input(self) -> None:
+        self.finished = True
+        self._forget_received()
+        if self._exchange is not None:
+            self._exchange.end()
+
+    def go_on(self) -> None: ...
+
+    def take_output(self) -> bytes:
+        data = b"".join(self._out)
+        self._out.clear()
+        self._sending += self._answered
+        self._answered.clear()
+        return data
+
+    def output_sent(self) -> None:
+        sending, self._sending = self._sending, []
+        for exchange in sending:
+            exchange.arrived()
+
+    def output_stuck(self, size: int) -> None: ...
+
+    def quiet(self) -> bool:
+        return self._exchange is None and not self._out
+
+    def next_deadline(self, now: float) -> float:
+        stalled = self.connection.stalled_since + self.node.settings.limits.write_stall_seconds
+        if self._exchange is not None or self.finished:
+            return stalled
+        return min(stalled, self._waits_since() + self._patience())
+
+    def deadline(self, now: float) -> str:
+        if now >= self.connection.stalled_since + self.node.settings.limits.write_stall_seconds:
+            return "the client does not read"
+        if self._exchange is not None or self.finished or now < self._waits_since() + self._patience():
+            return ""
+        if self._request is None and not self._codec.begun:
+            self.finished = True
+            return "no request for http.idle_seconds"
+        self._refuse(HttpError(408, "request-timeout", "The request did not come in time", closes=True))
+        return "the request did not come in time"
+
+    def frame_late(self) -> None:
+        text = "Others wait for memory, and this request has not come within limits.frame_seconds"
+        self._refuse(HttpError(408, "request-timeout", text, closes=True))
+
+    def closed_by_node(self, reason: str) -> None:
+        if self._exchange is not None:
+            self._exchange.end()
+
+    def closed(self, reason: str) -> None:
+        self.finished = True
+        self._forget_received()
+        exchanges = [*self._sending, *self._answered, *([self._exchange] if self._exchange is not None else [])]
+        self._exchange = None
+        self._sending.clear()
+        self._answered.clear()
+        self._out.clear()
+        for exchange in exchanges:
+            exchange.lost()
+
+    # -- requests
+
+    def _waits_since(self) -> float:
+        # A body may take its time as long as it goes on; a head may not.
+        return self._since if self._request is None else max(self._since, self.connection.last_received)
+
+    def _patience(self) -> float:
+        settings = self.frontend.settings
+        if self._request is not None:
+            return settings.body_seconds
+        return settings.head_seconds if self._codec.begun else settings.idle_seconds
+
+    def _work(self) -> None:
+        """Read on, and carry out what is whole, until the answer to something has to be waited for."""
+        if self._working:
+            return  # an answer came at once: whoever asked for it goes on
+        self._working = True
+        requests = 0
+        while self._exchange is None and not self.finished and self._take_next():
+            requests += self._request is None
+            if requests >= _REQUESTS_A_STEP:
+                self.connection.start(self._go_on_later)
+                break
+        self._working = False
+        self._count_received(completed=requests > 0)
+        self.connection.deadline_changed()
+
+    def _take_next(self) -> bool:
+        """Take the next event; False when more has to be read first."""
+        try:
+            while (event := self._codec.next_event()) is None:
+                if not self._unfed:
+                    return False
+                piece, self._unfed = self._unfed[:_PIECE_BYTES], self._unfed[_PIECE_BYTES:]
+                self._codec.receive(piece)
+            self._take(event)
+        except HttpError as error:
+            self._refuse(error)
+        return True
+
+    async def _go_on_later(self) -> None:
+        await trio.lowlevel.checkpoint()
+        if not self.connection.closed:
+            self._work()
+            self.connection.read_on()
+            self.node.end_step()
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, RequestHead):
+            self._begin(event)
+        elif isinstance(event, bytes):
+            self._body_bytes += len(event)
+            self._check_body(self._body_bytes)
+            self._body.append(event)
+        else:
+            self._carry_out()
+
+    def _begin(self, head: RequestHead) -> None:
+        """A head has come. Raises HttpError when nothing more of the request needs to be seen."""
+        try:
+            self._request = request = Request(head.method, head.target, head.headers)
+            self.frontend.check_host(request.headers.get("host", ""))
+            if head.method != "OPTIONS":
+                self._route, request.parameters = self.frontend.routes.find(head.method, request.segments)
+            if request.headers.get("content-encoding", "identity").lower() != "identity":
+                raise HttpError(415, "content-encoding", "Bodies with a Content-Encoding are not taken: send it plain")
+            self._check_body(head.length or 0)
+        except HttpError as error:
+            if head.length == 0:
+                self._codec.next_event()  # its end: another request may follow
+            else:
+                error.closes = True  # or the body that is on its way would be read as a request
+            raise
+        if head.expects_continue:
+            self._put(self._codec.leave())
+
+    def _check_body(self, size: int) -> None:
+        maximum = self.frontend.limits.body_bytes_max
+        if size > maximum:
+            raise HttpError(413, "body-too-large", f"The body has more than {maximum} bytes", closes=True)
+
+    def _carry_out(self) -> None:
+        request, route = self._request, self._route
+        assert request is not None
+        request.body = b"".join(self._body)
+        exchange = self._exchange = Exchange(self, request, plain_error if route is None else route.renderer)
+        try:
+            if route is None:
+                allowed = ", ".join(self.frontend.routes.allowed(request.segments))
+                exchange.answer(204, headers=[(b"allow", allowed.encode())])
+            else:
+                route.handler(exchange)
+        except (HttpError, BrokerError) as error:
+            exchange.fail(error)
+        except Exception as error:  # noqa: BLE001 - a fault of ours costs this request, and not the listener
+            self.node.log.crash("internal.error", error, peer=self.connection.peer)
+            if exchange.over:  # what it wrote of an answer can't be taken back
+                self.connection.abandon("internal error")
+            exchange.fail(HttpError(500, "internal-error", "An error in Segue: its log has the event internal.error"))
+
+    def _refuse(self, error: HttpError) -> None:
+        """The request that is being read will not be carried out."""
+        if self._exchange is None:
+            request = self._request or Request("GET", "/", ())
+            renderer = plain_error if self._route is None else self._route.renderer
+            self._exchange = Exchange(self, request, renderer)
+        self._exchange.fail(error)
+
+    # -- called by exchanges
+
+    def authenticated(self) -> None:
+        """See `Exchange.authenticated`."""
+        self.frontend.authenticated(self.connection)
+
+    def note_failure(self, exchange: Exchange, failure: HttpError) -> None:
+        """An answer is an error."""
+        self.finished = self.finished or failure.closes
+        self.frontend.note_failure(self.connection, failure)
+
+    def answer(self, exchange: Exchange, status: int, headers: Sequence[Header], body: bytes) -> None:
+        """Write an answer, and go on with what comes behind its request."""
+        assert exchange is self._exchange
+        ending = [(b"connection", b"close")] if self.finished else []
+        self._put(self._codec.answer(status, [*headers, *self.frontend.common_headers(), *ending], body))
+        self._exchange = self._route = self._request = None
+        self._body = []
+        self._body_bytes = 0
+        self._answered.append(exchange)
+        self._since = self.node.clock.monotonic()
+        if self.finished or not self._codec.start_next():
+            self.finished = True
+            self.connection.read_on()
+        else:
+            self._work()
+
+    # -- inside
+
+    def _put(self, data: bytes) -> None:
+        if not self._out:
+            self.node.wrote(self.connection)
+        self._out.append(data)
+
+    def _count_received(self, *, completed: bool) -> None:
+        held = self._body_bytes + len(self._unfed)
+        if held or self._counted_bytes:
+            before, self._counted_bytes = self._counted_bytes, held
+            self.node.receiving.count(self.connection, before, held, completed=completed)
+
+    def _forget_received(self) -> None:
+        self._unfed = b""
+        if self._exchange is None:
+            self._request = self._route = None
+            self._body = []
+        self._body_bytes = 0
+        self._count_received(completed=True)

@@ -1,0 +1,129 @@
+"""One request and its answer, which may come later: what handlers are given."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from segue.broker.errors import BrokerError
+from segue.protocols.http.errors import Header, HttpError
+from segue.protocols.http.failures import as_http_error
+
+if TYPE_CHECKING:
+    from segue.broker.node import Node
+    from segue.protocols.http.conversation import HttpConversation
+    from segue.protocols.http.request import Request
+    from segue.protocols.http.routes import Renderer
+
+__all__ = ["JSON", "TEXT", "Exchange", "plain_error"]
+
+JSON: Final = b"application/json"
+TEXT: Final = b"text/plain; charset=utf-8"
+
+
+class Exchange:
+    """See the module. Exactly one of `answer`, `fail` ends it; what comes behind that is ignored.
+
+    Attributes:
+        request: what is asked.
+        node: the broker.
+        renderer: says errors in the words of the interface that the request is for.
+        over: it was answered, or nobody waits for the answer any more.
+    """
+
+    __slots__ = ("_conversation", "_when_ending", "_when_lost", "node", "over", "renderer", "request")
+
+    def __init__(self, conversation: HttpConversation, request: Request, renderer: Renderer) -> None:
+        self._conversation = conversation
+        self.node: Node = conversation.node
+        self.request = request
+        self.renderer = renderer
+        self.over = False
+        self._when_lost: Callable[[], None] | None = None
+        self._when_ending: Callable[[], None] | None = None
+
+    @property
+    def peer(self) -> str:
+        """Who asks: `host:port`."""
+        return self._conversation.connection.peer
+
+    @property
+    def peer_is_loopback(self) -> bool:
+        """True when the peer is on this machine."""
+        return self._conversation.connection.peer_is_loopback
+
+    def authenticated(self) -> None:
+        """The peer has proved who it is: its connection no longer counts as a stranger's."""
+        self._conversation.authenticated()
+
+    def answer(
+        self, status: int, body: bytes = b"", *, content_type: bytes = JSON, headers: Sequence[Header] = ()
+    ) -> None:
+        """Answer with a whole body, now."""
+        if not self.over:
+            self.over = True
+            self._conversation.answer(self, status, [(b"content-type", content_type), *headers], body)
+
+    def fail(self, error: HttpError | BrokerError) -> None:
+        """Answer with an error."""
+        if self.over:
+            return
+        failure = error if isinstance(error, HttpError) else as_http_error(error)
+        self._conversation.note_failure(self, failure)
+        self.renderer(self, failure)
+
+    def attempt(self, work: Callable[[], None]) -> None:
+        """Do something whose errors are the answer."""
+        try:
+            work()
+        except (HttpError, BrokerError) as error:
+            self.fail(error)
+
+    def when_durable(self, then: Callable[[], None]) -> None:
+        """Go on when all that was done so far is on disk; `then` may answer."""
+        self.node.store.want()
+        self.node.on_durable(partial(self.attempt, then), self._conversation.connection)
+
+    def when_lost(self, then: Callable[[], None]) -> None:
+        """Call back if the peer is gone before the kernel has the whole answer: it will not have seen it."""
+        self._when_lost = then
+
+    def when_ending(self, then: Callable[[], None]) -> None:
+        """Call back if the peer closes its side, or the broker stops: who only waits answers now, with what he has."""
+        self._when_ending = then
+
+    def start(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Go on in a task, which answers in the end."""
+        self._conversation.connection.start(partial(self._run, task))
+
+    async def _run(self, task: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await task()
+        except (HttpError, BrokerError) as error:
+            self.fail(error)
+        self.node.end_step()
+
+    def arrived(self) -> None:
+        """The kernel has the whole answer."""
+        self._when_lost = None
+
+    def end(self) -> None:
+        """See `when_ending`."""
+        when_ending, self._when_ending = self._when_ending, None
+        if when_ending is not None and not self.over:
+            when_ending()
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self.over = True
+        when_lost, self._when_lost = self._when_lost, None
+        if when_lost is not None:
+            when_lost()
+
+
+def plain_error(exchange: Exchange, error: HttpError) -> None:
+    """A `Renderer` for what belongs to no interface: one line of text."""
+    line = f"{error.status} {HTTPStatus(error.status).phrase}: {error}\n"
+    exchange.answer(error.status, line.encode(), content_type=TEXT, headers=error.headers)

@@ -1,0 +1,27 @@
+"""What a refusal of the broker's is in HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from segue.broker import errors
+from segue.broker.errors import BrokerError
+from segue.protocols.http.errors import HttpError
+
+__all__ = ["as_http_error"]
+
+_STATUSES: Final[Mapping[type[BrokerError], int]] = {
+    errors.NotFoundError: 404,
+    errors.InUseError: 409,
+    errors.NotHeldError: 409,
+    errors.LimitReachedError: 429,
+    errors.ShuttingDownError: 503,
+    errors.UnreadableError: 503,
+}
+
+
+def as_http_error(error: BrokerError) -> HttpError:
+    """An error with the same code and text; 400 where no status says more."""
+    status = next((_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES), 400)
+    return HttpError(status, error.code, str(error))

@@ -1,0 +1,1 @@
+"""HTTP from outside: real sockets, a real daemon."""

@@ -1,0 +1,1 @@
+"""HTTP: heads, targets, routes, the parser."""

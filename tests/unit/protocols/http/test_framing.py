@@ -1,0 +1,81 @@
+"""Heads of requests: what may be read in two ways is refused, however it comes."""
+
+from __future__ import annotations
+
+import pytest
+
+from segue.protocols.http.errors import HttpError
+from segue.protocols.http.framing import HeadReader, check_head
+from segue.protocols.http.limits import Limits
+
+LIMITS = Limits(target_bytes_max=100, header_count_max=16, head_bytes_max=1024)
+HEAD = b"POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\n"
+
+
+def with_header(line: bytes) -> bytes:
+    return HEAD.replace(b"Content-Length: 3\r\n", line)
+
+
+@pytest.mark.parametrize("cut", range(len(HEAD)))
+def test_a_head_is_whole_wherever_it_is_cut(cut: int) -> None:
+    reader = HeadReader(LIMITS)
+    first, at = reader.read(HEAD[:cut], 0)
+    assert (first, at) == (None, cut)
+    assert reader.begun is (cut > 2 or cut in (1, 2))
+    assert reader.read(HEAD[cut:] + b"abc", 0) == (HEAD, len(HEAD) - cut)
+    assert not reader.begun
+
+
+def test_empty_lines_before_a_request_are_skipped() -> None:
+    assert HeadReader(LIMITS).read(b"\r\n\r\n" + HEAD + b"x", 0) == (HEAD, len(HEAD) + 4)
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "code"),
+    [
+        (HEAD.replace(b"\r\n", b"\n"), 400, "bad-line-end"),
+        (HEAD.replace(b"localhost\r\n", b"localhost\n"), 400, "bad-line-end"),
+        (with_header(b"A: b\rX: c\r\n"), 400, "bad-line-end"),
+        (with_header(b"A: b\r\n c\r\n"), 400, "bad-head"),
+        (with_header(b"A: b\r\n\tc\r\n"), 400, "bad-head"),
+        (with_header(b"Content-Length : 3\r\n"), 400, "bad-head"),
+        (with_header(b"Content-Length\t: 3\r\n"), 400, "bad-head"),
+        (with_header(b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"), 400, "ambiguous-length"),
+        (with_header(b"transfer-encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), 400, "ambiguous-length"),
+        (with_header(b"Content-Length: 3\r\ncontent-length: 3\r\n"), 400, "ambiguous-length"),
+        (HEAD.replace(b"/a", b"/" + b"a" * 100), 414, "target-too-long"),
+        (with_header(b"A: " + b"b" * 1000 + b"\r\n"), 431, "head-too-large"),
+        (with_header(b"A: b\r\n" * 16), 431, "head-too-large"),
+    ],
+)
+def test_what_may_be_read_in_two_ways_or_is_too_large_is_refused(head: bytes, status: int, code: str) -> None:
+    """Faults 80, 81."""
+    for size in (1, 7, len(head)):
+        reader = HeadReader(LIMITS)
+        with pytest.raises(HttpError) as refused:  # noqa: PT012 - it is refused with whichever piece shows it
+            for at in range(0, len(head), size):
+                reader.read(head[at : at + size], 0)
+        assert (refused.value.status, refused.value.code, refused.value.closes) == (status, code, True)
+
+
+def test_the_limits_are_those_that_they_are_called() -> None:
+    target = HEAD.replace(b"/a", b"/" + b"a" * 99)
+    assert HeadReader(LIMITS).read(target, 0)[0] == target
+    headers = with_header(b"A: b\r\n" * 15)
+    assert HeadReader(LIMITS).read(headers, 0)[0] == headers
+    full = with_header(b"A: b\r\n" * 3)
+    full = full.replace(b"A: b\r\n", b"A: " + b"b" * (1 + LIMITS.head_bytes_max - len(full)) + b"\r\n", 1)
+    assert len(full) == LIMITS.head_bytes_max
+    assert HeadReader(LIMITS).read(full, 0)[0] == full
+
+
+def test_no_more_is_kept_than_a_head_may_have() -> None:
+    reader = HeadReader(LIMITS)
+    with pytest.raises(HttpError):
+        reader.read(b"GET /a HTTP/1.1\r\n" + b"A: b\r\n" * 100_000, 0)
+    assert len(reader._head) <= LIMITS.head_bytes_max + 1
+
+
+def test_a_head_that_says_no_method_is_refused() -> None:
+    with pytest.raises(HttpError, match="space"):
+        check_head(b" /a HTTP/1.1\r\n\r\n", LIMITS)

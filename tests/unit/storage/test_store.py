@@ -58,3 +58,23 @@ def test_what_begins_when_nothing_was_to_be_written_is_committed(tmp_path: Path)
         return told
 
     assert run_store(SimulatedDisk(tmp_path), body) == ["began", "durable"]
+
+
+def test_a_probe_waits_for_the_disk_though_there_is_nothing_to_write(tmp_path: Path) -> None:
+    disk = SimulatedDisk(tmp_path)
+
+    async def probe(store: Store) -> tuple[int, int]:
+        before = store.journal.syncs
+        await store.probe()
+        await store.probe()
+        store.create_log({"after": "probes"})
+        await store.next_commit()
+        return before, store.journal.syncs
+
+    before, after = run_store(disk, probe)
+    assert after == before + 3
+
+    async def read(store: Store) -> list[object]:
+        return [log.definition.get("after") for log in store.logs.values()]
+
+    assert run_store(disk, read) == ["probes"]

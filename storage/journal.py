@@ -274,7 +274,7 @@ class Journal:
 
     def _write(self, batch: Batch) -> None:
         entries = batch.entries()
-        if not entries.number:
+        if not entries.number and not batch.probes:
             return  # somebody waits for what came before, and that is durable
         room = _room(entries)
         self._largest = max(self._largest, room)
@@ -303,7 +303,7 @@ class Journal:
         """Begin to write a batch. Returns what it takes in the file, None when it needs more than one write."""
         entries = batch.entries()
         room = _room(entries)
-        if not entries.number or room > _PIECE_BYTES or self._file is None:
+        if not (entries.number or batch.probes) or room > _PIECE_BYTES or self._file is None:
             return None
         if self.position + room > self._end:
             return None

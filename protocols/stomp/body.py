@@ -56,15 +56,27 @@ class UnfinishedBody:
             if len(self._tail) >= _PIECE_BYTES:
                 self._end_tail()
 
-    def join(self) -> bytes:
-        """All of it as one."""
-        return b"".join((*self._pieces, self._tail))
+    def take(self) -> bytes:
+        """All of it as one; the next octets are those of another body."""
+        if self._pieces:
+            self._end_tail()
+            whole = b"".join(self._pieces)
+            self._forget_pieces()
+            return whole
+        tail, self._tail = self._tail, bytearray()
+        return bytes(tail)
 
-    def in_pieces(self) -> LargeBody:
-        """All of it as it came."""
+    def take_in_pieces(self) -> LargeBody:
+        """As `take`, as it came."""
         self._end_tail()
         self._sum()
-        return LargeBody(self._pieces, self._pieces_size, self._crc)
+        large = LargeBody(self._pieces, self._pieces_size, self._crc)
+        self._forget_pieces()
+        return large
+
+    def _forget_pieces(self) -> None:
+        self._pieces = []
+        self._pieces_size = self._crc = self._summed = 0
 
     def _end_tail(self) -> None:
         if self._tail:

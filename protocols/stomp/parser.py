@@ -314,12 +314,13 @@ class Parser:
                 f"There is no NUL behind the {head.length} octets of the body",
                 receipt=head.receipt,
             )
-        whole: bytes | LargeBody = data[start:stop]
-        if body:
-            body.add(data[start:stop])
-            whole = body.in_pieces() if head.send is not None and len(body) >= LARGE_BODY_BYTES else body.join()
-            self._body = UnfinishedBody()
-        self._complete(head, whole, events)
+        rest = data[start:stop]
+        if not body:
+            self._complete(head, rest, events)
+        else:
+            body.add(rest)
+            large = head.send is not None and len(body) >= LARGE_BODY_BYTES
+            self._complete(head, body.take_in_pieces() if large else body.take(), events)
         if self._phase is _Phase.HELD:
             self._hold(data[stop + 1 :])
             return len(data)

@@ -23,17 +23,22 @@ def gather(reads: list[bytes]) -> UnfinishedBody:
 def test_it_is_the_same_in_pieces_as_joined(reads: list[bytes]) -> None:
     whole = b"".join(reads)
     assert len(gather(reads)) == len(whole)
-    assert gather(reads).join() == whole
-    large = gather(reads).in_pieces()
+    body = gather(reads)
+    assert body.take() == whole
+    assert len(body) == 0
+    for read in reads:
+        body.add(read)
+    large = body.take_in_pieces()
+    assert len(body) == 0
     assert (b"".join(large.pieces), large.size, large.crc) == (whole, len(whole), crc32(whole))
 
 
 def test_single_octets_are_kept_in_pieces_of_many() -> None:
-    large = gather([b"x"] * 200_000).in_pieces()
+    large = gather([b"x"] * 200_000).take_in_pieces()
     assert len(large.pieces) == 4
 
 
 def test_large_reads_are_kept_as_they_came() -> None:
     read = bytes(256 << 10)
-    large = gather([read] * (LARGE_BODY_BYTES // len(read))).in_pieces()
+    large = gather([read] * (LARGE_BODY_BYTES // len(read))).take_in_pieces()
     assert all(piece is read for piece in large.pieces)

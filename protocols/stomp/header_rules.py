@@ -1,7 +1,7 @@
 """The table of every header name that means something to us, on which commands, and what we do about it.
 
 Clients were written for many brokers, and send names that each of these gave a meaning. A name that changes how
-messages are delivered is either obeyed or answered with an ERROR; it is never passed over in silence. headers.py reads
+messages are delivered is either obeyed or answered with an ERROR; it is never passed over in silence. `headers` reads
 by this table, and docs/reference/stomp.md is tested against it.
 """
 

@@ -83,7 +83,7 @@ def dead_letters(world: World) -> list[str]:
     return world.consume(world.node.queue("dead"))[0].bodies()
 
 
-def test_what_a_durable_subscription_does_not_select_is_no_dead_letter_when_it_is_reached_late() -> None:
+def test_what_is_not_selected_is_no_dead_letter_when_it_is_reached_late() -> None:
     world, subscription = governed(message_ttl_ms=1000)
     publish(world, ("a", "us"), ("b", "eu"), ("c", "us"))  # accepted in 1970
     assert subscription.cursor.ready == 3
@@ -93,7 +93,7 @@ def test_what_a_durable_subscription_does_not_select_is_no_dead_letter_when_it_i
     assert subscription.cursor.ready == 0
 
 
-def test_nor_when_it_expires_with_nobody_there() -> None:
+def test_what_is_not_selected_is_no_dead_letter_when_it_expires_with_nobody_there() -> None:
     world, subscription = governed(message_ttl_ms=1000)
     publish(world, ("a", "us"), ("b", "eu"), ("c", "us"))
     world.node.sweep()
@@ -101,7 +101,7 @@ def test_nor_when_it_expires_with_nobody_there() -> None:
     assert subscription.dispatcher.dead_lettered == 1
 
 
-def test_nor_when_it_expires_behind_one_that_does_not() -> None:
+def test_what_is_not_selected_is_no_dead_letter_when_it_expires_behind_one_that_does_not() -> None:
     world, subscription = governed()
     publish(world, ("first", "eu"), ("a", "us"), ("b", "eu"))
     records = [message("a", "us"), message("b", "eu")]
@@ -110,7 +110,7 @@ def test_nor_when_it_expires_behind_one_that_does_not() -> None:
     assert (dead_letters(world), subscription.cursor.ready) == (["b"], 1)
 
 
-def test_nor_when_it_goes_for_newer_ones() -> None:
+def test_what_is_not_selected_is_no_dead_letter_when_it_goes_for_newer_ones() -> None:
     world, subscription = governed(messages_max=1)
     publish(world, ("a", "us"), ("b", "eu"), ("c", "us"))
     assert (dead_letters(world), subscription.cursor.ready) == (["b"], 1)

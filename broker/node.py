@@ -21,6 +21,7 @@ from segue.broker.dispatcher import Dispatcher
 from segue.broker.errors import InUseError, LimitReachedError, NotFoundError, ShuttingDownError
 from segue.broker.idle_queues import IdleQueues
 from segue.broker.jobs import Jobs
+from segue.broker.leases import Leases
 from segue.broker.log_lines import Log
 from segue.broker.policies import Policies
 from segue.broker.policy_book import PolicyBook
@@ -79,6 +80,7 @@ class Node:
         clock_watch: sees to it that it goes on as it was after a restart.
         queues: durable queues by name.
         alarms: what it tells the log of for as long as it lasts.
+        leases: messages that are out with peers who have no session.
         jobs: work on queues that goes on from step to step.
         policy_book: what gives them options that they were not declared with.
         schedule: what is to be delivered later.
@@ -129,6 +131,7 @@ class Node:
         self._more = trio.Event()
         self._topics_by_name: dict[str, Topic] = {}
         self.jobs = Jobs(self)
+        self.leases = Leases(self)
         take_up(self)
         self.started_ms = self.clock.now_ms()
         store.after_step = self.end_step
@@ -461,6 +464,7 @@ class Node:
             nursery.start_soon(self.schedule.run)
             nursery.start_soon(self._deep_sweep.run)
             nursery.start_soon(self.jobs.serve)
+            nursery.start_soon(self.leases.serve)
             nursery.start_soon(self.selectors.serve)
             while True:
                 self.alarms.look_at_commit(self.clock.monotonic())

@@ -367,12 +367,12 @@ class Store:
 
     def _tell(self, batch: Batch, touched: dict[Log, None]) -> None:
         cursors = dict.fromkeys(batch.reads)
-        told: set[Callable[[], None]] = set()  # one may listen to many logs
+        told: Callable[[], None] | None = None  # a queue listens to all its levels
         for log in touched:
             if log.listener is not None:
-                if log.listener not in told:
-                    told.add(log.listener)
-                    log.listener()
+                if log.listener is not told:
+                    told = log.listener
+                    told()
                 for cursor in log.cursors:
                     cursors.pop(cursor, None)
             else:

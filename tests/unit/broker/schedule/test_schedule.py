@@ -175,3 +175,11 @@ def test_what_lies_on_disk_is_read_in_time(world: Waiting) -> None:
         world.store.spill(log)
     world.wait(10)
     assert world.bodies() == [f"{number:02}" for number in range(100)]
+
+
+def test_what_comes_within_two_seconds_is_in_memory_before_a_checkpoint_may_move_it(world: Waiting) -> None:
+    """To read it back takes a second while the checkpoint writes."""
+    world.send("a", delay=2)
+    world.work()
+    (bucket,) = world.node.schedule.buckets()
+    assert len(bucket.out) == 1

@@ -20,8 +20,10 @@ __all__ = [
     "CONTROL_EXIT_CODES",
     "add_action",
     "add_json",
+    "add_listen",
     "add_place",
     "amount",
+    "flags_of",
     "milliseconds",
     "moment",
     "read_settings",
@@ -73,6 +75,18 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
+def add_listen(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags that say where front-ends listen."""
+    parser.add_argument("--stomp", metavar="HOST:PORT", help="where to listen for STOMP (stomp.listen)")
+    parser.add_argument("--http", metavar="HOST:PORT", help="where to listen for HTTP (http.listen)")
+
+
+def flags_of(arguments: argparse.Namespace) -> dict[str, str | None]:
+    """What the flags of a command set, by dotted key; None where one was not given, or is none of this command's."""
+    listen = {f"{name}.listen": getattr(arguments, name, None) for name in ("stomp", "http")}
+    return {"storage.data_directory": arguments.data, **listen}
+
+
 def read_settings(arguments: argparse.Namespace) -> Settings:
     """The settings that the flags lead to.
 
@@ -82,9 +96,7 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
     from segue.broker.settings import SettingsError, load_settings
 
     try:
-        flags = {f"{name}.listen": getattr(arguments, name, None) for name in ("stomp", "http")}
-        flags["storage.data_directory"] = arguments.data
-        return load_settings(arguments.config, os.environ, flags)
+        return load_settings(arguments.config, os.environ, flags_of(arguments))
     except SettingsError as error:
         raise CommandFailure(ExitCode.SETTINGS, "settings", str(error)) from error
 

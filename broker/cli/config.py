@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from segue.broker.cli.arguments import COMMON_EXIT_CODES, add_action, add_json, add_place, read_settings
+from segue.broker.cli.arguments import COMMON_EXIT_CODES, add_action, add_json, add_listen, add_place, read_settings
 from segue.broker.cli.failure import CommandFailure
 from segue.broker.cli.text import count
 from segue.broker.exit_codes import ExitCode
@@ -24,8 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--no-origin", action="store_true", help="leave out where the values come from")
     for action in (check, show):
         add_place(action)
-        action.add_argument("--stomp", metavar="HOST:PORT", help="where to listen for STOMP (stomp.listen)")
-        action.add_argument("--http", metavar="HOST:PORT", help="where to listen for HTTP (http.listen)")
+        add_listen(action)
         add_json(action)
 
 

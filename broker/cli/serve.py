@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from segue.broker.cli.arguments import COMMON_EXIT_CODES
+from segue.broker.cli.arguments import COMMON_EXIT_CODES, add_listen, flags_of
 from segue.broker.exit_codes import ExitCode
 from segue.broker.log_lines import LogLines
 from segue.broker.settings import Settings, SettingsError, extra_sections, load_settings
@@ -39,17 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
     parser.add_argument("--config", metavar="FILE", type=Path, help="settings in TOML (see conf/segue.toml)")
     parser.add_argument("--data", metavar="DIR", help="data directory (storage.data_directory)")
-    parser.add_argument("--stomp", metavar="HOST:PORT", help="where to listen for STOMP (stomp.listen)")
-    parser.add_argument("--http", metavar="HOST:PORT", help="where to listen for HTTP (http.listen)")
+    add_listen(parser)
     codes = (*COMMON_EXIT_CODES, *_EXIT_CODES.values(), ExitCode.LISTEN_FAILED, ExitCode.INTERNAL)
     parser.set_defaults(run=run, exit_codes=codes)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve; returns the exit code."""
-    flags = {"storage.data_directory": arguments.data, "stomp.listen": arguments.stomp, "http.listen": arguments.http}
     try:
-        settings = load_settings(arguments.config, os.environ, flags, extra_sections())
+        settings = load_settings(arguments.config, os.environ, flags_of(arguments), extra_sections())
     except SettingsError as error:
         print(error, file=sys.stderr)
         return ExitCode.SETTINGS

@@ -75,24 +75,21 @@ class Routes:
         Raises:
             HttpError: 404, or 405 with what is allowed.
         """
-        place, parameters = self._place(segments)
-        if place is None or not place.methods:
-            raise HttpError(404, "not-found", f"There is nothing at /{'/'.join(segments)}")
-        route = place.methods.get("GET" if method == "HEAD" else method)
+        methods, parameters = self._served(segments)
+        route = methods.get("GET" if method == "HEAD" else method)
         if route is None:
-            allowed = allowed_methods(place.methods)
+            allowed = allowed_methods(methods)
             text = f"{method} is not possible here, but {', '.join(allowed)}"
             raise HttpError(405, "method-not-allowed", text, headers=[(b"allow", ", ".join(allowed).encode())])
         return route, parameters
 
     def allowed(self, segments: Sequence[str]) -> list[str]:
         """The methods that a path is served by. Raises HttpError: 404."""
-        place, _ = self._place(segments)
-        if place is None or not place.methods:
-            raise HttpError(404, "not-found", f"There is nothing at /{'/'.join(segments)}")
-        return allowed_methods(place.methods)
+        methods, _ = self._served(segments)
+        return allowed_methods(methods)
 
-    def _place(self, segments: Sequence[str]) -> tuple[_Place | None, dict[str, str]]:
+    def _served(self, segments: Sequence[str]) -> tuple[dict[str, Route], dict[str, str]]:
+        """What is served at a path, and the values of its parameters. Raises HttpError: 404."""
         place: _Place | None = self._root
         parameters: dict[str, str] = {}
         for segment in segments:
@@ -104,7 +101,9 @@ class Routes:
             place = named
             if place is None:
                 break
-        return place, parameters
+        if place is None or not place.methods:
+            raise HttpError(404, "not-found", f"There is nothing at /{'/'.join(segments)}")
+        return place.methods, parameters
 
 
 def allowed_methods(methods: dict[str, Route]) -> list[str]:

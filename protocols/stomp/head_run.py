@@ -69,17 +69,17 @@ class HeadRun:
 
     __slots__ = ("_by_value", "_frames", "_receipt_at", "_value_at", "heads")
 
-    def __init__(self, keys: Mapping[bytes, SendHead], receipt_at: int, length: int) -> None:
+    def __init__(self, keys: Mapping[bytes, SendHead], turn: int, receipt_at: int, length: int) -> None:
         """Make the pattern.
 
         Args:
-            keys: heads by their octets without a `receipt` line; several differ in the value of one line.
+            keys: heads by their octets without a `receipt` line.
+            turn: the line whose value is all that differs; -1 if there is one head.
             receipt_at: before which line a `receipt` may stand.
             length: of the bodies, as it stands in the heads; -1 where a NUL ends them.
         """
         self.heads: Final = list(keys.values())
         lines = [re.escape(line) for line in next(iter(keys)).split(b"\n")]
-        turn = line_in_turn(list(keys))
         by_value: dict[bytes, SendHead] = {}
         if turn >= 0:
             by_value = {key.split(b"\n")[turn].partition(b":")[2]: head for key, head in keys.items()}
@@ -128,9 +128,10 @@ def run_of(raw: bytes, keys: Mapping[bytes, SendHead], length: int) -> HeadRun |
     """
     lines = raw.split(b"\n")
     receipt_at = next((at for at, line in enumerate(lines) if line.startswith(b"receipt:")), len(lines))
-    if len(keys) > 1 and line_in_turn(list(keys)) < 0:
+    turn = line_in_turn(list(keys))
+    if turn < 0 and len(keys) > 1:
         return None
-    return HeadRun(keys, receipt_at, length)
+    return HeadRun(keys, turn, receipt_at, length)
 
 
 def line_in_turn(keys: Sequence[bytes]) -> int:

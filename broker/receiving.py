@@ -84,6 +84,13 @@ class Receiving:
         if self._waiting:
             self._wake()
 
+    def step_aside(self, receiver: Receiver) -> None:
+        """What a receiver holds can't be read on for a reason of ours: it leaves the line until it is counted again."""
+        self._line.pop(receiver, None)
+        self._waiting.pop(receiver, None)
+        if self._waiting:
+            self._wake()
+
     def may_read(self, receiver: Receiver) -> bool:
         """False while others have to get done first; `read_on` is called when that is over."""
         if not self.crowded or receiver not in self._line or self._is_first(receiver):

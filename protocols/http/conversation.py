@@ -32,6 +32,10 @@ __all__ = ["HttpConversation"]
 _PIECE_BYTES: Final = 16 << 10
 _UNFED_BYTES_MAX: Final = 64 << 10
 _REQUESTS_A_STEP: Final = 64
+# Why a connection ends at a deadline.
+_STALLED: Final = "the client does not read"
+_LATE: Final = "the request did not come in time"
+_IDLE: Final = "no request for http.idle_seconds"
 
 
 class HttpConversation:
@@ -67,9 +71,13 @@ class HttpConversation:
 
     @property
     def thirsty(self) -> bool:
-        if self._counted_bytes > SMALL_BYTES and not self.node.receiving.may_read(self.connection):
+        if len(self._unfed) >= _UNFED_BYTES_MAX:
             return False
-        return len(self._unfed) < _UNFED_BYTES_MAX
+        if self._counted_bytes <= SMALL_BYTES:
+            return True
+        receiving = self.node.receiving
+        # What comes behind a request that is carried out can wait for the answer.
+        return receiving.may_read(self.connection) if self._exchange is None else not receiving.crowded
 
     def receive(self, data: bytes) -> None:
         if not self._codec.begun and self._request is None and not self._unfed:
@@ -103,23 +111,20 @@ class HttpConversation:
         return self._exchange is None and not self._out
 
     def next_deadline(self, now: float) -> float:
-        stalled = self.connection.stalled_since + self.node.settings.limits.write_stall_seconds
-        if self._exchange is not None or self.finished:
-            return stalled
-        return min(stalled, self._waits_since() + self._patience())
+        return self._awaited()[0]
 
     def deadline(self, now: float) -> str:
-        if now >= self.connection.stalled_since + self.node.settings.limits.write_stall_seconds:
-            return "the client does not read"
-        if self._exchange is not None or self.finished or now < self._waits_since() + self._patience():
+        until, reason = self._awaited()
+        if now < until:
             return ""
-        if self._request is None and not self._codec.begun:
+        if reason == _IDLE:
             self.finished = True
-            return "no request for http.idle_seconds"
-        self._refuse(HttpError(408, "request-timeout", "The request did not come in time", closes=True))
-        return "the request did not come in time"
+        elif reason == _LATE:
+            self._refuse(HttpError(408, "request-timeout", "The request did not come in time", closes=True))
+        return reason
 
     def frame_late(self) -> None:
+        # It is being read, or it would not stand in the line (see `_count_received`).
         text = "Others wait for memory, and this request has not come within limits.frame_seconds"
         self._refuse(HttpError(408, "request-timeout", text, closes=True))
 
@@ -140,15 +145,18 @@ class HttpConversation:
 
     # -- requests
 
-    def _waits_since(self) -> float:
-        # A body may take its time as long as it goes on; a head may not.
-        return self._since if self._request is None else max(self._since, self.connection.last_received)
-
-    def _patience(self) -> float:
+    def _awaited(self) -> tuple[float, str]:
+        """Until when something has to come from the peer, monotonic seconds, and what is wrong if it does not."""
         settings = self.frontend.settings
+        stalled = self.connection.stalled_since + self.node.settings.limits.write_stall_seconds, _STALLED
+        if self._exchange is not None or self.finished:
+            return stalled
         if self._request is not None:
-            return settings.body_seconds
-        return settings.head_seconds if self._codec.begun else settings.idle_seconds
+            # A body may take its time as long as it goes on; a head may not.
+            return min(stalled, (max(self._since, self.connection.last_received) + settings.body_seconds, _LATE))
+        if self._codec.begun:
+            return min(stalled, (self._since + settings.head_seconds, _LATE))
+        return min(stalled, (self._since + settings.idle_seconds, _IDLE))
 
     def _work(self) -> None:
         """Read on, and carry out what is whole, until the answer to something has to be waited for."""
@@ -269,9 +277,10 @@ class HttpConversation:
         self._since = self.node.clock.monotonic()
         if self.finished or not self._codec.start_next():
             self.finished = True
-            self.connection.read_on()
+            self._forget_received()
         else:
             self._work()
+        self.connection.read_on()
 
     # -- inside
 
@@ -285,6 +294,9 @@ class HttpConversation:
         if held or self._counted_bytes:
             before, self._counted_bytes = self._counted_bytes, held
             self.node.receiving.count(self.connection, before, held, completed=completed)
+            if self._exchange is not None:
+                # It waits for us, not for its peer: nobody should wait for it.
+                self.node.receiving.step_aside(self.connection)
 
     def _forget_received(self) -> None:
         self._unfed = b""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from segue.broker.errors import BrokerError
 from segue.protocols.http.errors import Header, HttpError
-from segue.protocols.http.failures import as_http_error
+from segue.protocols.http.failures import as_http_error, plain_text
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
@@ -125,5 +124,4 @@ class Exchange:
 
 def plain_error(exchange: Exchange, error: HttpError) -> None:
     """A `Renderer` for what belongs to no interface: one line of text."""
-    line = f"{error.status} {HTTPStatus(error.status).phrase}: {error}\n"
-    exchange.answer(error.status, line.encode(), content_type=TEXT, headers=error.headers)
+    exchange.answer(error.status, plain_text(error), content_type=TEXT, headers=error.headers)

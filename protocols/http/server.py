@@ -12,7 +12,8 @@ from segue.broker.errors import BrokerError
 from segue.protocols.http.codec import Codec
 from segue.protocols.http.conversation import HttpConversation
 from segue.protocols.http.errors import Header, HttpError
-from segue.protocols.http.failures import as_http_error
+from segue.protocols.http.exchange import TEXT
+from segue.protocols.http.failures import plain_text
 from segue.protocols.http.h11_codec import H11Codec
 from segue.protocols.http.hosts import HostNames
 from segue.protocols.http.limits import Limits
@@ -115,7 +116,7 @@ class HttpFrontend:
             )
 
     def _refusal(self, failure: BrokerError) -> bytes:
-        error = as_http_error(failure)
-        body = f"{error}\n".encode()
-        head = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Type: text/plain"
-        return f"{head}; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+        """What somebody gets instead of a connection."""
+        body = plain_text(HttpError(503, failure.code, str(failure)))
+        headers = [(b"content-type", TEXT), (b"retry-after", b"1"), (b"connection", b"close")]
+        return self.new_codec().answer(503, [*headers, *self.common_headers()], body)

@@ -164,3 +164,13 @@ def test_a_stop_answers_what_is_asked_and_closes_what_is_idle(broker_factory: Br
     assert idle.is_closed()
     idle.close()
     assert broker.wait() == 0
+
+
+def test_who_comes_when_there_are_too_many_is_told_to_come_again(broker_factory: BrokerFactory) -> None:
+    broker = broker_factory(settings={"limits.connections_max": 1})
+    first, second = broker.http_client(), broker.http_client()
+    answer = second.answer()
+    assert (answer.status, answer.headers["retry-after"], answer.headers["connection"]) == (503, "1", "close")
+    assert b"limits.connections_max" in answer.body
+    assert second.is_closed()
+    assert first.ask(VERSION).status == 200

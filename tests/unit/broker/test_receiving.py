@@ -157,3 +157,13 @@ def test_no_frame_is_refused_for_the_time_that_publishers_are_held(receiving: Re
     assert [peer.late for peer in crowd] == [0] * 12
     receiving.check(70.0, held=False)
     assert [peer.late for peer in crowd] == [1] + [0] * 11
+
+
+def test_who_steps_aside_is_counted_and_keeps_nobody_waiting(receiving: Receiving) -> None:
+    crowd = peers(receiving, 11, 100 * KIB)
+    assert who_is_read(crowd) == [0]
+    receiving.step_aside(crowd[0])
+    assert who_is_read(crowd) == [0, 1], "it is not asked whether it may be read"
+    assert (receiving.bytes, crowd[1].calls) == (1100 * KIB, 1)
+    crowd[0].receive(0)
+    assert who_is_read(crowd) == [1], "it stands at the end of the line"

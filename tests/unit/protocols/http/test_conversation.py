@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -28,15 +29,18 @@ class HttpWorld(World):
         handler: what it does with each.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **limits: Any) -> None:
+        super().__init__(**limits)
         self.exchanges: list[Exchange] = []
         self.handler: Callable[[Exchange], None] = self.exchanges.append
         self.frontend = HttpFrontend()
         self.frontend.configure(self.node, replace(Http(), body_seconds=20), ())
         self.frontend.routes.add(Route("POST", "/a/{b}", lambda exchange: self.handler(exchange), plain_error))
-        self.connection = FakeConnection(self, "127.0.0.1:1", lambda one: HttpConversation(self.frontend, one))
+        self.connection = self.connect()
         self.conversation: HttpConversation = self.connection.conversation
+
+    def connect(self) -> FakeConnection:
+        return FakeConnection(self, "127.0.0.1:1", lambda one: HttpConversation(self.frontend, one))
 
     def say(self, wire: bytes) -> None:
         self.connection.last_received = self.clock.monotonic()
@@ -90,6 +94,15 @@ def test_who_sends_very_much_at_once_is_not_read_for_a_while(world: HttpWorld) -
     thirst.append(world.conversation.thirsty)
     assert thirst == [False, True]
     assert len(world.heard()) == 2000
+
+
+def test_who_is_not_read_for_a_while_is_read_again_when_there_is_room(world: HttpWorld) -> None:
+    world.say(post(b"x" * 10) * 2000)
+    world.connection.read_on()
+    assert not world.connection.reading
+    while world.exchanges:
+        answer(world)
+    assert world.connection.reading
 
 
 def test_an_answer_may_wait_for_the_disk(world: HttpWorld) -> None:
@@ -204,6 +217,44 @@ def test_what_is_held_of_bodies_is_counted(world: HttpWorld) -> None:
     world.say(b"x" * 10_000)
     answer(world)
     assert world.node.receiving.bytes == 0
+
+
+def test_a_request_that_comes_too_slowly_for_others_is_refused() -> None:
+    world, other = crowded_world()
+    world.say(post(b"x" * 20_000)[:-1])
+    other.conversation.receive(post(b"y" * 20_000)[:-1])
+    assert not other.conversation.thirsty
+    wait_for_frames(world)
+    assert [heard[:3] for heard in world.heard()] == [b"408"]
+    assert other.conversation.thirsty
+
+
+def test_what_comes_behind_a_request_that_is_carried_out_keeps_nobody_waiting() -> None:
+    world, other = crowded_world()
+    world.say(post(b"1") + post(b"x" * 50_000)[:-1])
+    other.conversation.receive(post(b"y" * 20_000)[:-1])
+    assert (world.conversation.thirsty, other.conversation.thirsty) == (False, True)
+    wait_for_frames(world)
+    answer(world)
+    assert world.heard() == [b"200 1"]
+    world.connection.read_on()
+    assert not world.connection.reading  # the other one was first, and is not done
+    other.conversation.receive(b"y")
+    assert world.connection.reading
+
+
+def crowded_world() -> tuple[HttpWorld, FakeConnection]:
+    """A node that has room for one large body at a time, and a second connection to it."""
+    world = HttpWorld(memory={"receiving_bytes_max": 30_000})
+    return world, world.connect()
+
+
+def wait_for_frames(world: HttpWorld) -> None:
+    """Others wait for the first in the line until it is late."""
+    for _ in range(2):
+        world.node.receiving.check(world.clock.monotonic(), held=False)
+        world.clock.advance(world.settings.limits.frame_seconds)
+    world.settle_down()
 
 
 def test_routes_come_from_elsewhere(world: HttpWorld) -> None:

@@ -7,7 +7,7 @@ STOMP 1.2, each ended by LF, the last one `content-length`, and a blank line.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -15,7 +15,7 @@ from segue.broker.header_text import escape, unescape
 from segue.broker.message import HEADERS_AT, Encoding, Record, encode, headers_end, prefix
 from segue.storage.api import times
 
-__all__ = ["Headers", "with_headers"]
+__all__ = ["Headers", "header_block", "with_headers"]
 
 # Many selectors ask for the same names; one that is not kept takes 1 µs longer.
 _KEYS_MAX: Final = 1024
@@ -71,6 +71,13 @@ def with_headers(
     lines += [line for line in _lines(record) if not line.startswith(gone)]
     block = b"\n".join(lines) + b"\n\n"
     return encode(*prefix(accepted_ms, block, record.flags, expires_ms, record.encoding), record.body)
+
+
+def header_block(headers: Iterable[tuple[str, str]], body_length: int) -> bytes:
+    """The headers of a new record: each name and value, any text, then the length of the body in octets."""
+    text = "".join([f"{escape(name)}:{escape(value)}\n" for name, value in headers])
+    # A NUL would end the frame for clients that don't look at `content-length`.
+    return text.replace("\0", " ").encode("utf-8", "replace") + b"content-length:%d\n\n" % body_length
 
 
 def _lines(record: Record) -> list[bytes]:

@@ -12,7 +12,8 @@ import codecs
 from collections.abc import Iterable
 from typing import Any, Final
 
-from segue.broker.header_text import escape, unescape
+from segue.broker import headers as stored
+from segue.broker.header_text import unescape
 
 __all__ = ["ARGUMENTS", "FOR_CLIENTS", "RESERVED_HEADERS", "header_block", "read_headers", "show_body"]
 
@@ -68,9 +69,7 @@ def header_block(
             raise ValueError(f"the header '{name}' is there twice: consumers would see the first only")
         seen.add(name)
         lines.append((name, value))
-    text = "".join(f"{escape(name)}:{escape(value)}\n" for name, value in lines)
-    # A NUL would end the frame for clients that don't look at `content-length`.
-    return text.replace("\0", " ").encode("utf-8", "replace") + b"content-length:%d\n\n" % body_length
+    return stored.header_block(lines, body_length)
 
 
 def read_headers(block: bytes) -> list[list[str]]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.broker.headers import Headers, with_headers
+from segue.broker.headers import Headers, header_block, with_headers
 from segue.broker.message import decode, encode, prefix
 from segue.broker.selector import compile_selector
 from tests.unit.broker.actors import header, record
@@ -77,3 +77,9 @@ def plain(text: str) -> str:
 def test_a_selector_asks_a_stored_message() -> None:
     selector = compile_selector("a = 1 AND text LIKE 'line_one%' AND JMSDestination = '/queue/a:b' AND b IS NULL")
     assert selector.matches(Headers(record("body", _BLOCK)))
+
+
+def test_a_new_block_holds_any_text() -> None:
+    block = header_block([("destination", "/queue/a"), ("ä:\n", "\0\\")], 3)
+    assert block == "destination:/queue/a\nä\\c\\n: \\\\\ncontent-length:3\n\n".encode()
+    assert Headers(encode(*prefix(1, block), b"abc")).get("ä:\n") == " \\"

@@ -1,0 +1,1 @@
+"""Messages over HTTP: what the interfaces share that take and hand out messages by requests."""

@@ -1,0 +1,1 @@
+"""The gateway that clients of IronMQ v3 use unchanged: everything under `/3`."""

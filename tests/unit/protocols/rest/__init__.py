@@ -1,0 +1,1 @@
+"""protocols/rest: what the interfaces to messages over HTTP share."""

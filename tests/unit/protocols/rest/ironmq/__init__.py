@@ -1,0 +1,1 @@
+"""protocols/rest/ironmq: the gateway for clients of IronMQ."""

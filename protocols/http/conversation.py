@@ -5,7 +5,9 @@ carried out: what comes behind it waits in `_unfed`, and when that is much nothi
 order of their requests without being kept, and a peer that sends thousands of requests at once costs a buffer. A few
 requests are carried out in one step; then others have their turn.
 
-A body is gathered before its request is carried out. What can be refused by the head alone is refused before the body.
+A body is gathered before its request is carried out, unless its route takes it in pieces: then the request is carried
+out and read at the same time, as fast as the handler reads. What can be refused by the head alone is refused before the
+body.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ import trio
 
 from segue.broker.errors import BrokerError
 from segue.broker.receiving import SMALL_BYTES
+from segue.protocols.http.body import Body
 from segue.protocols.http.codec import Event, RequestHead
-from segue.protocols.http.errors import Header, HttpError
+from segue.protocols.http.errors import Header, HttpError, PeerGoneError
 from segue.protocols.http.exchange import Exchange, plain_error
 from segue.protocols.http.request import Request
 
@@ -32,6 +35,8 @@ __all__ = ["HttpConversation"]
 _PIECE_BYTES: Final = 16 << 10
 _UNFED_BYTES_MAX: Final = 64 << 10
 _REQUESTS_A_STEP: Final = 64
+_OUTPUT_BYTES_MAX: Final = 64 << 10
+"""Of an answer in pieces that the kernel has not taken; it takes some MiB itself."""
 # Why a connection ends at a deadline.
 _STALLED: Final = "the client does not read"
 _LATE: Final = "the request did not come in time"
@@ -56,13 +61,14 @@ class HttpConversation:
         # Of the request that is being read.
         self._request: Request | None = None
         self._route: Route | None = None
-        self._body: list[bytes] = []
-        self._body_bytes = 0
+        self._body = Body()
+        self._leave_due = False  # the peer waits for it before it sends the body
         # The one that is being carried out, and those whose answers are not with the kernel yet.
         self._exchange: Exchange | None = None
         self._answered: list[Exchange] = []
         self._sending: list[Exchange] = []
         self._out: list[bytes] = []
+        self._out_bytes = self._stuck_bytes = 0
         self._working = False
         self._counted_bytes = 0
         self._since = connection.last_received  # a request began to come, or the last one was answered
@@ -87,15 +93,19 @@ class HttpConversation:
 
     def end_of_input(self) -> None:
         self.finished = True
-        self._forget_received()
+        if self._body.open:
+            self._work()  # the rest may be here
+        else:
+            self._forget_received()
         if self._exchange is not None:
-            self._exchange.end()
+            self._exchange.ending()
 
     def go_on(self) -> None: ...
 
     def take_output(self) -> bytes:
         data = b"".join(self._out)
         self._out.clear()
+        self._out_bytes = 0
         self._sending += self._answered
         self._answered.clear()
         return data
@@ -104,8 +114,11 @@ class HttpConversation:
         sending, self._sending = self._sending, []
         for exchange in sending:
             exchange.arrived()
+        if self._exchange is not None and not self._out:
+            self._exchange.taken()
 
-    def output_stuck(self, size: int) -> None: ...
+    def output_stuck(self, size: int) -> None:
+        self._stuck_bytes = size
 
     def quiet(self) -> bool:
         return self._exchange is None and not self._out
@@ -129,8 +142,11 @@ class HttpConversation:
         self._refuse(HttpError(408, "request-timeout", text, closes=True))
 
     def closed_by_node(self, reason: str) -> None:
+        self._body.break_off(
+            HttpError(503, "shutting-down", f"The rest of the body is not read: {reason}", closes=True)
+        )
         if self._exchange is not None:
-            self._exchange.end()
+            self._exchange.ending()
 
     def closed(self, reason: str) -> None:
         self.finished = True
@@ -142,6 +158,7 @@ class HttpConversation:
         self._out.clear()
         for exchange in exchanges:
             exchange.lost()
+        self._body.break_off(PeerGoneError())
 
     # -- requests
 
@@ -149,7 +166,7 @@ class HttpConversation:
         """Until when something has to come from the peer, monotonic seconds, and what is wrong if it does not."""
         settings = self.frontend.settings
         stalled = self.connection.stalled_since + self.node.settings.limits.write_stall_seconds, _STALLED
-        if self._exchange is not None or self.finished:
+        if self.finished or (self._exchange is not None and not self._body.wanted):
             return stalled
         if self._request is not None:
             # A body may take its time as long as it goes on; a head may not.
@@ -164,7 +181,7 @@ class HttpConversation:
             return  # an answer came at once: whoever asked for it goes on
         self._working = True
         requests = 0
-        while self._exchange is None and not self.finished and self._take_next():
+        while self._reads and self._take_next():
             requests += self._request is None
             if requests >= _REQUESTS_A_STEP:
                 self.connection.start(self._go_on_later)
@@ -173,11 +190,18 @@ class HttpConversation:
         self._count_received(completed=requests > 0)
         self.connection.deadline_changed()
 
+    @property
+    def _reads(self) -> bool:
+        """Something of what has come can be used now."""
+        return self._body.has_room if self._exchange is not None else not self.finished
+
     def _take_next(self) -> bool:
         """Take the next event; False when more has to be read first."""
         try:
             while (event := self._codec.next_event()) is None:
                 if not self._unfed:
+                    if self.finished:
+                        self._body.break_off(HttpError(400, "incomplete-body", "The body is not whole", closes=True))
                     return False
                 piece, self._unfed = self._unfed[:_PIECE_BYTES], self._unfed[_PIECE_BYTES:]
                 self._codec.receive(piece)
@@ -197,11 +221,13 @@ class HttpConversation:
         if isinstance(event, RequestHead):
             self._begin(event)
         elif isinstance(event, bytes):
-            self._body_bytes += len(event)
-            self._check_body(self._body_bytes)
-            self._body.append(event)
+            self._body.put(event)
+            if not self._body.in_pieces:
+                self._check_body(self._body.received)
         else:
-            self._carry_out()
+            self._body.end()
+            if not self._body.in_pieces:
+                self._carry_out()
 
     def _begin(self, head: RequestHead) -> None:
         """A head has come. Raises HttpError when nothing more of the request needs to be seen."""
@@ -212,15 +238,28 @@ class HttpConversation:
                 self._route, request.parameters = self.frontend.routes.find(head.method, request.segments)
             if request.headers.get("content-encoding", "identity").lower() != "identity":
                 raise HttpError(415, "content-encoding", "Bodies with a Content-Encoding are not taken: send it plain")
-            self._check_body(head.length or 0)
+            self._body = Body(in_pieces=self._route is not None and self._route.body_in_pieces)
+            if not self._body.in_pieces:
+                self._check_body(head.length or 0)
         except HttpError as error:
             if head.length == 0:
                 self._codec.next_event()  # its end: another request may follow
             else:
                 error.closes = True  # or the body that is on its way would be read as a request
             raise
-        if head.expects_continue:
+        self._leave_due = head.expects_continue
+        if not self._body.in_pieces:
+            self._give_leave()
+            return
+        if head.length == 0:
+            self._codec.next_event()
+            self._body.end()
+        self._carry_out()
+
+    def _give_leave(self) -> None:
+        if self._leave_due and not self._body.received:
             self._put(self._codec.leave())
+        self._leave_due = False
 
     def _check_body(self, size: int) -> None:
         maximum = self.frontend.limits.body_bytes_max
@@ -230,7 +269,7 @@ class HttpConversation:
     def _carry_out(self) -> None:
         request, route = self._request, self._route
         assert request is not None
-        request.body = b"".join(self._body)
+        request.body = self._body.take()
         exchange = self._exchange = Exchange(self, request, plain_error if route is None else route.renderer)
         try:
             if route is None:
@@ -242,16 +281,19 @@ class HttpConversation:
             exchange.fail(error)
         except Exception as error:  # noqa: BLE001 - a fault of ours costs this request, and not the listener
             self.node.log.crash("internal.error", error, peer=self.connection.peer)
-            if exchange.over:  # what it wrote of an answer can't be taken back
+            if exchange.over or exchange.begun:  # what it wrote of an answer can't be taken back
                 self.connection.abandon("internal error")
             exchange.fail(HttpError(500, "internal-error", "An error in Segue: its log has the event internal.error"))
 
     def _refuse(self, error: HttpError) -> None:
-        """The request that is being read will not be carried out."""
-        if self._exchange is None:
-            request = self._request or Request("GET", "/", ())
-            renderer = plain_error if self._route is None else self._route.renderer
-            self._exchange = Exchange(self, request, renderer)
+        """Nothing more can be read of the request that is being read."""
+        if self._exchange is not None:
+            self.finished = True
+            self._body.break_off(error)
+            return
+        request = self._request or Request("GET", "/", ())
+        renderer = plain_error if self._route is None else self._route.renderer
+        self._exchange = Exchange(self, request, renderer)
         self._exchange.fail(error)
 
     # -- called by exchanges
@@ -268,11 +310,62 @@ class HttpConversation:
     def answer(self, exchange: Exchange, status: int, headers: Sequence[Header], body: bytes) -> None:
         """Write an answer, and go on with what comes behind its request."""
         assert exchange is self._exchange
+        self.finished = self.finished or self._body.unread  # or the rest would be read as a request
+        self._put(self._codec.answer(status, self._complete(headers), body))
+        self._go_on(exchange)
+
+    def begin_answer(self, status: int, headers: Sequence[Header]) -> None:
+        """Write the head of an answer that comes in pieces."""
+        self._put(self._codec.begin_answer(status, self._complete(headers)))
+
+    def write(self, piece: bytes) -> None:
+        """Write a piece of it."""
+        self._put(self._codec.go_on(piece))
+
+    def end_answer(self, exchange: Exchange) -> None:
+        """It is whole: go on with what comes behind its request."""
+        assert exchange is self._exchange
+        self._put(self._codec.end_answer())
+        self._go_on(exchange)
+
+    @property
+    def output_full(self) -> bool:
+        """The peer does not read as fast as is written for it."""
+        return self._stuck_bytes + self._out_bytes >= _OUTPUT_BYTES_MAX
+
+    async def read_body(self, exchange: Exchange) -> bytes:
+        """See `Exchange.read`."""
+        if exchange is not self._exchange:
+            raise PeerGoneError
+        body = self._body
+        if body.open and not body.held:
+            news = body.news()
+            self._give_leave()
+            self._since = self.node.clock.monotonic()  # until now nobody has waited for it
+            self.connection.deadline_changed()
+            self.node.end_step()
+            await news.wait()
+        else:
+            await trio.lowlevel.checkpoint()
+        if body.failure is not None and not body.held:
+            raise body.failure
+        piece = body.take()
+        self._work()
+        self.connection.read_on()
+        return piece
+
+    # -- inside
+
+    def _complete(self, headers: Sequence[Header]) -> list[Header]:
+        """The headers of an answer, with those that all have."""
         ending = [(b"connection", b"close")] if self.finished else []
-        self._put(self._codec.answer(status, [*headers, *self.frontend.common_headers(), *ending], body))
+        return [*headers, *self.frontend.common_headers(), *ending]
+
+    def _go_on(self, exchange: Exchange) -> None:
+        """The request is answered."""
         self._exchange = self._route = self._request = None
-        self._body = []
-        self._body_bytes = 0
+        self._body.break_off(PeerGoneError())
+        self._body = Body()
         self._answered.append(exchange)
         self._since = self.node.clock.monotonic()
         if self.finished or not self._codec.start_next():
@@ -282,15 +375,16 @@ class HttpConversation:
             self._work()
         self.connection.read_on()
 
-    # -- inside
-
     def _put(self, data: bytes) -> None:
+        if not data:
+            return
         if not self._out:
             self.node.wrote(self.connection)
         self._out.append(data)
+        self._out_bytes += len(data)
 
     def _count_received(self, *, completed: bool) -> None:
-        held = self._body_bytes + len(self._unfed)
+        held = self._body.held + len(self._unfed)
         if held or self._counted_bytes:
             before, self._counted_bytes = self._counted_bytes, held
             self.node.receiving.count(self.connection, before, held, completed=completed)
@@ -302,6 +396,5 @@ class HttpConversation:
         self._unfed = b""
         if self._exchange is None:
             self._request = self._route = None
-            self._body = []
-        self._body_bytes = 0
+            self._body = Body()
         self._count_received(completed=True)

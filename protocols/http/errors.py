@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["Header", "HttpError"]
+__all__ = ["Header", "HttpError", "PeerGoneError"]
 
 Header = tuple[bytes, bytes]
 """The name of a header, lower case, and its value."""
@@ -28,3 +28,10 @@ class HttpError(Exception):
         self.code = code
         self.headers = list(headers)
         self.closes = closes
+
+
+class PeerGoneError(HttpError):
+    """Whoever has asked is gone: ends a task that reads or writes for him. Nobody sees it."""
+
+    def __init__(self) -> None:
+        super().__init__(400, "peer-gone", "The peer is gone", closes=True)

@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import trio
+
 from segue.broker.errors import BrokerError
-from segue.protocols.http.errors import Header, HttpError
+from segue.protocols.http.errors import Header, HttpError, PeerGoneError
 from segue.protocols.http.failures import as_http_error, plain_text
 
 if TYPE_CHECKING:
@@ -23,23 +25,28 @@ TEXT: Final = b"text/plain; charset=utf-8"
 
 
 class Exchange:
-    """See the module. Exactly one of `answer`, `fail` ends it; what comes behind that is ignored.
+    """See the module. Exactly one of `answer`, `fail` and `end` ends it; what comes behind that is ignored.
 
     Attributes:
-        request: what is asked.
+        request: what is asked; without its body, where the route takes that in pieces.
         node: the broker.
         renderer: says errors in the words of the interface that the request is for.
+        begun: a part of the answer is written.
         over: it was answered, or nobody waits for the answer any more.
     """
 
-    __slots__ = ("_conversation", "_when_ending", "_when_lost", "node", "over", "renderer", "request")
+    __slots__ = (
+        "_conversation", "_when_drained", "_when_ending", "_when_lost", "begun", "node", "over", "renderer", "request",
+    )  # fmt: skip
 
     def __init__(self, conversation: HttpConversation, request: Request, renderer: Renderer) -> None:
         self._conversation = conversation
         self.node: Node = conversation.node
         self.request = request
         self.renderer = renderer
+        self.begun = False
         self.over = False
+        self._when_drained: Callable[[], None] | None = None
         self._when_lost: Callable[[], None] | None = None
         self._when_ending: Callable[[], None] | None = None
 
@@ -66,12 +73,72 @@ class Exchange:
             self._conversation.answer(self, status, [(b"content-type", content_type), *headers], body)
 
     def fail(self, error: HttpError | BrokerError) -> None:
-        """Answer with an error."""
+        """Answer with an error. What is written of an answer can't be taken back: then the connection breaks off."""
         if self.over:
             return
         failure = error if isinstance(error, HttpError) else as_http_error(error)
         self._conversation.note_failure(self, failure)
-        self.renderer(self, failure)
+        if self.begun:
+            self._conversation.connection.abandon(f"an answer failed: {failure}")
+        else:
+            self.renderer(self, failure)
+
+    # -- an answer in pieces
+
+    def begin(self, status: int, *, content_type: bytes = JSON, headers: Sequence[Header] = ()) -> None:
+        """Begin an answer that comes in pieces. One to HEAD is over with that."""
+        if not self.over:
+            self.begun = True
+            self._conversation.begin_answer(status, [(b"content-type", content_type), *headers])
+            if self.request.method == "HEAD":
+                self.end()
+
+    def write(self, piece: bytes) -> None:
+        """The next piece. Whoever writes much looks at `full`."""
+        if not self.over:
+            self._conversation.write(piece)
+
+    def end(self) -> None:
+        """The answer is whole."""
+        if not self.over:
+            self.over = True
+            self._conversation.end_answer(self)
+
+    @property
+    def full(self) -> bool:
+        """True when the peer does not read: nothing more should be written until it does."""
+        return self._conversation.output_full
+
+    def when_drained(self, then: Callable[[], None]) -> None:
+        """While it is `full`: call back, once, when the kernel has all that was written, or the peer is gone."""
+        self._when_drained = then
+
+    async def drained(self) -> None:
+        """Let others have their turn, and wait as long as it is `full`. Raises PeerGoneError."""
+        self.node.end_step()
+        if self.full:
+            drained = trio.Event()
+            self.when_drained(drained.set)
+            await drained.wait()
+        else:
+            await trio.lowlevel.checkpoint()
+        if self.over:
+            raise PeerGoneError
+
+    # -- a request in pieces
+
+    async def read(self) -> bytes:
+        """What has come of the body since the last call, or the next to come; nothing at the end of the body.
+
+        Nothing more is read from a peer that sends faster than this is called. `Expect: 100-continue` is answered by
+        the first call.
+
+        Raises:
+            HttpError: the rest will not come.
+        """
+        return await self._conversation.read_body(self)
+
+    # -- what comes of it
 
     def attempt(self, work: Callable[[], None]) -> None:
         """Do something whose errors are the answer."""
@@ -104,11 +171,19 @@ class Exchange:
             self.fail(error)
         self.node.end_step()
 
+    # -- called by the conversation
+
+    def taken(self) -> None:
+        """The kernel has all that was written."""
+        when_drained, self._when_drained = self._when_drained, None
+        if when_drained is not None:
+            when_drained()
+
     def arrived(self) -> None:
         """The kernel has the whole answer."""
         self._when_lost = None
 
-    def end(self) -> None:
+    def ending(self) -> None:
         """See `when_ending`."""
         when_ending, self._when_ending = self._when_ending, None
         if when_ending is not None and not self.over:
@@ -120,6 +195,7 @@ class Exchange:
         when_lost, self._when_lost = self._when_lost, None
         if when_lost is not None:
             when_lost()
+        self.taken()
 
 
 def plain_error(exchange: Exchange, error: HttpError) -> None:

@@ -26,12 +26,15 @@ class Route(NamedTuple):
         path: segments; `{name}` stands for any one.
         handler: see `Handler`.
         renderer: see `Renderer`.
+        body_in_pieces: the handler is called when the head has come, and reads the body (`Exchange.read`), which may be
+            of any size.
     """
 
     method: str
     path: str
     handler: Handler
     renderer: Renderer
+    body_in_pieces: bool = False
 
 
 class _Place:

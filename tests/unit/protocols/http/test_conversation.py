@@ -2,65 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
-
 import pytest
 
 from segue.broker.errors import NotFoundError
-from segue.broker.settings import Http
-from segue.protocols.http import Exchange, HttpError, Route, Routes
-from segue.protocols.http.conversation import HttpConversation
-from segue.protocols.http.exchange import plain_error
-from segue.protocols.http.server import HttpFrontend
-from tests.helpers.http_client import request
-from tests.unit.broker.actors import World
+from segue.protocols.http import Exchange, HttpError, Routes
+from tests.unit.protocols.http.http_world import HttpWorld, post
 from tests.unit.protocols.tcp.fake_connection import FakeConnection
 
 __all__: list[str] = []
 
 
-class HttpWorld(World):
-    """A node, a front-end that serves one path, and a connection to it.
-
-    Attributes:
-        exchanges: what the handler was given, and has not answered.
-        handler: what it does with each.
-    """
-
-    def __init__(self, **limits: Any) -> None:
-        super().__init__(**limits)
-        self.exchanges: list[Exchange] = []
-        self.handler: Callable[[Exchange], None] = self.exchanges.append
-        self.frontend = HttpFrontend()
-        self.frontend.configure(self.node, replace(Http(), body_seconds=20), ())
-        self.frontend.routes.add(Route("POST", "/a/{b}", lambda exchange: self.handler(exchange), plain_error))
-        self.connection = self.connect()
-        self.conversation: HttpConversation = self.connection.conversation
-
-    def connect(self) -> FakeConnection:
-        return FakeConnection(self, "127.0.0.1:1", lambda one: HttpConversation(self.frontend, one))
-
-    def say(self, wire: bytes) -> None:
-        self.connection.last_received = self.clock.monotonic()
-        self.conversation.receive(wire)
-        self.settle_down()
-
-    def heard(self) -> list[bytes]:
-        """The status and the body of each answer since the last call."""
-        answers = bytes(self.connection.written).split(b"HTTP/1.1 ")[1:]
-        self.connection.written.clear()
-        return [answer[:3] + b" " + answer.partition(b"\r\n\r\n")[2] for answer in answers]
-
-
 @pytest.fixture
 def world() -> HttpWorld:
     return HttpWorld()
-
-
-def post(body: bytes, *lines: str) -> bytes:
-    return request("/a/b%20c", *lines, method="POST", body=body)
 
 
 def answer(world: HttpWorld, body: bytes = b"") -> None:
@@ -258,5 +212,5 @@ def wait_for_frames(world: HttpWorld) -> None:
 
 
 def test_routes_come_from_elsewhere(world: HttpWorld) -> None:
-    assert [route.path for route in world.frontend.routes] == ["/a/{b}"]
+    assert [route.path for route in world.frontend.routes] == ["/a/{b}", "/a/{b}", "/stream", "/stream"]
     assert isinstance(world.frontend.routes, Routes)

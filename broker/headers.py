@@ -15,7 +15,7 @@ from segue.broker.header_text import escape, unescape
 from segue.broker.message import HEADERS_AT, Encoding, Record, encode, headers_end, prefix
 from segue.storage.api import times
 
-__all__ = ["Headers", "header_block", "with_headers"]
+__all__ = ["Headers", "header_block", "read_headers", "with_headers"]
 
 # Many selectors ask for the same names; one that is not kept takes 1 µs longer.
 _KEYS_MAX: Final = 1024
@@ -78,6 +78,16 @@ def header_block(headers: Iterable[tuple[str, str]], body_length: int) -> bytes:
     text = "".join([f"{escape(name)}:{escape(value)}\n" for name, value in headers])
     # A NUL would end the frame for clients that don't look at `content-length`.
     return text.replace("\0", " ").encode("utf-8", "replace") + b"content-length:%d\n\n" % body_length
+
+
+def read_headers(block: bytes) -> list[tuple[str, str]]:
+    """Name and value of each header of a record, without `content-length`."""
+    headers = []
+    for line in block.decode("utf-8", "backslashreplace").split("\n"):
+        name, colon, value = line.partition(":")
+        if colon and name != "content-length":
+            headers.append((unescape(name), unescape(value)))
+    return headers
 
 
 def _lines(record: Record) -> list[bytes]:

@@ -180,13 +180,9 @@ class Queue(Marked):
         self.bound.accepted(len(record))
         return number
 
-    def publish_all(self, records: list[bytes]) -> None:
-        """As `publish`, of several for which there is room: see `check_room`."""
-        if self.bound is None and self.levels is None:
-            self.log.append_all(records)
-            return
-        for record in records:
-            self.publish(record)
+    def publish_all(self, records: list[bytes]) -> Sequence[int]:
+        """As `publish`, of several for which there is room: see `check_room`. Returns their numbers."""
+        return self._append_all(records) if self.bound is None else [self.publish(record) for record in records]
 
     @property
     def refuses(self) -> bool:

@@ -214,9 +214,9 @@ def _bar(label: str) -> Iterator[Progress | None]:
 
 def _definition_of(record: bytes) -> dict[str, Any] | None:
     """What a log is that has lost its name, by one of its messages: the queue that this was sent to, or a bucket."""
+    from segue.broker.headers import read_headers
     from segue.broker.message import Encoding, decode
     from segue.broker.schedule.bucket import definition_of_lost
-    from segue.protocols.control.message import read_headers
 
     if decode(record).encoding == Encoding.SCHEDULED:
         return definition_of_lost(record)
@@ -294,8 +294,9 @@ def _shown_part(part: dict[str, Any], body_bytes: int) -> dict[str, Any]:
     """A part of a file as plain values."""
     if part["type"] != "message":
         return part
+    from segue.broker.headers import read_headers
     from segue.broker.message import PERSISTENT
-    from segue.protocols.control.message import read_headers, show_body
+    from segue.protocols.control.message import show_body
 
     record = part["record"]
     return {

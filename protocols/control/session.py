@@ -22,6 +22,7 @@ from segue.broker.errors import (
     NotFoundError,
     ShuttingDownError,
 )
+from segue.broker.headers import read_headers
 from segue.broker.message import PERSISTENT, decode
 from segue.broker.names import normal
 from segue.broker.queue import Queue
@@ -30,7 +31,7 @@ from segue.protocols.control.answer import Answer, Result
 from segue.protocols.control.arguments import Arguments
 from segue.protocols.control.frames import ControlError, ErrorCode, Request
 from segue.protocols.control.job_commands import JobCommands
-from segue.protocols.control.message import read_headers, show_body
+from segue.protocols.control.message import show_body
 from segue.protocols.control.policies import PolicyRequests
 from segue.protocols.control.publishing import Publishing
 from segue.protocols.control.schedule_commands import ScheduleCommands

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.broker.headers import Headers, header_block, with_headers
+from segue.broker.headers import Headers, header_block, read_headers, with_headers
 from segue.broker.message import decode, encode, prefix
 from segue.broker.selector import compile_selector
 from tests.unit.broker.actors import header, record
@@ -67,6 +67,10 @@ def test_every_header_that_was_set_is_found_among_the_others(wanted: dict[str, s
     wanted = {plain(name): plain(value) for name, value in wanted.items()}
     stored = Headers(with_headers(decode(record(body, b"content-length:0\n\n")), wanted, accepted_ms=7))
     assert {name: stored.get(name) for name in wanted} == wanted
+
+
+def test_headers_that_are_not_utf8_are_shown_all_the_same() -> None:
+    assert read_headers(b"a:\xff\ncontent-length:0\n\n") == [("a", "\\xff")]
 
 
 def plain(text: str) -> str:

@@ -180,6 +180,10 @@ class Leases:
     def __len__(self) -> int:
         return len(self._by_id)
 
+    def of(self, queue: Queue) -> list[Lease]:
+        """All of a queue's messages that are leased."""
+        return [lease for lease in self._by_id.values() if lease.queue is queue]
+
     def take(
         self,
         queue: Queue,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import trio
 
 from segue.broker.browse import Browser
+from segue.broker.by_number import check_gaps, take_out
 from segue.broker.errors import LimitReachedError, NotFoundError
 from segue.broker.headers import Headers
 from segue.broker.jobs.allowance import Allowance
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from segue.broker.node import Node
     from segue.broker.queue import Queue
 
-__all__ = ["GAPS_MAX", "Transfer"]
+__all__ = ["Transfer"]
 
 _WINDOW_BYTES: Final = 1 << 20
 _STEP_COST_MAX: Final = 1 << 20
@@ -46,8 +47,6 @@ _AGAIN_SECONDS: Final = 1.0
 """As dead letters that are stuck: a full queue is looked at again."""
 _REASONS_MAX: Final = 3
 """Full origins that are named: an operator who sees some will find the others."""
-GAPS_MAX: Final = 1 << 18
-"""Ranges that were taken out of the middle of a queue: 4 MiB of memory, and as much to write at each checkpoint."""
 
 
 class _Refusal(NamedTuple):
@@ -144,14 +143,17 @@ class Transfer:
                 job.waits_for = "publishers are held: " + "; ".join(self._node.pressure.reasons)
                 await until_let_go(self._node)
                 job.waits_for = ""
-            elif job.order.settles and self._source.cursor.gap_ranges >= GAPS_MAX:
-                places = self._source.cursor.gap_ranges
-                job.waits_for = (
-                    f"messages were taken out of {places} places of queue '{job.order.queue}': more when consumers "
-                    "have come past some of them"
-                )
+            elif job.order.settles and (reason := self._too_many_gaps()):
+                job.waits_for = reason
             else:
                 return
+
+    def _too_many_gaps(self) -> str:
+        try:
+            check_gaps(self._source)
+        except LimitReachedError as error:
+            return str(error)
+        return ""
 
     def _step(self, window: list[tuple[int, bytes]], at: int, allowed: int) -> int:
         """Look at some messages and pass on those that are wanted; returns where to go on."""
@@ -175,7 +177,7 @@ class Transfer:
             job.looked_at += self._is_first_round
             at += 1
         if job.order.settles and not job.order.dry_run:
-            self._settle(passed_on)
+            take_out(self._source, passed_on)
         return at
 
     def _origin(self, record: bytes) -> str:
@@ -211,12 +213,3 @@ class Transfer:
                 self._full[to] = _Refusal(str(error), len(record))
             return False
         return True
-
-    def _settle(self, seqs: list[int]) -> None:
-        cursor, dispatcher = self._source.cursor, self._source.dispatcher
-        returned = [seq for seq in seqs if seq in cursor.returned]
-        cursor.settle_ahead([seq for seq in seqs if seq not in cursor.returned])
-        if dispatcher.look_ahead is not None:
-            cursor.settle(dispatcher.look_ahead.take_out(returned))
-            self._node.touched(dispatcher)  # what stood behind them may be for somebody who has waited
-        cursor.drop_returned(returned)

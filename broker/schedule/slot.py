@@ -59,6 +59,11 @@ class Slot:
             counts[target] = counts.get(target, 0) + len(records)
         return first
 
+    @property
+    def next_seq(self) -> int:
+        """The number that the next message will have."""
+        return self._log.head
+
     def identity(self, seq: int) -> ScheduleId:
         """What a message is called that was accepted here."""
         return ScheduleId(self._due_ms, self._log.id, seq)

@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from segue.broker import by_number
 from segue.broker.jobs import JobState
 from segue.broker.jobs import transfer as transfer_module
 from segue.broker.queue import Queue
@@ -226,7 +227,7 @@ async def test_a_job_waits_while_publishers_are_held(autojump_clock: MockClock, 
 async def test_a_job_waits_when_the_queue_has_too_many_gaps(
     autojump_clock: MockClock, world: World, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transfer_module, "GAPS_MAX", 2)
+    monkeypatch.setattr(by_number, "GAPS_MAX", 2)
     monkeypatch.setattr(transfer_module, "_STEP_COST_MAX", 4000)
     numbered(queue, world, 30)
     async with working(world):

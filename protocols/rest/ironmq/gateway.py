@@ -1,0 +1,73 @@
+"""What is served under `/3/projects/{project}/`: the table of paths and methods.
+
+Some clients can't send PATCH and DELETE: they POST, and say in `X-HTTP-Method-Override` what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from segue.protocols.http import Exchange, HttpError, Route, Routes
+from segue.protocols.rest.ironmq import messages, queues, reservations, subscribers
+from segue.protocols.rest.ironmq.answers import render_error
+from segue.protocols.rest.ironmq.token import with_token
+
+if TYPE_CHECKING:
+    from segue.broker.node import Node
+    from segue.protocols.http.routes import Handler
+
+__all__ = ["mount"]
+
+_QUEUES: Final = "/3/projects/{project}/queues"
+_QUEUE: Final = f"{_QUEUES}/{{queue}}"
+_MESSAGE: Final = f"{_QUEUE}/messages/{{message}}"
+
+_TABLE: Final[Mapping[str, Mapping[str, Handler]]] = {
+    _QUEUES: {"GET": queues.list_queues},
+    _QUEUE: {
+        "PUT": queues.put_queue,
+        "GET": queues.get_queue,
+        "PATCH": queues.patch_queue,
+        "DELETE": queues.delete_queue,
+    },
+    f"{_QUEUE}/messages": {
+        "POST": messages.post_messages,
+        "GET": messages.peek_messages,
+        "DELETE": messages.delete_messages,
+    },
+    f"{_QUEUE}/webhook": {"POST": messages.post_webhook},
+    f"{_QUEUE}/reservations": {"POST": reservations.reserve_messages},
+    f"{_QUEUE}/subscribers": {
+        "POST": subscribers.add_subscribers,
+        "PUT": subscribers.replace_subscribers,
+        "DELETE": subscribers.remove_subscribers,
+    },
+    _MESSAGE: {"GET": messages.get_message, "DELETE": messages.delete_message},
+    f"{_MESSAGE}/touch": {"POST": reservations.touch_message},
+    f"{_MESSAGE}/release": {"POST": reservations.release_message},
+}
+_OVERRIDES: Final = frozenset({"PATCH", "DELETE"})
+
+
+def mount(node: Node, routes: Routes) -> None:
+    """See `segue.protocols.http.server.Mount`."""
+    for path, handlers in _TABLE.items():
+        served = dict(handlers)
+        if not _OVERRIDES.isdisjoint(served):
+            served["POST"] = _by_override(handlers)
+        for method, handler in served.items():
+            routes.add(Route(method, path, with_token(handler), render_error))
+
+
+def _by_override(handlers: Mapping[str, Handler]) -> Handler:
+    """What a POST means: what the method in its header means, or itself."""
+
+    def handle(exchange: Exchange) -> None:
+        override = exchange.request.headers.get("x-http-method-override", "POST").upper()
+        handler = handlers.get(override) if override in _OVERRIDES or override == "POST" else None
+        if handler is None:
+            raise HttpError(405, "method-not-allowed", f"{override} is not possible here")
+        handler(exchange)
+
+    return handle

@@ -1,0 +1,242 @@
+"""Messages: posted, looked at, deleted, cleared."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+import trio
+from msgspec import Meta, Struct
+
+from segue.broker.browse import Browser
+from segue.broker.by_number import Place, check_gaps, take_out, whereabouts
+from segue.broker.header_text import escape
+from segue.broker.schedule.delayed import Delayed, When
+from segue.broker.schedule.listing import Found as Scheduled
+from segue.broker.schedule.listing import Listing
+from segue.protocols.http import Exchange, HttpError
+from segue.protocols.rest.ironmq.answers import answer_json, answer_when_durable, refuse_while_held
+from segue.protocols.rest.ironmq.lookup import Named, held, look_for, message_not_found, placed, record_of
+from segue.protocols.rest.ironmq.message import PUSH_HEADERS, record_for, show_message
+from segue.protocols.rest.ironmq.message_id import id_text, scheduled_id_text
+from segue.protocols.rest.ironmq.naming import existing_queue, named_queue
+from segue.protocols.rest.ironmq.push_headers import check_push_headers, taken_from
+from segue.protocols.rest.ironmq.queue_settings import QueueChange, new_queue
+from segue.protocols.rest.json_body import read_json
+
+if TYPE_CHECKING:
+    from segue.broker.queue import Queue
+
+__all__ = ["delete_message", "delete_messages", "get_message", "peek_messages", "post_messages", "post_webhook"]
+
+_PEEKED_MAX: Final = 100
+_DELETED_MAX: Final = 100
+_WINDOW_BYTES: Final = 256 << 10
+_CANCELLED_A_STEP: Final = 256
+
+
+class _New(Struct):
+    body: str
+    delay: Annotated[int, Meta(ge=0, le=604_800)] = 0
+    push_headers: dict[str, str] | None = None
+
+
+class _Post(Struct):
+    messages: list[_New]
+
+
+class _Deletion(Struct):
+    reservation_id: str | None = None
+    subscriber_name: str | None = None
+
+
+class _One(Struct):
+    id: str
+    reservation_id: str | None = None
+
+
+class _Deletions(Struct):
+    ids: list[_One | str] | None = None
+
+
+_posts: Final = msgspec.json.Decoder(_Post)
+_deletions: Final = msgspec.json.Decoder(_Deletions)
+_deletion: Final = msgspec.json.Decoder(_Deletion)
+
+
+# -- posting
+
+
+def post_messages(exchange: Exchange) -> None:
+    """Put messages on a queue, all of them or none; a queue that is not there is made."""
+    messages = read_json(exchange.request.body, _posts).messages
+    if not messages:
+        raise HttpError(400, "no-messages", "There are no messages to be put on the queue")
+    ids = _publish(exchange, [(one.body.encode(), one.delay, check_push_headers(one.push_headers)) for one in messages])
+    answer_when_durable(exchange, {"ids": ids, "msg": "Messages put on queue."}, 201)
+
+
+def post_webhook(exchange: Exchange) -> None:
+    """The request's body, as it is, becomes a message."""
+    headers = taken_from(exchange.request.headers)
+    ids = _publish(exchange, [(exchange.request.body, 0, headers)])
+    answer_when_durable(exchange, {"id": ids[0], "msg": "Message put on queue."}, 200)
+
+
+def _publish(exchange: Exchange, messages: list[tuple[bytes, int, dict[str, str]]]) -> list[str]:
+    """Publish (body, delay in seconds, push headers) in one step; returns the ids."""
+    refuse_while_held(exchange)
+    node, name = exchange.node, named_queue(exchange)
+    queue = node.queues.get(name)
+    if queue is None:
+        queue = new_queue(node, name, exchange.request.parameters["project"], QueueChange())
+    queue.check_room(len(messages), sum(len(body) for body, _, _ in messages))
+    start = f"destination:{escape('/queue/' + name)}\n".encode()
+    now_ms, first, log_id = node.clock.now_ms(), queue.log.head, queue.log.id
+    ids: list[str] = []
+    records: list[bytes] = []
+    for body, delay, headers in messages:
+        more = _header_lines(headers) if headers else b""
+        if delay:
+            ids.append(_publish_later(queue, delay, start, more, body))
+        else:
+            ids.append(message_id := id_text(log_id, first + len(records)))
+            records.append(record_for(now_ms, start, message_id, more, body))
+    queue.publish_all(records)
+    return ids
+
+
+def _publish_later(queue: Queue, delay: int, start: bytes, more: bytes, body: bytes) -> str:
+    target = Delayed(queue.node, queue.name, [queue], When(delay * 1000))
+    slot = target.slot()
+    message_id = scheduled_id_text(slot.identity(slot.next_seq))
+    slot.accept(record_for(target.due_ms(queue.node.clock.now_ms()), start, message_id, more, body))
+    return message_id
+
+
+def _header_lines(headers: dict[str, str]) -> bytes:
+    return f"{PUSH_HEADERS}:{escape(msgspec.json.encode(headers).decode())}\n".encode()
+
+
+# -- looking
+
+
+def peek_messages(exchange: Exchange) -> None:
+    """The first messages that could be reserved now; none of them is."""
+    existing_queue(exchange)
+    text = exchange.request.query.get("n", "1")
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= _PEEKED_MAX):
+        raise HttpError(400, "bad-n", f"n is no number from 1 to {_PEEKED_MAX}")
+    exchange.start(partial(_peek, exchange, int(text)))
+
+
+async def _peek(exchange: Exchange, count: int) -> None:
+    queue = existing_queue(exchange)
+    browser = Browser(queue)
+    found: list[dict[str, Any]] = []
+    while len(found) < count and (window := await browser.chunk(_WINDOW_BYTES)):
+        found += [show_message(queue, number, record) for number, record in window[: count - len(found)]]
+    answer_json(exchange, {"messages": found})
+
+
+def get_message(exchange: Exchange) -> None:
+    """One message by its id, reserved or not."""
+    existing_queue(exchange)
+    exchange.start(partial(_get, exchange))
+
+
+async def _get(exchange: Exchange) -> None:
+    queue = existing_queue(exchange)
+    number, record = await record_of(exchange.node, queue, exchange.request.parameters["message"])
+    shown = show_message(queue, number, record)
+    answer_json(exchange, {"message": shown | {"id": exchange.request.parameters["message"]}})
+
+
+# -- deleting
+
+
+def delete_message(exchange: Exchange) -> None:
+    """Delete one message: with its reservation, or one that nobody has reserved."""
+    said = read_json(exchange.request.body, _deletion)
+    _delete(exchange, [_One(exchange.request.parameters["message"], said.reservation_id)])
+
+
+def delete_messages(exchange: Exchange) -> None:
+    """Delete several messages, all or none; without ids, everything that is in the queue."""
+    ids = read_json(exchange.request.body, _deletions).ids
+    if ids is None:
+        existing_queue(exchange)
+        exchange.start(partial(_clear, exchange))
+        return
+    if not 1 <= len(ids) <= _DELETED_MAX:
+        raise HttpError(400, "bad-ids", f"There are 1 to {_DELETED_MAX} ids")
+    _delete(exchange, [_One(one) if isinstance(one, str) else one for one in ids])
+
+
+def _delete(exchange: Exchange, wanted: list[_One]) -> None:
+    """At once where each is in its place; else those that are not are looked for first."""
+    queue = existing_queue(exchange)
+    if len({one.id for one in wanted}) < len(wanted):
+        raise HttpError(400, "duplicate-id", "The same message is there twice")
+    found = [_named(exchange, queue, one) for one in wanted]
+    if None in found:
+        exchange.start(partial(_find_and_delete, exchange, wanted))
+    else:
+        _remove(exchange, queue, [one for one in found if one is not None])
+
+
+async def _find_and_delete(exchange: Exchange, wanted: list[_One]) -> None:
+    queue = existing_queue(exchange)
+    elsewhere = {}
+    for one in wanted:
+        if _named(exchange, queue, one) is None:
+            elsewhere[one.id] = await look_for(exchange.node, queue, one.id)
+    # While some were looked for, others may have gone.
+    found = [elsewhere.get(one.id) or _named(exchange, queue, one) for one in wanted]
+    if None in found:
+        raise message_not_found()
+    _remove(exchange, queue, [one for one in found if one is not None])
+
+
+def _named(exchange: Exchange, queue: Queue, one: _One) -> Named | None:
+    if one.reservation_id:
+        return held(exchange.node, queue, one.id, one.reservation_id)
+    return placed(queue, one.id)
+
+
+def _remove(exchange: Exchange, queue: Queue, found: list[Named]) -> None:
+    """All of it in this step, or nothing."""
+    node = exchange.node
+    numbers = sorted(one for one in found if isinstance(one, int))
+    scheduled = [one for one in found if isinstance(one, Scheduled)]
+    leases = [one for one in found if not isinstance(one, (int, Scheduled))]
+    if numbers:
+        check_gaps(queue)
+    if any(whereabouts(queue, number).place is not Place.READY for number in numbers):
+        raise message_not_found()
+    for one in scheduled:
+        node.schedule.cancel(one)
+    take_out(queue, numbers)
+    node.leases.settle(leases)
+    answer_when_durable(exchange, {"msg": "Deleted"})
+
+
+async def _clear(exchange: Exchange) -> None:
+    """Everything: what is ready, reserved or delayed."""
+    queue, node = existing_queue(exchange), exchange.node
+    node.leases.settle(node.leases.of(queue))
+    queue.purge()
+    if node.schedule.census.waiting_for("q" + queue.name):
+        await _cancel_delayed(exchange, queue)
+    answer_when_durable(exchange, {"msg": "Cleared"})
+
+
+async def _cancel_delayed(exchange: Exchange, queue: Queue) -> None:
+    listing = Listing(exchange.node.schedule, target="q" + queue.name)
+    while (found := await listing.chunk()) is not None:
+        for at in range(0, len(found), _CANCELLED_A_STEP):
+            for one in found[at : at + _CANCELLED_A_STEP]:
+                exchange.node.schedule.cancel(one)
+            exchange.node.end_step()
+            await trio.lowlevel.checkpoint()

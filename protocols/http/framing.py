@@ -3,7 +3,8 @@
 A proxy in front of us and we ourselves have to agree on where each request ends: whoever can make them disagree
 smuggles one past the proxy (RFC 9112 §11.2). Parsers are lenient in ways of their own, so that what RFC 9112 forbids is
 refused here, before any of them sees it: a bare LF or CR (§2.2), a folded line (§5.2), a space before a colon (§5.1),
-both Transfer-Encoding and Content-Length, or one of them twice (§6.1, §6.3).
+both Transfer-Encoding and Content-Length, one of them twice, a length in anything but digits, another coding than
+`chunked` (§6.1, §6.3), control characters in a value (RFC 9110 §5.5). What stands in a body is transfer.py's.
 """
 
 from __future__ import annotations
@@ -14,13 +15,21 @@ from typing import Final
 from segue.protocols.http.errors import HttpError
 from segue.protocols.http.limits import Limits
 
-__all__ = ["HEAD_END", "HeadReader", "check_head"]
+__all__ = ["HEADER_LINE", "HEAD_END", "HeadReader", "check_head"]
 
 HEAD_END: Final = b"\r\n\r\n"
+HEADER_LINE: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n"
+"""A pattern: name and value, not folded."""
+_whole_head: Final = re.compile(
+    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/([0-9]\.[0-9])\r\n(?:" + HEADER_LINE + rb")*\r\n"
+).fullmatch
 _bare_line_end: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)").search
-_folded: Final = re.compile(rb"\r\n[ \t]").search
-_space_before_colon: Final = re.compile(rb"\r\n[^:\r\n]*[ \t]+:").search
-_length_lines: Final = re.compile(rb"\r\n(content-length|transfer-encoding):", re.IGNORECASE).findall
+_length_lines: Final = re.compile(
+    rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r]*?)[ \t]*(?=\r)", re.IGNORECASE
+).findall
+# Beyond any limit, and below what an integer of 64 bits can hold.
+_length: Final = re.compile(rb"[0-9]{1,18}").fullmatch
+_METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"CONNECT", b"TRACE"})
 
 
 class HeadReader:
@@ -28,13 +37,15 @@ class HeadReader:
 
     Attributes:
         begun: something of a head is there.
+        length: what the last head says of its body's length: see `check_head`.
     """
 
-    __slots__ = ("_head", "_limits")
+    __slots__ = ("_head", "_limits", "length")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._head = bytearray()
+        self.length: int | None = 0
 
     @property
     def begun(self) -> bool:
@@ -52,9 +63,12 @@ class HeadReader:
             The whole head with its blank line, or None while it is not whole; and where what follows begins.
 
         Raises:
-            HttpError: 400, 414 or 431: it is no head, and the connection is of no use any more.
+            HttpError: it is no head (see `check_head`), and the connection is of no use any more.
         """
         head = self._head
+        if head == b"\r" and data.startswith(b"\n", pos):
+            head.clear()
+            pos += 1
         if not head:
             # An empty line before a request is to be skipped (RFC 9112 §2.2).
             while data.startswith(b"\r\n", pos):
@@ -68,7 +82,7 @@ class HeadReader:
             after = pos + len(taken) - (len(head) - end)
             whole = bytes(head[:end])
             head.clear()
-            check_head(whole, self._limits)
+            self.length = check_head(whole, self._limits)
             return whole, after
         self._check_part()
         return None, pos + len(taken)
@@ -78,36 +92,65 @@ class HeadReader:
         head = bytes(self._head)
         # A CR that comes last may have its LF in the next read.
         if _bare_line_end(head, 0, len(head) - head.endswith(b"\r")) is not None:
-            raise HttpError(400, "bad-line-end", "A line of the head ends with LF or CR alone", closes=True)
+            raise _bad_head(head)
         if head.find(b"\r\n") < 0 and len(head) > self._limits.target_bytes_max + 64:
             raise _target_too_long(self._limits)
         if len(head) > self._limits.head_bytes_max:
             raise _head_too_large(self._limits)
 
 
-def check_head(head: bytes, limits: Limits) -> None:
-    """Refuse what two readers may read differently, or what is too large.
+def check_head(head: bytes, limits: Limits) -> int | None:
+    """Refuse what two readers may read differently, what is too large, and what is no request of HTTP/1.
 
     Args:
         head: the request line and the headers, with the blank line.
         limits: see `Limits`.
 
+    Returns:
+        How many octets the body has; None if it comes in chunks.
+
     Raises:
-        HttpError: 400, 414 or 431.
+        HttpError: 400, 414, 431, 501 or 505.
     """
-    if _bare_line_end(head) is not None:
-        raise HttpError(400, "bad-line-end", "A line of the head ends with LF or CR alone", closes=True)
-    line_end = head.index(b"\r\n")
-    method, _, rest = head[:line_end].partition(b" ")
-    if len(rest) - len(b" HTTP/1.1") > limits.target_bytes_max:
-        raise _target_too_long(limits)
     if len(head) > limits.head_bytes_max or head.count(b"\r\n") - 2 > limits.header_count_max:
         raise _head_too_large(limits)
-    if not method or _folded(head) is not None or _space_before_colon(head, line_end) is not None:
-        raise HttpError(400, "bad-head", "The head has a folded line, or a space before a colon", closes=True)
-    if len(_length_lines(head)) > 1:
+    whole = _whole_head(head)
+    if whole is None:
+        raise _bad_head(head)
+    method, target, version = whole.groups()
+    if len(target) > limits.target_bytes_max:
+        raise _target_too_long(limits)
+    if version not in (b"1.1", b"1.0"):
+        raise HttpError(505, "http-version", "Only HTTP/1.1 and HTTP/1.0 are spoken here", closes=True)
+    if method not in _METHODS:
+        raise HttpError(501, "unknown-method", "There is no such method", closes=True)
+    return _body_length(head, version)
+
+
+def _body_length(head: bytes, version: bytes) -> int | None:
+    """See `check_head`."""
+    lines = _length_lines(head)
+    if not lines:
+        return 0
+    if len(lines) > 1:
         text = "The head says more than once how long the body is (Content-Length, Transfer-Encoding)"
         raise HttpError(400, "ambiguous-length", text, closes=True)
+    ((name, value),) = lines
+    if name.lower() == b"content-length" and _length(value) is not None:
+        return int(value)
+    if name.lower() == b"transfer-encoding" and value.lower() == b"chunked" and version == b"1.1":
+        return None
+    raise HttpError(400, "bad-length", "The length of the body is no number, or its coding is unknown", closes=True)
+
+
+def _bad_head(head: bytes) -> HttpError:
+    if _bare_line_end(head) is not None:
+        return HttpError(400, "bad-line-end", "A line of the head ends with LF or CR alone", closes=True)
+    text = (
+        "The first line is no request of HTTP, or a header has a space before its colon, a control character in its "
+        "value, or a second line"
+    )
+    return HttpError(400, "bad-head", text, closes=True)
 
 
 def _target_too_long(limits: Limits) -> HttpError:

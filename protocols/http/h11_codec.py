@@ -12,6 +12,7 @@ from segue.protocols.http.codec import End, Event, RequestHead
 from segue.protocols.http.errors import Header, HttpError
 from segue.protocols.http.framing import HeadReader
 from segue.protocols.http.limits import Limits
+from segue.protocols.http.transfer import TransferredBody, body_of
 
 __all__ = ["H11Codec"]
 
@@ -24,11 +25,11 @@ class H11Codec:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._connection = self._new_connection()
-        # A head is gathered and looked at before h11 sees it.
+        self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes_max)
+        # What comes is cut into messages, and looked at, before h11 sees it.
         self._head = HeadReader(limits)
-        self._waiting: list[bytes] = []
-        self._in_head = True
+        self._body: TransferredBody | None = None  # of the request whose head has come
+        self._waiting = b""
         self._is_head = False  # the request's method is HEAD: its answer has no body
 
     @property
@@ -38,26 +39,23 @@ class H11Codec:
 
     def receive(self, data: bytes) -> None:
         """See `Codec`."""
-        if self._in_head:
-            self._waiting.append(data)
-        else:
-            self._connection.receive_data(data)
+        self._waiting += data
 
     def next_event(self) -> Event | None:
         """See `Codec`."""
         try:
             return self._next_event()
         except h11.RemoteProtocolError as error:
-            # 501 is h11's for a transfer coding that it does not know: whether it hides a request is not known either.
-            status = 400 if error.error_status_hint == 501 else error.error_status_hint
             # What stands behind the colon is what the peer has sent, as Python shows it.
             reason = str(error).partition(":")[0]
-            raise HttpError(status, "bad-request", f"This is not HTTP/1.1: {reason}", closes=True) from error
+            raise HttpError(
+                error.error_status_hint, "bad-request", f"This is not HTTP/1.1: {reason}", closes=True
+            ) from error
 
     def _next_event(self) -> Event | None:
-        if self._in_head and not self._take_head():
-            return None
-        event = self._connection.next_event()
+        while (event := self._connection.next_event()) is h11.NEED_DATA:
+            if not self._waiting or not self._feed():
+                return None
         if isinstance(event, h11.Data):
             return bytes(event.data)
         if isinstance(event, h11.Request):
@@ -66,28 +64,24 @@ class H11Codec:
             return End.OF_REQUEST
         return None
 
-    def _take_head(self) -> bool:
-        data = b"".join(self._waiting)
-        self._waiting.clear()
-        if not data:
+    def _feed(self) -> bool:
+        """Pass on what belongs to the message that is being read; False when that is nothing."""
+        data = self._waiting
+        if self._body is None:
+            head, taken = self._head.read(data, 0)
+            if head is not None:
+                self._connection.receive_data(head)
+                self._body = body_of(self._head.length, self._limits)
+        elif self._body.ended:
             return False
-        head, after = self._head.read(data, 0)
-        if head is None:
-            return False
-        self._in_head = False
-        self._connection.receive_data(head)
-        if after < len(data):
-            self._connection.receive_data(data[after:])
+        else:
+            _, taken = self._body.read(data)
+            self._connection.receive_data(data[:taken])
+        self._waiting = data[taken:]
         return True
 
     def _read_head(self, request: h11.Request) -> RequestHead:
         self._is_head = request.method == b"HEAD"
-        length: int | None = 0
-        for name, value in request.headers:
-            if name == _CONTENT_LENGTH:
-                length = int(value)
-            elif name == b"transfer-encoding":
-                length = None
         if b"host" not in [name for name, _ in request.headers]:  # h11 asks it of HTTP/1.1 only
             raise HttpError(400, "no-host", "The request has no Host header", closes=True)
         return RequestHead(
@@ -95,7 +89,7 @@ class H11Codec:
             request.target.decode("ascii"),
             list(request.headers),
             self._connection.they_are_waiting_for_100_continue,
-            length,
+            self._head.length,
         )
 
     def leave(self) -> bytes:
@@ -126,19 +120,9 @@ class H11Codec:
         connection = self._connection
         if connection.our_state is not h11.DONE or connection.their_state is not h11.DONE:
             return False
-        trailing, _ = connection.trailing_data
-        if trailing:
-            # It would be read as a head at once, and is to be looked at first.
-            self._connection = self._new_connection()
-            self._waiting.append(trailing)
-        else:
-            connection.start_next_cycle()
-        self._in_head = True
+        connection.start_next_cycle()
+        self._body = None
         return True
-
-    def _new_connection(self) -> h11.Connection:
-        # What is not whole is a line of chunked coding, or trailers: they have no use for more than a head.
-        return h11.Connection(h11.SERVER, max_incomplete_event_size=self._limits.head_bytes_max)
 
     def _begin_answer(self, status: int, headers: Sequence[Header]) -> bytes:
         reason = HTTPStatus(status).phrase.encode()

@@ -43,6 +43,22 @@ def test_empty_lines_before_a_request_are_skipped() -> None:
         (with_header(b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"), 400, "ambiguous-length"),
         (with_header(b"transfer-encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), 400, "ambiguous-length"),
         (with_header(b"Content-Length: 3\r\ncontent-length: 3\r\n"), 400, "ambiguous-length"),
+        (with_header(b"A: b\0c\r\n"), 400, "bad-head"),
+        (with_header(b": b\r\n"), 400, "bad-head"),
+        (with_header(b"no colon\r\n"), 400, "bad-head"),
+        (HEAD.replace(b" /a", b"  /a"), 400, "bad-head"),
+        (HEAD.replace(b"POST /a", b"/a"), 400, "bad-head"),
+        (HEAD.replace(b"/a", b"/\xc3\xa4"), 400, "bad-head"),
+        (HEAD.replace(b"HTTP/1.1", b"HTTP/1.10"), 400, "bad-head"),
+        (HEAD.replace(b"HTTP/1.1", b"HTTP/2.0"), 505, "http-version"),
+        (HEAD.replace(b"POST", b"post"), 501, "unknown-method"),
+        (with_header(b"Content-Length: +3\r\n"), 400, "bad-length"),
+        (with_header(b"Content-Length: 3, 3\r\n"), 400, "bad-length"),
+        (with_header(b"Content-Length:\r\n"), 400, "bad-length"),
+        (with_header(b"Content-Length: 1" + b"0" * 18 + b"\r\n"), 400, "bad-length"),
+        (with_header(b"Transfer-Encoding: xchunked\r\n"), 400, "bad-length"),
+        (with_header(b"Transfer-Encoding: gzip, chunked\r\n"), 400, "bad-length"),
+        (with_header(b"Transfer-Encoding: chunked\r\n").replace(b"1.1", b"1.0"), 400, "bad-length"),
         (HEAD.replace(b"/a", b"/" + b"a" * 100), 414, "target-too-long"),
         (with_header(b"A: " + b"b" * 1000 + b"\r\n"), 431, "head-too-large"),
         (with_header(b"A: b\r\n" * 16), 431, "head-too-large"),
@@ -76,6 +92,23 @@ def test_no_more_is_kept_than_a_head_may_have() -> None:
     assert len(reader._head) <= LIMITS.head_bytes_max + 1
 
 
-def test_a_head_that_says_no_method_is_refused() -> None:
-    with pytest.raises(HttpError, match="space"):
-        check_head(b" /a HTTP/1.1\r\n\r\n", LIMITS)
+@pytest.mark.parametrize(
+    ("line", "length"),
+    [
+        (b"", 0),
+        (b"Content-Length: 3\r\n", 3),
+        (b"CONTENT-LENGTH:\t03 \r\n", 3),
+        (b"X-Content-Length: 3\r\n", 0),
+        (b"Transfer-Encoding: Chunked\r\n", None),
+    ],
+)
+def test_a_head_says_how_long_the_body_is(line: bytes, length: int | None) -> None:
+    assert check_head(with_header(line), LIMITS) == length
+
+
+@pytest.mark.parametrize("cut", range(5))
+def test_empty_lines_before_a_request_are_skipped_wherever_they_are_cut(cut: int) -> None:
+    reader = HeadReader(LIMITS)
+    wire = b"\r\n\r\n" + HEAD
+    reader.read(wire[:cut], 0)
+    assert reader.read(wire[cut:], 0)[0] == HEAD

@@ -16,7 +16,7 @@ from segue.broker.schedule.scheduled_message import ScheduleId
 if TYPE_CHECKING:
     from segue.broker.queue import Queue
 
-__all__ = ["ID_HEADER", "MessageId", "id_of", "id_text", "read_id", "scheduled_id_text"]
+__all__ = ["ID_HEADER", "MessageId", "id_of", "id_text", "ids_of_next", "read_id", "scheduled_id_text"]
 
 ID_HEADER: Final = "iron-message-id"
 _NUMBER_BITS: Final = 57
@@ -44,6 +44,12 @@ class MessageId(NamedTuple):
 def id_text(log_id: int, number: int) -> str:
     """The id of a message in a queue."""
     return str(log_id << _NUMBER_BITS | number)
+
+
+def ids_of_next(queue: Queue, count: int) -> list[str]:
+    """The ids of the messages that are published next, in this step: they have no priority, so it is known where."""
+    first = queue.log.id << _NUMBER_BITS | queue.log.head
+    return list(map(str, range(first, first + count)))
 
 
 def scheduled_id_text(identity: ScheduleId) -> str:

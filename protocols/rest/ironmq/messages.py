@@ -11,15 +11,14 @@ from msgspec import Meta, Struct
 
 from segue.broker.browse import Browser
 from segue.broker.by_number import Place, check_gaps, take_out, whereabouts
-from segue.broker.header_text import escape
 from segue.broker.schedule.delayed import Delayed, When
 from segue.broker.schedule.listing import Found as Scheduled
 from segue.broker.schedule.listing import Listing
 from segue.protocols.http import Exchange, HttpError
 from segue.protocols.rest.ironmq.answers import answer_json, answer_when_durable, refuse_while_held
 from segue.protocols.rest.ironmq.lookup import Named, held, look_for, message_not_found, placed, record_of
-from segue.protocols.rest.ironmq.message import PUSH_HEADERS, record_for, show_message
-from segue.protocols.rest.ironmq.message_id import id_text, scheduled_id_text
+from segue.protocols.rest.ironmq.message import RecordMaker, show_message
+from segue.protocols.rest.ironmq.message_id import ids_of_next, scheduled_id_text
 from segue.protocols.rest.ironmq.naming import existing_queue, named_queue
 from segue.protocols.rest.ironmq.push_headers import check_push_headers, taken_from
 from segue.protocols.rest.ironmq.queue_settings import QueueChange, new_queue
@@ -73,50 +72,51 @@ def post_messages(exchange: Exchange) -> None:
     messages = read_json(exchange.request.body, _posts).messages
     if not messages:
         raise HttpError(400, "no-messages", "There are no messages to be put on the queue")
-    ids = _publish(exchange, [(one.body.encode(), one.delay, check_push_headers(one.push_headers)) for one in messages])
+    ids = _publish(exchange, [one.body.encode() for one in messages], messages)
     answer_when_durable(exchange, {"ids": ids, "msg": "Messages put on queue."}, 201)
 
 
 def post_webhook(exchange: Exchange) -> None:
     """The request's body, as it is, becomes a message."""
-    headers = taken_from(exchange.request.headers)
-    ids = _publish(exchange, [(exchange.request.body, 0, headers)])
-    answer_when_durable(exchange, {"id": ids[0], "msg": "Message put on queue."}, 200)
+    how = _New("", push_headers=taken_from(exchange.request.headers))
+    (message_id,) = _publish(exchange, [exchange.request.body], [how])
+    answer_when_durable(exchange, {"id": message_id, "msg": "Message put on queue."}, 200)
 
 
-def _publish(exchange: Exchange, messages: list[tuple[bytes, int, dict[str, str]]]) -> list[str]:
-    """Publish (body, delay in seconds, push headers) in one step; returns the ids."""
+def _publish(exchange: Exchange, bodies: list[bytes], how: list[_New]) -> list[str]:
+    """Publish messages in one step, or none of them; returns their ids. `how`: the rest of what is said of each."""
     refuse_while_held(exchange)
+    plain = True
+    for one in how:
+        if one.delay or one.push_headers:
+            plain = False
+            check_push_headers(one.push_headers)
     node, name = exchange.node, named_queue(exchange)
-    queue = node.queues.get(name)
-    if queue is None:
-        queue = new_queue(node, name, exchange.request.parameters["project"], QueueChange())
-    queue.check_room(len(messages), sum(len(body) for body, _, _ in messages))
-    start = f"destination:{escape('/queue/' + name)}\n".encode()
-    now_ms, first, log_id = node.clock.now_ms(), queue.log.head, queue.log.id
-    ids: list[str] = []
-    records: list[bytes] = []
-    for body, delay, headers in messages:
-        more = _header_lines(headers) if headers else b""
-        if delay:
-            ids.append(_publish_later(queue, delay, start, more, body))
-        else:
-            ids.append(message_id := id_text(log_id, first + len(records)))
-            records.append(record_for(now_ms, start, message_id, more, body))
-    queue.publish_all(records)
-    return ids
+    queue = node.queues.get(name) or new_queue(node, name, exchange.request.parameters["project"], QueueChange())
+    queue.check_room(len(bodies), sum(map(len, bodies)))
+    maker = RecordMaker(name, node.clock.now_ms())
+    if plain:
+        ids = ids_of_next(queue, len(bodies))
+        queue.publish_all(maker.records(ids, bodies))
+        return ids
+    return [_publish_one(queue, maker, body, one) for body, one in zip(bodies, how, strict=True)]
 
 
-def _publish_later(queue: Queue, delay: int, start: bytes, more: bytes, body: bytes) -> str:
-    target = Delayed(queue.node, queue.name, [queue], When(delay * 1000))
-    slot = target.slot()
-    message_id = scheduled_id_text(slot.identity(slot.next_seq))
-    slot.accept(record_for(target.due_ms(queue.node.clock.now_ms()), start, message_id, more, body))
+def _publish_one(queue: Queue, maker: RecordMaker, body: bytes, how: _New) -> str:
+    if how.delay:
+        return _publish_later(queue, body, how)
+    (message_id,) = ids_of_next(queue, 1)
+    queue.publish(maker.record(message_id, body, how.push_headers))
     return message_id
 
 
-def _header_lines(headers: dict[str, str]) -> bytes:
-    return f"{PUSH_HEADERS}:{escape(msgspec.json.encode(headers).decode())}\n".encode()
+def _publish_later(queue: Queue, body: bytes, how: _New) -> str:
+    target = Delayed(queue.node, queue.name, [queue], When(how.delay * 1000))
+    slot = target.slot()
+    message_id = scheduled_id_text(slot.identity(slot.next_seq))
+    maker = RecordMaker(queue.name, target.due_ms(queue.node.clock.now_ms()))
+    slot.accept(maker.record(message_id, body, how.push_headers))
+    return message_id
 
 
 # -- looking

@@ -87,4 +87,6 @@ def release_message(exchange: Exchange) -> None:
     queue = existing_queue(exchange)
     lease = held(exchange.node, queue, exchange.request.parameters["message"], asked.reservation_id)
     exchange.node.leases.release(lease, (asked.delay or 0) * 1000)
+    if queue.cursor.condemned:
+        queue.dispatcher.dispatch()  # a dead letter is to be where it goes when the answer is out
     answer_when_durable(exchange, {"msg": "Released"})

@@ -195,9 +195,9 @@ def connected(
     return b"CONNECTED\n" + _lines(lines, Version.V1_0) + b"\n\0"
 
 
-def receipt_frames(receipt_ids: Sequence[bytes]) -> bytes:
+def receipt_frames(receipt_ids: Sequence[bytes]) -> list[bytes]:
     """Return a RECEIPT frame for each `receipt` header as it came, still escaped."""
-    return b"".join([_RECEIPT % receipt_id for receipt_id in receipt_ids])
+    return [_RECEIPT % receipt_id for receipt_id in receipt_ids]
 
 
 def error(failure: StompProtocolError, version: Version | None) -> bytes:

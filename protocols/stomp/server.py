@@ -48,10 +48,10 @@ class StompFrontend:
     async def serve(self, node: Node, settings: Stomp, *, task_status: trio.TaskStatus[Sequence[str]]) -> None:
         """See `FrontEnd`."""
         self.configure(node, settings)
-        self._listener = Listener(
+        listener = Listener(
             node, self.name, settings.listen, lambda connection: StompSession(self, connection), _refusal
         )
-        await self._listener.serve(task_status, node.settings.limits.drain_seconds)
+        await listener.serve(task_status, node.settings.limits.drain_seconds)
 
     def configure(self, node: Node, settings: Stomp) -> None:
         """Take what all connections share from the settings."""
@@ -92,7 +92,7 @@ class StompFrontend:
 
     def logged_in(self, stomp: StompSession) -> None:
         """A connection is somebody's."""
-        self._listener.authenticated(stomp.connection)
+        stomp.connection.authenticated()
         self.log.debug("connection.opened", protocol="stomp", peer=stomp.connection.peer, session=stomp.session_id)
 
     def failed(self, stomp: StompSession, failure: StompProtocolError) -> None:

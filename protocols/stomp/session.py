@@ -77,6 +77,7 @@ class StompSession:
         self._receiving_bytes = 0  # of `_parser`, as they stand in `node.receiving`
         self._commands = Commands(self)
         self._login_until = connection.last_received + self._limits.login_seconds
+        self._last_sent = connection.last_progress  # monotonic seconds; whoever carries us may say things of its own
         self._step = 0
         self._failed_receipt: bytes | None = None
         # Confirmations that wait for the disk.
@@ -134,8 +135,11 @@ class StompSession:
         self._process(aside)
 
     def take_output(self) -> bytes:
-        data = b"".join(self._out)
-        self._out = []
+        return b"".join(self.take_frames())
+
+    def take_frames(self) -> list[bytes]:
+        """Everything that is to be written, frame by frame; a heart-beat counts as one."""
+        frames, self._out = self._out, []
         self._stuck_bytes = self._out_bytes
         self._out_bytes = 0
         if self._stuck_behind_bytes:
@@ -144,9 +148,10 @@ class StompSession:
             for subscription, count in self._unasked.items():
                 self._unasked_sending[subscription] = self._unasked_sending.get(subscription, 0) + count
             self._unasked.clear()
-        return data
+        return frames
 
     def output_sent(self) -> None:
+        self._last_sent = self.connection.last_progress
         self._stuck_bytes = 0
         if self._unasked_sending:
             sending, self._unasked_sending = self._unasked_sending, {}
@@ -169,7 +174,7 @@ class StompSession:
         connection, beat = self.connection, self.beat
         moments = [connection.stalled_since + self._limits.write_stall_seconds]
         if beat.send_milliseconds and not self._stuck_bytes:
-            moments.append(connection.last_sent + beat.send_milliseconds * _BEAT_EARLY / 1000)
+            moments.append(self._last_sent + beat.send_milliseconds * _BEAT_EARLY / 1000)
         if beat.receive_milliseconds and not self.finished and connection.reading:
             moments.append(connection.last_received + beat.receive_milliseconds * RECEIVE_GRACE / 1000)
         return min(moments)
@@ -187,7 +192,7 @@ class StompSession:
         if beat.receive_milliseconds and now >= dead_at and not self.finished and connection.reading:
             self.fail(StompProtocolError(ErrorCode.HEART_BEAT_MISSED, "Nothing came for twice the agreed time"))
             return "heart-beat missed"
-        late = now >= connection.last_sent + beat.send_milliseconds * _BEAT_EARLY / 1000
+        late = now >= self._last_sent + beat.send_milliseconds * _BEAT_EARLY / 1000
         if beat.send_milliseconds and late and not self._out and not self._stuck_bytes:
             self.put(_BEAT)
         return ""
@@ -230,12 +235,12 @@ class StompSession:
         self._turned_away = True
         return True
 
-    def put(self, data: bytes) -> None:
+    def put(self, frame: bytes) -> None:
         """Write this at the end of the step."""
         if not self._out:
             self.node.wrote(self.connection)
-        self._out.append(data)
-        self._out_bytes += len(data)
+        self._out.append(frame)
+        self._out_bytes += len(frame)
         if self._stuck_bytes:
             self._count_behind()
 
@@ -296,13 +301,13 @@ class StompSession:
         """The login is through: take what came behind CONNECT."""
         self._process(self._parser.resume(self.version))
 
-    def _say_last(self, data: bytes) -> None:
+    def _say_last(self, frame: bytes) -> None:
         self._owed -= 1
-        self.put(data)
+        self.put(frame)
 
     def _confirm(self, receipt_ids: list[bytes]) -> None:
         self._owed -= 1
-        self.put(receipt_frames(receipt_ids))
+        self.put_frames(receipt_frames(receipt_ids))
 
     def _promise(self, receipts: list[bytes]) -> None:
         """Confirm these when everything done so far is on disk."""

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from segue.protocols.tcp.conversation import Conversation
     from segue.protocols.tcp.listener import Listener
 
 __all__ = ["TcpConnection"]
@@ -31,15 +32,15 @@ class TcpConnection:
     Attributes:
         address: the peer's host.
         peer: `host:port`.
-        last_received, last_sent: monotonic seconds of the last octet.
-        last_progress: of the last octet that the kernel took while output waited.
+        last_received: monotonic seconds of the last octet that came.
+        last_progress: of the last octet that the kernel took, or of the moment when output began to wait.
         reason: why the connection ends; empty while it lives.
     """
 
     __slots__ = (
         "_closed", "_conversation", "_finishing", "_linger_until", "_listener", "_login_running", "_mask", "_node",
-        "_rest", "_socket", "address", "deadline_at", "deadline_number", "last_progress", "last_received", "last_sent",
-        "peer", "reason",
+        "_rest", "_socket", "address", "deadline_at", "deadline_number", "last_progress", "last_received", "peer",
+        "reason",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, sock: socket.socket, address: str, port: int) -> None:
@@ -56,7 +57,7 @@ class TcpConnection:
         self._linger_until = math.inf
         self.deadline_at = math.inf
         self.deadline_number = 0
-        self.last_received = self.last_sent = self.last_progress = listener.node.clock.monotonic()
+        self.last_received = self.last_progress = listener.node.clock.monotonic()
         self.reason = ""
         self._conversation = listener.make(self)
         listener.poller.register(sock.fileno(), self)
@@ -86,6 +87,16 @@ class TcpConnection:
     def reading(self) -> bool:
         """False while nothing is read, so that nobody can tell what the peer has said meanwhile."""
         return bool(self._mask & select.EPOLLIN)
+
+    def authenticated(self) -> None:
+        """The peer has proved who it is: the connection no longer counts as a stranger's."""
+        self._listener.authenticated(self)
+
+    def hand_over(self, conversation: Conversation) -> None:
+        """Another protocol goes on from here; the conversation so far has said all that it had to say."""
+        self._conversation = conversation
+        self.deadline_changed()
+        self._look_after_input()
 
     def deadline_changed(self) -> None:
         """The conversation's next deadline may be earlier than before."""
@@ -271,7 +282,7 @@ class TcpConnection:
             self.abandon(f"write failed: {error.strerror}")
             return
         if sent:
-            self.last_sent = self.last_progress = self._node.clock.monotonic()
+            self.last_progress = self._node.clock.monotonic()
         if sent < len(data):
             first = not self._rest
             if first:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 from segue.protocols.stomp.server import StompFrontend
@@ -82,7 +81,6 @@ class StompWorld(World):
         super().__init__(**more)
         self.frontend = StompFrontend(random_bytes=bytes)  # the first subscription is number 1
         self.frontend.configure(self.node, replace(self.settings.stomp, dialect=dialect))
-        self.frontend._listener = SimpleNamespace(authenticated=lambda connection: None)  # type: ignore[assignment]
 
     def client(self, version: str = "1.2", **headers: str) -> Client:
         return Client(self).connect(version, **headers)

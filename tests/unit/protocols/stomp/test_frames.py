@@ -43,8 +43,7 @@ def test_connected_has_a_response_id_only_where_one_was_asked_for() -> None:
 
 
 def test_receipts_are_echoed_as_they_came() -> None:
-    assert receipt_frames([b"a\\cb"]) == b"RECEIPT\nreceipt-id:a\\cb\n\n\0"
-    assert receipt_frames([b"1", b"2"]) == receipt_frames([b"1"]) + receipt_frames([b"2"])
+    assert receipt_frames([b"a\\cb", b"2"]) == [b"RECEIPT\nreceipt-id:a\\cb\n\n\0", b"RECEIPT\nreceipt-id:2\n\n\0"]
 
 
 def test_an_error_names_code_text_and_receipt() -> None:

@@ -32,7 +32,8 @@ class FakeConnection:
         self.closed = False
         self.reading = True
         self.deadline_changes = 0
-        self.last_received = self.last_sent = self.last_progress = world.clock.monotonic()
+        self.is_authenticated = False
+        self.last_received = self.last_progress = world.clock.monotonic()
         self._rest = b""
         self.conversation = make(self)
 
@@ -42,6 +43,12 @@ class FakeConnection:
 
     def start(self, task: Callable[[], Awaitable[None]]) -> None:
         self.tasks.append(task)
+
+    def authenticated(self) -> None:
+        self.is_authenticated = True
+
+    def hand_over(self, conversation: Any) -> None:
+        self.conversation = conversation
 
     def deadline_changed(self) -> None:
         self.deadline_changes += 1
@@ -87,7 +94,7 @@ class FakeConnection:
         self.room -= count
         self.written += data[:count]
         if count:
-            self.last_sent = self.last_progress = self.world.clock.monotonic()
+            self.last_progress = self.world.clock.monotonic()
         if count < len(data):
             if not self._rest:
                 self.last_progress = self.world.clock.monotonic()

@@ -74,5 +74,8 @@ class Codec(Protocol):
     def end_answer(self) -> bytes:
         """Its end."""
 
+    def switch(self, headers: Sequence[Header]) -> tuple[bytes, bytes]:
+        """`101 Switching Protocols`: the answer, and what has come behind the request. It is no more HTTP."""
+
     def start_next(self) -> bool:
         """The request is answered: whether another may follow on this connection."""

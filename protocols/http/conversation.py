@@ -28,7 +28,7 @@ from segue.protocols.http.request import Request
 if TYPE_CHECKING:
     from segue.protocols.http.routes import Route
     from segue.protocols.http.server import HttpFrontend
-    from segue.protocols.tcp import TcpConnection
+    from segue.protocols.tcp import Conversation, TcpConnection
 
 __all__ = ["HttpConversation"]
 
@@ -69,6 +69,7 @@ class HttpConversation:
         self._sending: list[Exchange] = []
         self._out: list[bytes] = []
         self._out_bytes = self._stuck_bytes = 0
+        self._successor: Callable[[TcpConnection], Conversation] | None = None  # see `Exchange.upgrade`
         self._working = False
         self._counted_bytes = 0
         self._since = connection.last_received  # a request began to come, or the last one was answered
@@ -114,7 +115,9 @@ class HttpConversation:
         sending, self._sending = self._sending, []
         for exchange in sending:
             exchange.arrived()
-        if self._exchange is not None and not self._out:
+        if self._successor is not None and not self._out:
+            self.connection.start(self._hand_over)
+        elif self._exchange is not None and not self._out:
             self._exchange.taken()
 
     def output_stuck(self, size: int) -> None:
@@ -298,10 +301,6 @@ class HttpConversation:
 
     # -- called by exchanges
 
-    def authenticated(self) -> None:
-        """See `Exchange.authenticated`."""
-        self.frontend.authenticated(self.connection)
-
     def note_failure(self, exchange: Exchange, failure: HttpError) -> None:
         """An answer is an error."""
         self.finished = self.finished or failure.closes
@@ -333,6 +332,17 @@ class HttpConversation:
         """The peer does not read as fast as is written for it."""
         return self._stuck_bytes + self._out_bytes >= _OUTPUT_BYTES_MAX
 
+    def upgrade(
+        self, exchange: Exchange, headers: Sequence[Header], make: Callable[[TcpConnection], Conversation]
+    ) -> None:
+        """Write `101 Switching Protocols`, and hand the connection over when that is with the kernel."""
+        assert exchange is self._exchange
+        answer, behind = self._codec.switch([*headers, *self.frontend.common_headers()])
+        self._put(answer)
+        self._answered.append(exchange)
+        self._unfed = behind + self._unfed
+        self._successor = make
+
     async def read_body(self, exchange: Exchange) -> bytes:
         """See `Exchange.read`."""
         if exchange is not self._exchange:
@@ -355,6 +365,22 @@ class HttpConversation:
         return piece
 
     # -- inside
+
+    async def _hand_over(self) -> None:
+        """In a task of its own: the next protocol must not begin in the middle of a write."""
+        await trio.lowlevel.checkpoint()
+        make, received, connection = self._successor, self._unfed, self.connection
+        self._exchange = self._successor = None
+        if make is None or connection.closed or self.finished:
+            connection.read_on()
+            return
+        self._forget_received()
+        conversation = make(connection)
+        connection.hand_over(conversation)
+        if received:
+            conversation.receive(received)
+            connection.read_on()
+        self.node.end_step()
 
     def _complete(self, headers: Sequence[Header]) -> list[Header]:
         """The headers of an answer, with those that all have."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from segue.protocols.http.conversation import HttpConversation
     from segue.protocols.http.request import Request
     from segue.protocols.http.routes import Renderer
+    from segue.protocols.tcp import Conversation, TcpConnection
 
 __all__ = ["JSON", "TEXT", "Exchange", "plain_error"]
 
@@ -25,7 +26,7 @@ TEXT: Final = b"text/plain; charset=utf-8"
 
 
 class Exchange:
-    """See the module. Exactly one of `answer`, `fail` and `end` ends it; what comes behind that is ignored.
+    """See the module. Exactly one of `answer`, `fail`, `end` and `upgrade` ends it; what comes behind that is ignored.
 
     Attributes:
         request: what is asked; without its body, where the route takes that in pieces.
@@ -62,7 +63,7 @@ class Exchange:
 
     def authenticated(self) -> None:
         """The peer has proved who it is: its connection no longer counts as a stranger's."""
-        self._conversation.authenticated()
+        self._conversation.connection.authenticated()
 
     def answer(
         self, status: int, body: bytes = b"", *, content_type: bytes = JSON, headers: Sequence[Header] = ()
@@ -146,6 +147,21 @@ class Exchange:
             work()
         except (HttpError, BrokerError) as error:
             self.fail(error)
+
+    def upgrade(
+        self, protocol: bytes, headers: Sequence[Header], make: Callable[[TcpConnection], Conversation]
+    ) -> None:
+        """Answer that the connection goes on in another protocol, which the peer has asked for in `Upgrade`.
+
+        Args:
+            protocol: its name, for `Upgrade`.
+            headers: what the answer says besides.
+            make: makes the conversation that carries the connection from now on. It is called when the kernel has the
+                answer, and the conversation gets what has come behind the request.
+        """
+        if not self.over:
+            self.over = True
+            self._conversation.upgrade(self, [(b"upgrade", protocol), (b"connection", b"upgrade"), *headers], make)
 
     def when_durable(self, then: Callable[[], None]) -> None:
         """Go on when all that was done so far is on disk; `then` may answer."""

@@ -115,6 +115,13 @@ class H11Codec:
         """See `Codec`."""
         return self._send(h11.EndOfMessage())
 
+    def switch(self, headers: Sequence[Header]) -> tuple[bytes, bytes]:
+        """See `Codec`."""
+        reason = HTTPStatus.SWITCHING_PROTOCOLS.phrase.encode()
+        answer = self._send(h11.InformationalResponse(status_code=101, headers=list(headers), reason=reason))
+        behind, self._waiting = self._waiting, b""
+        return answer, behind
+
     def start_next(self) -> bool:
         """See `Codec`."""
         connection = self._connection

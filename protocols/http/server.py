@@ -53,10 +53,10 @@ class HttpFrontend:
     async def serve(self, node: Node, settings: Http, *, task_status: trio.TaskStatus[Sequence[str]]) -> None:
         """See `FrontEnd`."""
         self.configure(node, settings, entry_points(group=GROUP))
-        self._listener = Listener(
+        listener = Listener(
             node, self.name, settings.listen, lambda connection: HttpConversation(self, connection), self._refusal
         )
-        await self._listener.serve(task_status, node.settings.limits.drain_seconds)
+        await listener.serve(task_status, node.settings.limits.drain_seconds)
 
     def configure(self, node: Node, settings: Http, mounts: Iterable[EntryPoint]) -> None:
         """Take what all connections share from the settings, and make the table of routes."""
@@ -98,10 +98,6 @@ class HttpFrontend:
                 (b"x-frame-options", b"DENY"),
             ]
         return self._common
-
-    def authenticated(self, connection: TcpConnection) -> None:
-        """Somebody has proved who he is."""
-        self._listener.authenticated(connection)
 
     def note_failure(self, connection: TcpConnection, failure: HttpError) -> None:
         """A request was refused: the one line about it. What a client may well ask is no event."""

@@ -37,6 +37,10 @@ class HttpClient:
         self.send(wire)
         return self.answer(method)
 
+    def rest(self) -> bytes:
+        """All that comes until the server closes its side."""
+        return self._input.read()
+
     def is_closed(self) -> bool:
         """The server has closed its side, and nothing came before that."""
         try:
@@ -45,6 +49,7 @@ class HttpClient:
             return True
 
     def close(self) -> None:
+        self._input.close()  # or the socket stays open for it
         self.socket.close()
 
     def makefile(self, mode: str) -> object:

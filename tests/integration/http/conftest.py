@@ -26,4 +26,4 @@ def connect(broker: BrokerProcess) -> Iterator[Connect]:
 
     yield connect
     for client in clients:
-        client.socket.close()
+        client.close()

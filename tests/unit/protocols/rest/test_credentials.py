@@ -16,16 +16,9 @@ from segue.protocols.http.conversation import HttpConversation
 from segue.protocols.http.exchange import plain_error
 from segue.protocols.http.server import HttpFrontend
 from segue.protocols.rest.credentials import Credentials
-from segue.protocols.tcp import TcpConnection
 from tests.helpers.http_client import request
 from tests.unit.broker.actors import World
 from tests.unit.protocols.tcp.fake_connection import FakeConnection
-
-
-class Frontend(HttpFrontend):
-    """Without a listener."""
-
-    def authenticated(self, connection: TcpConnection) -> None: ...
 
 
 def basic(text: str) -> str:
@@ -36,7 +29,7 @@ async def asked(*lines: str, peer: str = "127.0.0.1:1", users: Users | None = No
     """The answer to a request for a path that credentials guard."""
     world = World()
     world.node.users = users or world.node.users
-    frontend = Frontend()
+    frontend = HttpFrontend()
     frontend.configure(world.node, world.node.settings.section("http"), ())
     answer: Callable[[Exchange], None] = lambda exchange: exchange.answer(200, b"in")  # noqa: E731
     frontend.routes.add(Route("GET", "/x", Credentials(world.node).guarded(answer), plain_error))

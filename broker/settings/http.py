@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from segue.broker.settings.address import ListenAddress
-from segue.broker.settings.keys import addresses, count, names, seconds, size
+from segue.broker.settings.keys import addresses, count, names, origins, seconds, size
 from segue.broker.settings.quantity import KIB, MIB
 
 __all__ = ["Http"]
@@ -25,6 +25,11 @@ class Http:
     host_names: tuple[str, ...] = names(
         "The names by which clients may ask for this broker, besides addresses and `localhost`; `*` for any. A request "
         "for another name is refused: a page in a browser could have led a name of its own here."
+    )
+
+    allowed_origins: tuple[str, ...] = origins(
+        "The pages whose scripts may connect by WebSocket, such as `https://shop.example`, besides the broker's own "
+        "and those of this machine; `*` for any. Clients that are no browsers need not be listed."
     )
 
     # RFC 9112 §3: at least 8000 octets.
@@ -65,6 +70,15 @@ class Http:
     idle_seconds: float = seconds(
         75,
         "How long a connection may stay without a request.",
+        minimum=1,
+        maximum=3600,
+    )
+
+    # Proxies cut off what is silent for 60 s (nginx, HAProxy), as RabbitMQ does.
+    websocket_ping_seconds: float = seconds(
+        30,
+        "A WebSocket client that has been silent for so long is sent a ping, and closed when nothing comes for as long "
+        "again.",
         minimum=1,
         maximum=3600,
     )

@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from segue.broker.settings.address import ListenAddress
 from segue.broker.settings.faults import KeyPath
-from segue.broker.settings.kinds import Addresses, Choice, Count, Kind, Names, PathName, Seconds, Size
+from segue.broker.settings.kinds import Addresses, Choice, Count, Kind, Names, Origins, PathName, Seconds, Size
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
@@ -31,6 +31,7 @@ __all__ = [
     "keys_of",
     "names",
     "optional",
+    "origins",
     "path_name",
     "required",
     "seconds",
@@ -151,6 +152,11 @@ def addresses(default: tuple[ListenAddress, ...], text: str, *, flag: str | None
 def names(text: str) -> tuple[str, ...]:
     """Declare names of hosts; none by default."""
     return _declare((), Setting(Names(), text))
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Declare origins of pages (RFC 6454); none by default."""
+    return _declare((), Setting(Origins(), text))
 
 
 def required(kind: Kind[T], text: str) -> T:

@@ -26,6 +26,7 @@ __all__ = [
     "Hash",
     "Kind",
     "Names",
+    "Origins",
     "PathName",
     "Seconds",
     "Size",
@@ -41,6 +42,8 @@ _PATH_BYTES_MAX = 4095
 _ADDRESSES_MAX = 64
 # RFC 1123 §2.1, and `*` for any; ports and paths are no part of a name.
 _is_host_name = re.compile(r"\*|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?").fullmatch
+# RFC 6454 §6.2: scheme, name and port. Pages without an origin of their own, such as local files, say `null`.
+_is_origin = re.compile(r"\*|null|https?://[A-Za-z0-9\[][A-Za-z0-9.:\]-]{0,260}").fullmatch
 
 
 class Kind(ABC, Generic[T]):
@@ -260,13 +263,15 @@ class Names(Kind[tuple[str, ...]]):
     """Names of hosts."""
 
     example = '["queues.example.org"]'
+    _one = "the name of a host"
+    _is_one = staticmethod(_is_host_name)
 
     def read(self, raw: object) -> tuple[str, ...]:
         if not isinstance(raw, list | tuple):
             raise ValueError(f"is {show_value(raw)}, not a list of names")
         for name in raw:
-            if not isinstance(name, str) or not _is_host_name(name):
-                raise ValueError(f"has {show_value(name)}, not the name of a host, in its list")
+            if not isinstance(name, str) or not self._is_one(name):
+                raise ValueError(f"has {show_value(name)}, not {self._one}, in its list")
         return tuple(raw)
 
     def read_text(self, text: str) -> tuple[str, ...]:
@@ -277,6 +282,14 @@ class Names(Kind[tuple[str, ...]]):
 
     def plain(self, value: tuple[str, ...]) -> object:
         return list(value)
+
+
+class Origins(Names):
+    """Origins of pages."""
+
+    example = '["https://shop.example"]'
+    _one = "the origin of a page"
+    _is_one = staticmethod(_is_origin)
 
 
 class Hash(Kind[PasswordHash]):

@@ -34,6 +34,9 @@ _DISK_SECONDS: Final = 2.0
 """Messages that are there, but on their way from disk, are waited for so long even by who does not want to wait."""
 _CHOICE_SECONDS: Final = 0.1
 """Likewise where it may be that nobody may have them now: groups, selectors."""
+_TAKEN_BYTES_MAX: Final = 4 << 20
+"""With so much, a taker gets no more: he asked for a number of messages of unknown size, and all of them are in memory
+while they are on their way to him."""
 _EPOCH_BYTES: Final = 5
 _STALE_FACTOR: Final = 2
 _STALE_MIN: Final = 1024
@@ -48,19 +51,23 @@ class Lease:
         queue: where it is from.
         seq: its number there.
         record: the message.
-        deliveries: how often it was delivered, this one included.
+        deliveries: how often it was delivered, this one included, as far as that is known.
+        redelivered: it may have been delivered before: by `deliveries`, or before a crash.
         until: when it goes back, monotonic seconds.
     """
 
-    __slots__ = ("deliveries", "id", "queue", "record", "seq", "taking", "until")
+    __slots__ = ("deliveries", "id", "queue", "record", "redelivered", "seq", "taking", "until")
 
-    def __init__(self, taking: Taking, lease_id: str, seq: int, record: bytes, deliveries: int, until: float) -> None:
+    def __init__(
+        self, taking: Taking, lease_id: str, seq: int, record: bytes, deliveries: int, redelivered: bool, until: float
+    ) -> None:
         self.taking = taking
         self.id = lease_id
         self.queue = taking.queue
         self.seq = seq
         self.record = record
         self.deliveries = deliveries
+        self.redelivered = redelivered
         self.until = until
 
 
@@ -70,7 +77,7 @@ class Taking:
     Attributes:
         queue: whose messages.
         leases: what it was given, settled or not.
-        blocked: see `Sink`; True once it has been served.
+        blocked: see `Sink`; True once it has been served, or has as many bytes as one may take.
         patience: until when it waits for the first message, monotonic seconds.
         consumer: it, as the queue sees it.
     """
@@ -82,7 +89,8 @@ class Taking:
         self.queue = queue
         self._seconds = seconds
         self._then: Callable[[list[Lease]], None] | None = then
-        self._taken: list[tuple[int, bytes, int]] = []
+        self._taken: list[tuple[int, bytes, int, bool]] = []
+        self._bytes = 0
         self.leases: list[Lease] = []
         self.blocked = False
         self.patience = 0.0
@@ -91,12 +99,12 @@ class Taking:
     # -- Sink
 
     def deliver(self, seqs: Sequence[int], records: list[bytes], redelivered: bool) -> None:
-        self._note()
-        self._taken += [(seq, record, 1) for seq, record in zip(seqs, records, strict=True)]
+        self._note(sum(map(len, records)))
+        self._taken += [(seq, record, 1, redelivered) for seq, record in zip(seqs, records, strict=True)]
 
     def deliver_again(self, seq: int, record: bytes, deliveries: int) -> None:
-        self._note()
-        self._taken.append((seq, record, deliveries))
+        self._note(len(record))
+        self._taken.append((seq, record, deliveries, True))
 
     def cancelled(self, reason: str) -> None:
         self._leases.forget(self)
@@ -106,9 +114,11 @@ class Taking:
         self._leases.node.log.crash("internal.error", error, queue=self.queue.name)
         self.give_up()
 
-    def _note(self) -> None:
+    def _note(self, size: int) -> None:
         if not self._taken:
             self._leases.node.wrote(self)  # more may come in this step
+        self._bytes += size
+        self.blocked = self._bytes >= _TAKEN_BYTES_MAX
 
     # -- segue.broker.node.Output: the end of a step
 
@@ -210,6 +220,7 @@ class Leases:
         """
         if queue.owner:
             raise InUseError(f"queue '{queue.name}' belongs to another connection")
+        self.node.idle_queues.used(queue)
         taking = Taking(self, queue, most, seconds, then)
         if wait_seconds > 0:
             taking.wait(wait_seconds)
@@ -261,9 +272,11 @@ class Leases:
 
     # -- called by `Taking`
 
-    def lease_out(self, taking: Taking, seq: int, record: bytes, deliveries: int, until: float) -> Lease:
+    def lease_out(
+        self, taking: Taking, seq: int, record: bytes, deliveries: int, redelivered: bool, until: float
+    ) -> Lease:
         """A message has been given to a taker."""
-        lease = Lease(taking, self._new_id(), seq, record, deliveries, until)
+        lease = Lease(taking, self._new_id(), seq, record, deliveries, redelivered, until)
         self._by_id[lease.id] = lease
         self.look_at(until, lease)
         return lease

@@ -16,6 +16,7 @@ __all__ = [
     "InvalidNameError",
     "check_name",
     "check_queue_name",
+    "check_topic_name",
     "check_visible",
     "has_options",
     "has_wildcards",
@@ -99,6 +100,20 @@ def check_queue_name(name: str, *, lists: bool = True) -> str:
         raise InvalidNameError("a name may have no comma: it separates the destinations of a list")
     if lists and has_options(found):
         raise InvalidNameError("a name may not have other brokers' options behind it")
+    return found
+
+
+def check_topic_name(name: str) -> str:
+    """Return the name of a topic that is published to, in NFC: words, separated by dots.
+
+    Raises:
+        InvalidNameError: as `check_name`; or a word of it is empty, or a wildcard.
+    """
+    found = check_name(name)
+    if not all(found.split(".")):
+        raise InvalidNameError("a topic may not begin or end with a dot")
+    if has_wildcards(found):
+        raise InvalidNameError("wildcards are for subscriptions")
     return found
 
 

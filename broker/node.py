@@ -202,6 +202,11 @@ class Node:
         self.queues[name] = queue
         return queue
 
+    def redeclare_queue(self, queue: Queue, options: QueueOptions) -> None:
+        """From now on it is as if a queue had been declared with these options. Durable with the open batch."""
+        self.store.redefine(queue.log, {**queue.definition, "options": options.as_definition()})
+        self.apply_policies(queue)
+
     def make_queue(self, name: str, definition: dict[str, Any]) -> Queue:
         """A new queue, durable with the open batch; nobody finds it by its name yet."""
         log = self.store.create_log({"kind": "queue", "name": name, **definition})

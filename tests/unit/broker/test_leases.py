@@ -8,6 +8,7 @@ from segue.broker.errors import InUseError, NotHeldError
 from segue.broker.leases import Lease, Taking
 from segue.broker.queue import Queue
 from segue.broker.queue_options import QueueOptions
+from segue.storage.api import Cursor
 from tests.unit.broker.actors import FakeOutput, FakeSink, World, body_of, record
 
 
@@ -190,3 +191,32 @@ def test_deadlines_that_nobody_waits_for_are_not_kept_for_a_day(world: World, qu
     for _ in range(3000):
         world.node.leases.settle(taken(world, queue, seconds=86_400))
     assert len(world.node.leases._deadlines) < 1100
+
+
+def test_a_taker_gets_some_mib_at_most_and_one_message_at_least(world: World, queue: Queue) -> None:
+    world.publish(queue, *["x" * (1 << 20)] * 8, "y" * (6 << 20))
+    assert [len(taken(world, queue, 100)) for _ in range(3)] == [4, 4, 1]
+
+
+def test_what_may_have_been_delivered_before_says_so(world: World, queue: Queue) -> None:
+    world.publish(queue, "a", "b")
+    (lease,) = taken(world, queue)
+    assert not lease.redelivered
+    world.node.leases.release(lease)
+    assert [(one.deliveries, one.redelivered) for one in taken(world, queue, 2)] == [(2, True), (1, False)]
+
+
+def test_what_may_have_been_delivered_before_a_crash_says_so(world: World, queue: Queue) -> None:
+    assert isinstance(queue.cursor, Cursor)
+    world.publish(queue, "a")
+    queue.cursor.maybe = 2
+    assert [(one.deliveries, one.redelivered) for one in taken(world, queue)] == [(1, True)]
+
+
+def test_to_take_from_a_queue_is_to_use_it(world: World) -> None:
+    queue = world.node.declare_queue("idle", options=QueueOptions(expires_ms=10_000))
+    for _ in range(3):
+        world.clock.advance(8)
+        taken(world, queue)
+        world.node.delete_idle_queues()
+    assert queue.open

@@ -1,0 +1,167 @@
+"""All operations of the API, and their place in the server's table of routes."""
+
+from __future__ import annotations
+
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Final
+
+from segue.protocols.http import Route, Routes
+from segue.protocols.rest.credentials import Credentials
+from segue.protocols.rest.v1 import leases, publishing, queues
+from segue.protocols.rest.v1.destinations import QueueNamed, TopicNamed
+from segue.protocols.rest.v1.operation import MERGE_PATCH, OCTETS, NoParameters, Operation, Reply
+from segue.protocols.rest.v1.problems import render_problem
+from segue.protocols.rest.v1.queue_options import QueueChanges, QueueDeclaration
+
+if TYPE_CHECKING:
+    from segue.broker.node import Node
+
+__all__ = ["OPERATIONS", "mount"]
+
+_ETAG: Final = {"ETag": "Stands for what can be changed about the queue."}
+_QUEUE: Final = Reply("The queue.", queues.QueueView, _ETAG)
+
+OPERATIONS: Final[tuple[Operation[Any, Any], ...]] = (
+    Operation(
+        "listQueues",
+        "GET",
+        "/v1/queues",
+        "List queues by name, a page at a time",
+        parameters=queues.QueueListing,
+        body=NoneType,
+        replies={200: Reply("One page.", queues.QueueList)},
+        perform=queues.list_queues,
+    ),
+    Operation(
+        "createQueue",
+        "PUT",
+        "/v1/queues/{queue}",
+        "Make a queue",
+        text="Queues are also made when something is published to them. A queue that is there stays as it is.",
+        parameters=QueueNamed,
+        body=QueueDeclaration,
+        replies={
+            200: Reply("It was there already.", queues.QueueView, _ETAG),
+            201: Reply("It was made.", queues.QueueView, _ETAG),
+        },
+        problems=("conflict", "limit-reached"),
+        perform=queues.create_queue,
+    ),
+    Operation(
+        "showQueue",
+        "GET",
+        "/v1/queues/{queue}",
+        "Look at a queue",
+        parameters=QueueNamed,
+        body=NoneType,
+        replies={200: _QUEUE},
+        problems=("not-found", "in-use"),
+        perform=queues.show_queue,
+    ),
+    Operation(
+        "changeQueue",
+        "PATCH",
+        "/v1/queues/{queue}",
+        "Change a queue",
+        text="What is null is no longer declared; what is left out stays as it is.",
+        parameters=queues.QueueChanging,
+        body=QueueChanges,
+        content_type=MERGE_PATCH,
+        replies={200: _QUEUE},
+        problems=("not-found", "in-use", "precondition-failed"),
+        perform=queues.change_queue,
+    ),
+    Operation(
+        "deleteQueue",
+        "DELETE",
+        "/v1/queues/{queue}",
+        "Delete a queue with its messages",
+        parameters=queues.QueueDeleting,
+        body=NoneType,
+        replies={200: Reply("It is deleted.", queues.Deleted)},
+        problems=("not-found", "in-use"),
+        perform=queues.delete_queue,
+    ),
+    Operation(
+        "publish",
+        "POST",
+        "/v1/queues/{queue}/messages",
+        "Publish messages to a queue",
+        text="All of them are accepted, and on disk, or none is.",
+        parameters=publishing.QueuePublishing,
+        body=publishing.Publication,
+        replies={201: Reply("They are on disk.", publishing.Published)},
+        problems=("limit-reached", "publishers-held"),
+        perform=publishing.publish,
+    ),
+    Operation(
+        "publishRaw",
+        "POST",
+        "/v1/queues/{queue}/messages/raw",
+        "Publish the body of the request",
+        text="Its headers are those of the request that begin with `Segue-Header-`, without that, and `Content-Type`.",
+        parameters=publishing.RawPublishing,
+        body=NoneType,
+        content_type=OCTETS,
+        replies={201: Reply("It is on disk.", publishing.PublishedMessage)},
+        problems=("limit-reached", "publishers-held"),
+        perform=publishing.publish_raw,
+    ),
+    Operation(
+        "publishToTopic",
+        "POST",
+        "/v1/topics/{topic}/messages",
+        "Publish messages to a topic",
+        parameters=TopicNamed,
+        body=publishing.Publication,
+        replies={
+            201: Reply(
+                "They are with all who subscribe, on disk where the subscription is durable.", publishing.Published
+            )
+        },
+        problems=("limit-reached", "not-supported", "publishers-held"),
+        perform=publishing.publish_to,
+    ),
+    Operation(
+        "publishRawToTopic",
+        "POST",
+        "/v1/topics/{topic}/messages/raw",
+        "Publish the body of the request to a topic",
+        parameters=publishing.RawTopicPublishing,
+        body=NoneType,
+        content_type=OCTETS,
+        replies={201: Reply("As with a batch.", publishing.PublishedMessage)},
+        problems=("limit-reached", "not-supported", "publishers-held"),
+        perform=publishing.publish_raw_to_topic,
+    ),
+    Operation(
+        "take",
+        "POST",
+        "/v1/queues/{queue}/leases",
+        "Take messages of a queue for a while",
+        parameters=QueueNamed,
+        body=leases.LeaseOrder,
+        replies={200: Reply("Messages, each with the lease that settles it.", leases.Taken)},
+        problems=("not-found", "in-use"),
+        perform=leases.take,
+    ),
+    Operation(
+        "settle",
+        "POST",
+        "/v1/settlements",
+        "Settle messages that are leased",
+        text="Each by itself: look at the result of each.",
+        parameters=NoParameters,
+        body=leases.Settlements,
+        replies={200: Reply("What became of each; durable.", leases.Settled)},
+        perform=leases.settle,
+    ),
+)
+
+
+def mount(node: Node, routes: Routes) -> None:
+    """See `segue.protocols.http.server.Mount`."""
+    credentials = Credentials(node)
+    for operation in OPERATIONS:
+        handler = credentials.guarded(operation.handle)
+        routes.add(Route(operation.method, operation.path, handler, render_problem))

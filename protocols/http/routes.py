@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from segue.protocols.http.errors import HttpError
 
 if TYPE_CHECKING:
+    import trio
+
     from segue.protocols.http.exchange import Exchange
 
-__all__ = ["Handler", "Renderer", "Route", "Routes"]
+__all__ = ["Handler", "Renderer", "Route", "Routes", "Service"]
 
 Handler = Callable[["Exchange"], None]
 """Answers a request, now or later. What it raises is answered by the route's renderer."""
 Renderer = Callable[["Exchange", HttpError], None]
 """Answers with an error, in the words of the interface that the route belongs to."""
+
+
+class Service(Protocol):
+    """Runs for as long as requests are served, and is cancelled then."""
+
+    async def __call__(self, *, task_status: trio.TaskStatus[None]) -> None: ...
 
 
 class Route(NamedTuple):
@@ -50,11 +58,16 @@ class _Place:
 
 
 class Routes:
-    """See the module. A segment that is written out goes before a `{name}`."""
+    """See the module. A segment that is written out goes before a `{name}`.
+
+    Attributes:
+        services: what interfaces do beside answering requests.
+    """
 
     def __init__(self) -> None:
         self._root: Final = _Place()
         self._routes: list[Route] = []
+        self.services: list[Service] = []
 
     def add(self, route: Route) -> None:
         """Serve a path by a method; a later one for the same takes its place."""

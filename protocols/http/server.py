@@ -7,6 +7,8 @@ from email.utils import formatdate
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+import trio
+
 from segue import broker
 from segue.broker.errors import BrokerError
 from segue.protocols.http.codec import Codec
@@ -21,8 +23,6 @@ from segue.protocols.http.routes import Routes
 from segue.protocols.tcp import Listener
 
 if TYPE_CHECKING:
-    import trio
-
     from segue.broker.node import Node
     from segue.broker.settings import Http
     from segue.protocols.tcp import TcpConnection
@@ -56,7 +56,11 @@ class HttpFrontend:
         listener = Listener(
             node, self.name, settings.listen, lambda connection: HttpConversation(self, connection), self._refusal
         )
-        await listener.serve(task_status, node.settings.limits.drain_seconds)
+        async with trio.open_nursery() as nursery:
+            for service in self.routes.services:
+                await nursery.start(service)
+            await listener.serve(task_status, node.settings.limits.drain_seconds)
+            nursery.cancel_scope.cancel()
 
     def configure(self, node: Node, settings: Http, mounts: Iterable[EntryPoint]) -> None:
         """Take what all connections share from the settings, and make the table of routes."""

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from segue.protocols.http import Exchange, HttpError, Route, Routes
-from segue.protocols.rest.ironmq import messages, queues, reservations, subscribers
+from segue.protocols.rest.ironmq import alert_requests, messages, queues, reservations, subscribers
+from segue.protocols.rest.ironmq.alerts import Alerts
 from segue.protocols.rest.ironmq.answers import render_error
 from segue.protocols.rest.ironmq.token import with_token
 
@@ -43,19 +44,36 @@ _TABLE: Final[Mapping[str, Mapping[str, Handler]]] = {
         "PUT": subscribers.replace_subscribers,
         "DELETE": subscribers.remove_subscribers,
     },
+    f"{_QUEUE}/alerts": {
+        "POST": alert_requests.add_alerts,
+        "PUT": alert_requests.replace_alerts,
+        "DELETE": alert_requests.remove_alerts,
+    },
+    f"{_QUEUE}/alerts/{{alert}}": {"DELETE": alert_requests.remove_alert},
     _MESSAGE: {"GET": messages.get_message, "DELETE": messages.delete_message},
     f"{_MESSAGE}/touch": {"POST": reservations.touch_message},
     f"{_MESSAGE}/release": {"POST": reservations.release_message},
 }
+_CHANGING: Final = frozenset(
+    {
+        *(queues.put_queue, queues.patch_queue, messages.post_messages, messages.post_webhook),
+        *(messages.delete_message, messages.delete_messages),
+        *(alert_requests.add_alerts, alert_requests.replace_alerts),
+    }
+)
+"""What changes the size of a queue, or its alerts. That a reservation is made, or is over, does not."""
 _OVERRIDES: Final = frozenset({"PATCH", "DELETE"})
 
 
 def mount(node: Node, routes: Routes) -> None:
     """See `segue.protocols.http.server.Mount`."""
+    alerts = Alerts(node)
+    routes.services.append(alerts.serve)
     for path, handlers in _TABLE.items():
-        served = dict(handlers)
+        changing = {method: alerts.watching(handler) for method, handler in handlers.items() if handler in _CHANGING}
+        served = {**handlers, **changing}
         if not _OVERRIDES.isdisjoint(served):
-            served["POST"] = _by_override(handlers)
+            served = {**served, "POST": _by_override(served)}
         for method, handler in served.items():
             routes.add(Route(method, path, with_token(handler), render_error))
 

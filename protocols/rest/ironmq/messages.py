@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import trio
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from segue.broker.browse import Browser
 from segue.broker.by_number import Place, check_gaps, take_out, whereabouts
-from segue.broker.schedule.delayed import Delayed, When
 from segue.broker.schedule.listing import Found as Scheduled
 from segue.broker.schedule.listing import Listing
 from segue.protocols.http import Exchange, HttpError
 from segue.protocols.rest.ironmq.answers import answer_json, answer_when_durable, refuse_while_held
 from segue.protocols.rest.ironmq.lookup import Named, held, look_for, message_not_found, placed, record_of
-from segue.protocols.rest.ironmq.message import RecordMaker, show_message
-from segue.protocols.rest.ironmq.message_id import ids_of_next, scheduled_id_text
+from segue.protocols.rest.ironmq.message import show_message
 from segue.protocols.rest.ironmq.naming import existing_queue, named_queue
-from segue.protocols.rest.ironmq.push_headers import check_push_headers, taken_from
-from segue.protocols.rest.ironmq.queue_settings import QueueChange, new_queue
+from segue.protocols.rest.ironmq.posting import NewMessage, post
+from segue.protocols.rest.ironmq.push_headers import taken_from
 from segue.protocols.rest.json_body import read_json
 
 if TYPE_CHECKING:
@@ -35,14 +33,8 @@ _WINDOW_BYTES: Final = 256 << 10
 _CANCELLED_A_STEP: Final = 256
 
 
-class _New(Struct):
-    body: str
-    delay: Annotated[int, Meta(ge=0, le=604_800)] = 0
-    push_headers: dict[str, str] | None = None
-
-
 class _Post(Struct):
-    messages: list[_New]
+    messages: list[NewMessage]
 
 
 class _Deletion(Struct):
@@ -72,51 +64,19 @@ def post_messages(exchange: Exchange) -> None:
     messages = read_json(exchange.request.body, _posts).messages
     if not messages:
         raise HttpError(400, "no-messages", "There are no messages to be put on the queue")
-    ids = _publish(exchange, [one.body.encode() for one in messages], messages)
-    answer_when_durable(exchange, {"ids": ids, "msg": "Messages put on queue."}, 201)
+    _post(exchange, messages)
 
 
 def post_webhook(exchange: Exchange) -> None:
     """The request's body, as it is, becomes a message."""
-    how = _New("", push_headers=taken_from(exchange.request.headers))
-    (message_id,) = _publish(exchange, [exchange.request.body], [how])
-    answer_when_durable(exchange, {"id": message_id, "msg": "Message put on queue."}, 200)
+    message = NewMessage("", push_headers=taken_from(exchange.request.headers))
+    _post(exchange, [message], [exchange.request.body])
 
 
-def _publish(exchange: Exchange, bodies: list[bytes], how: list[_New]) -> list[str]:
-    """Publish messages in one step, or none of them; returns their ids. `how`: the rest of what is said of each."""
+def _post(exchange: Exchange, messages: list[NewMessage], bodies: list[bytes] | None = None) -> None:
     refuse_while_held(exchange)
-    plain = True
-    for one in how:
-        if one.delay or one.push_headers:
-            plain = False
-            check_push_headers(one.push_headers)
-    node, name = exchange.node, named_queue(exchange)
-    queue = node.queues.get(name) or new_queue(node, name, exchange.request.parameters["project"], QueueChange())
-    queue.check_room(len(bodies), sum(map(len, bodies)))
-    maker = RecordMaker(name, node.clock.now_ms())
-    if plain:
-        ids = ids_of_next(queue, len(bodies))
-        queue.publish_all(maker.records(ids, bodies))
-        return ids
-    return [_publish_one(queue, maker, body, one) for body, one in zip(bodies, how, strict=True)]
-
-
-def _publish_one(queue: Queue, maker: RecordMaker, body: bytes, how: _New) -> str:
-    if how.delay:
-        return _publish_later(queue, body, how)
-    (message_id,) = ids_of_next(queue, 1)
-    queue.publish(maker.record(message_id, body, how.push_headers))
-    return message_id
-
-
-def _publish_later(queue: Queue, body: bytes, how: _New) -> str:
-    target = Delayed(queue.node, queue.name, [queue], When(how.delay * 1000))
-    slot = target.slot()
-    message_id = scheduled_id_text(slot.identity(slot.next_seq))
-    maker = RecordMaker(queue.name, target.due_ms(queue.node.clock.now_ms()))
-    slot.accept(maker.record(message_id, body, how.push_headers))
-    return message_id
+    ids = post(exchange.node, named_queue(exchange), exchange.request.parameters["project"], messages, bodies)
+    answer_when_durable(exchange, {"ids": ids, "msg": "Messages put on queue."}, 201)
 
 
 # -- looking

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from segue.protocols.http import Exchange, HttpError
+from segue.protocols.rest.ironmq.alerts import size_of
 from segue.protocols.rest.ironmq.answers import answer_json, answer_when_durable
 from segue.protocols.rest.ironmq.naming import existing_queue, full_name, named_queue, prefix_of
 from segue.protocols.rest.ironmq.queue_settings import (
@@ -97,6 +98,6 @@ def _shown(exchange: Exchange) -> dict[str, Any]:
 
 def _counts(exchange: Exchange) -> dict[str, int]:
     """What is in a queue, with what is reserved or delayed; and what was ever put there."""
-    statistics = existing_queue(exchange).statistics()
-    size = statistics.ready + statistics.in_flight + statistics.delayed
-    return {"size": size, "total_messages": statistics.published + statistics.delayed}
+    queue = existing_queue(exchange)
+    statistics = queue.statistics()
+    return {"size": size_of(queue), "total_messages": statistics.published + statistics.delayed}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -192,7 +193,7 @@ def test_a_webhook_becomes_a_message(connect: Connect, queue_name: str) -> None:
     client = connect()
     target = f"/3/projects/{PROJECT}/queues/{queue_name}/webhook?oauth=guest"
     answer = client.ask(request(target, "X-Subscribers-A: b", method="POST", body=b'{"raw": true}'), "POST")
-    assert answer.status == 200
+    assert answer.status == 201
     assert IronClient(client).peek(queue_name)[0]["body"] == '{"raw": true}'
 
 
@@ -241,3 +242,90 @@ def test_stomp_reaches_the_queues_of_a_project(broker: BrokerProcess, iron: Iron
     first, second = iron.peek(queue_name, 2)
     assert (first["id"], second["body"]) == (message_id, "from stomp")
     assert iron.said("GET", f"queues/{queue_name}/messages/{second['id']}")["message"] == second
+
+
+def test_an_alert_is_posted_when_a_queue_passes_a_size(iron: IronClient, queue_name: str) -> None:
+    told = f"{queue_name}-alerts"
+    alerts = [
+        {"type": "fixed", "trigger": 3, "direction": "asc", "queue": told},
+        {"type": "progressive", "trigger": 2, "direction": "desc", "queue": told, "snooze": 600},
+    ]
+    iron.said("PUT", f"queues/{queue_name}", {"queue": {"alerts": alerts}})
+    shown = iron.said("GET", f"queues/{queue_name}")["queue"]["alerts"]
+    assert shown == [alerts[0] | {"snooze": 0}, alerts[1]]
+    iron.post(queue_name, "1", "2")
+    ids = iron.post(queue_name, "3", "4")
+    (message,) = iron.peek(told, 5)
+    alert = json.loads(message["body"])
+    assert (alert["source_queue"], alert["queue_size"], alert["alert_type"]) == (queue_name, 4, "fixed")
+    assert (alert["alert_direction"], alert["alert_trigger"], len(alert["alert_id"])) == ("asc", 3, 24)
+    assert alert["created_at"].endswith("Z")
+    for message_id in ids:
+        iron.said("DELETE", f"queues/{queue_name}/messages/{message_id}")
+    iron.said("DELETE", f"queues/{queue_name}/messages", {})
+    told_of = [json.loads(message["body"])["queue_size"] for message in iron.peek(told, 5)]
+    assert told_of == [4, 2]  # the next one falls into the snooze
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"alerts": [{"type": "fixed", "trigger": 1, "queue": "a"}] * 2},
+        {"alerts": [{"type": "fixed", "trigger": n, "queue": "a"} for n in range(1, 7)]},
+        {"alerts": [{"type": "other", "trigger": 1, "queue": "a"}]},
+        {"type": "unicast"},
+        {"type": "pull", "push": {"subscribers": [{"name": "a", "url": "http://localhost"}]}},
+        {"push": {"subscribers": [{"name": "a", "url": "ftp://localhost"}]}},
+        {"type": "unicast", "push": {"subscribers": []}},
+        {"push": {"subscribers": [{"name": "a", "url": "http://a"}], "retries": 101}},
+        {"dead_letter": {"queue_name": ""}},
+        {"dead_letter": {"queue_name": "a", "max_reservations": 0}},
+        {"message_timeout": 0},
+        {"message_expiration": 2592001},
+    ],
+)
+def test_settings_that_contradict_themselves_are_refused(iron: IronClient, queue_name: str, settings: object) -> None:
+    assert iron.said("PUT", f"queues/{queue_name}", {"queue": settings}, 400)["msg"]
+    assert iron.said("GET", f"queues/{queue_name}", None, 404) == NOT_FOUND
+
+
+def test_subscribers_are_added_replaced_and_removed(iron: IronClient, queue_name: str) -> None:
+    path = f"queues/{queue_name}"
+    first = {"name": "first", "url": "http://localhost:1/a", "headers": {"Content-Type": "application/json"}}
+    second = {"name": "second", "url": "http://localhost:1/b"}
+    made = iron.said("PUT", path, {"queue": {"push": {"subscribers": [first], "error_queue": "errors"}}})["queue"]
+    assert (made["type"], made["push"]["subscribers"]) == ("multicast", [first])
+    assert (made["push"]["retries"], made["push"]["retries_delay"], made["push"]["error_queue"]) == (3, 60, "errors")
+
+    def subscribers() -> Any:
+        return iron.said("GET", path)["queue"]["push"]["subscribers"]
+
+    assert iron.said("POST", f"{path}/subscribers", {"subscribers": [second]}) == {"msg": "Updated"}
+    assert subscribers() == [first, second]
+    iron.said("POST", f"{path}/subscribers", {"subscribers": [second | {"url": "http://localhost:1/c"}]})
+    assert subscribers()[1]["url"] == "http://localhost:1/c"
+    iron.said("DELETE", f"{path}/subscribers", {"subscribers": [{"name": "first"}]})
+    assert [one["name"] for one in subscribers()] == ["second"]
+    iron.said("PUT", f"{path}/subscribers", {"subscribers": [first]})
+    assert subscribers() == [first]
+    iron.said("DELETE", f"{path}/subscribers", {"subscribers": [{"name": "first"}]}, 400)
+
+
+def test_alerts_are_added_replaced_and_removed_by_themselves(iron: IronClient, queue_name: str) -> None:
+    path = f"queues/{queue_name}"
+    iron.said("PUT", path)
+    first, second = ({"type": "fixed", "trigger": n, "direction": "asc", "queue": "q", "snooze": 0} for n in (1, 2))
+
+    def shown() -> Any:
+        return iron.said("GET", path)["queue"].get("alerts", [])
+
+    assert iron.said("POST", f"{path}/alerts", {"alerts": [first]}) == {"msg": "Alerts were added."}
+    duplicate = iron.said("POST", f"{path}/alerts", {"alerts": [first]}, 400)
+    assert duplicate == {"msg": "At least one new alert duplicates current queue alerts."}
+    assert iron.said("PUT", f"{path}/alerts", {"alerts": [first, second]}) == {"msg": "Alerts were replaced."}
+    assert shown() == [first, second]
+    assert iron.said("DELETE", f"{path}/alerts", {"queue": {"alerts": [first]}}) == {"msg": "Alerts were deleted."}
+    assert shown() == [second]
+    iron.said("DELETE", f"{path}/alerts", {"alerts": [second]})
+    assert shown() == []
+    iron.said("DELETE", f"{path}/alerts/nothing", {}, 404)

@@ -19,6 +19,7 @@ from segue.broker.settings.password_hash import PasswordHash
 from segue.broker.settings.plug_ins import extra_sections
 from segue.broker.settings.policy import Policy
 from segue.broker.settings.policy_reading import InvalidPolicyError, check_policy_name, read_policy, show_policy
+from segue.broker.settings.push import Push
 from segue.broker.settings.render import render_json, render_toml
 from segue.broker.settings.stomp import Stomp
 from segue.broker.settings.storage import Storage
@@ -37,6 +38,7 @@ __all__ = [
     "Origin",
     "PasswordHash",
     "Policy",
+    "Push",
     "Settings",
     "SettingsError",
     "Stomp",

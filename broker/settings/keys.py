@@ -19,7 +19,19 @@ from typing import Any, Generic, TypeVar, cast
 
 from segue.broker.settings.address import ListenAddress
 from segue.broker.settings.faults import KeyPath
-from segue.broker.settings.kinds import Addresses, Choice, Count, Kind, Names, Origins, PathName, Seconds, Size
+from segue.broker.settings.kinds import (
+    Addresses,
+    Choice,
+    Count,
+    Kind,
+    Names,
+    Origins,
+    PathName,
+    PathNames,
+    Seconds,
+    Size,
+)
+from segue.broker.settings.networks import Network, Networks
 
 __all__ = [
     "ENVIRONMENT_PREFIX",
@@ -30,9 +42,11 @@ __all__ = [
     "count",
     "keys_of",
     "names",
+    "networks",
     "optional",
     "origins",
     "path_name",
+    "path_names",
     "required",
     "seconds",
     "size",
@@ -144,6 +158,11 @@ def path_name(default: Path, text: str, *, flag: str | None = None) -> Path:
     return _declare(default, Setting(PathName(), text, flag=flag))
 
 
+def path_names(text: str) -> tuple[Path, ...]:
+    """Declare files; none by default."""
+    return _declare((), Setting(PathNames(), text))
+
+
 def addresses(default: tuple[ListenAddress, ...], text: str, *, flag: str | None = None) -> tuple[ListenAddress, ...]:
     """Declare addresses to listen on."""
     return _declare(default, Setting(Addresses(), text, flag=flag))
@@ -157,6 +176,11 @@ def names(text: str) -> tuple[str, ...]:
 def origins(text: str) -> tuple[str, ...]:
     """Declare origins of pages (RFC 6454); none by default."""
     return _declare((), Setting(Origins(), text))
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Declare networks of addresses; none by default."""
+    return _declare((), Setting(Networks(), text))
 
 
 def required(kind: Kind[T], text: str) -> T:

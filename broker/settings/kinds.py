@@ -28,6 +28,7 @@ __all__ = [
     "Names",
     "Origins",
     "PathName",
+    "PathNames",
     "Seconds",
     "Size",
     "quote",
@@ -225,6 +226,26 @@ class PathName(Kind[Path]):
 
     def plain(self, value: Path) -> object:
         return str(value)
+
+
+class PathNames(Kind[tuple[Path, ...]]):
+    """Files, not looked at here."""
+
+    example = '["/etc/ssl/private/authority.pem"]'
+
+    def read(self, raw: object) -> tuple[Path, ...]:
+        if not isinstance(raw, list | tuple):
+            raise ValueError(f"is {show_value(raw)}, not a list of paths")
+        return tuple(map(PathName().read, raw))
+
+    def read_text(self, text: str) -> tuple[Path, ...]:
+        return self.read(text.split(":") if text else [])  # as in PATH
+
+    def toml(self, value: tuple[Path, ...]) -> str:
+        return f"[{', '.join(quote(str(path)) for path in value)}]"
+
+    def plain(self, value: tuple[Path, ...]) -> object:
+        return list(map(str, value))
 
 
 class Addresses(Kind[tuple[ListenAddress, ...]]):

@@ -18,6 +18,7 @@ from segue.broker.settings.log import Log
 from segue.broker.settings.memory import Memory
 from segue.broker.settings.named import NAMED
 from segue.broker.settings.policy import Policy
+from segue.broker.settings.push import Push
 from segue.broker.settings.stomp import Stomp
 from segue.broker.settings.storage import Storage
 
@@ -31,6 +32,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = MappingProxyType(
         "limits": Limits,
         "stomp": Stomp,
         "http": Http,
+        "push": Push,
         "log": Log,
         "control": Control,
     }
@@ -72,6 +74,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     stomp: Stomp = field(default_factory=Stomp)
     http: Http = field(default_factory=Http)
+    push: Push = field(default_factory=Push)
     log: Log = field(default_factory=Log)
     control: Control = field(default_factory=Control)
     users: Mapping[str, Account] = field(default_factory=lambda: MappingProxyType({}))

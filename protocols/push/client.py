@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -27,17 +27,17 @@ _ENDPOINTS_MAX: Final = 4
 """Addresses of a name that are tried, each for its share of what time is left."""
 
 
-def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Whom to trust: the authorities of the system, and those of a file (PEM).
+def tls_context(ca_files: Iterable[Path] = ()) -> ssl.SSLContext:
+    """Whom to trust: the authorities of the system, and those of some files (PEM).
 
     Raises:
-        OSError, ssl.SSLError: the file can't be read, or holds no certificate.
+        OSError, ssl.SSLError: a file can't be read, or holds no certificate.
     """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    if ca_file is not None:
-        context.load_verify_locations(ca_file)
+    for file in ca_files:
+        context.load_verify_locations(file)
     return context
 
 

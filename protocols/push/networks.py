@@ -12,12 +12,14 @@ leads to it. An IPv6 address that carries one of IPv4 leads where that one does,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Final, TypeAlias
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-__all__ = ["AddressRules", "Network"]
+if TYPE_CHECKING:
+    from segue.broker.settings.networks import Network
 
-Network: TypeAlias = IPv4Network | IPv6Network
+__all__ = ["AddressRules"]
+
 _Address: TypeAlias = IPv4Address | IPv6Address
 
 _REFUSED: Final[tuple[tuple[str, tuple[Network, ...]], ...]] = tuple(

@@ -12,10 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segue.broker.settings.address import ListenAddress
-from segue.broker.settings.kinds import Addresses, Choice, Count, Flag, Hash, Kind, PathName, Seconds, Size, quote
+from segue.broker.settings.kinds import (
+    Addresses,
+    Choice,
+    Count,
+    Flag,
+    Hash,
+    Kind,
+    PathName,
+    PathNames,
+    Seconds,
+    Size,
+    quote,
+)
 
 KINDS: list[Kind[Any]] = [
-    Count("things"), Size(), Seconds(), Choice("one", "two"), Flag(), PathName(), Addresses(), Hash(),
+    Count("things"), Size(), Seconds(), Choice("one", "two"), Flag(), PathName(), PathNames(), Addresses(), Hash(),
 ]  # fmt: skip
 LOCAL = ListenAddress("127.0.0.1", 1)
 
@@ -49,6 +61,8 @@ toml_values = st.recursive(
         (PathName(), "/var/lib/segue", Path("/var/lib/segue")),
         (PathName(), Path("data"), Path("data")),
         (PathName(), "größe/データ", Path("größe/データ")),
+        (PathNames(), [], ()),
+        (PathNames(), ["/a", "b"], (Path("/a"), Path("b"))),
         (Addresses(), [], ()),
         (Addresses(), ["127.0.0.1:1"], (LOCAL,)),
         (Addresses(), ["127.0.0.1:0", "127.0.0.1:0"], (ListenAddress("127.0.0.1", 0),) * 2),

@@ -316,7 +316,7 @@ def test_a_section_from_nowhere_is_answered_with_those_there_are(faults: Faults)
     (fault,) = faults("[zzz]\n")
     assert fault.startswith(
         "segue.toml:1: [zzz]: is no section; "
-        "there are storage, memory, limits, stomp, http, log, control, users, policies"
+        "there are storage, memory, limits, stomp, http, push, log, control, users, policies"
     )
 
 

@@ -22,7 +22,7 @@ PATIENCE = 60.0
 
 def client_of(resolve: Resolve | None = None, *, allowed: bool = True, ca_file: Path | None = None) -> PushClient:
     rules = AddressRules(LOOPBACK if allowed else ())
-    return PushClient(rules, tls_context(ca_file), resolve or SystemResolver())
+    return PushClient(rules, tls_context([] if ca_file is None else [ca_file]), resolve or SystemResolver())
 
 
 async def test_a_message_is_posted_as_it_is() -> None:
@@ -104,7 +104,7 @@ async def test_what_a_name_is_led_to_after_the_look_up_is_not_connected_to() -> 
     """Rebinding."""
     async with receiver() as good, receiver(address="127.0.0.2", port=good.port) as bad:
         rules = AddressRules([ip_network("127.0.0.1/32")])
-        client = PushClient(rules, tls_context(None), resolver_of(["127.0.0.1"], ["127.0.0.2"]))
+        client = PushClient(rules, tls_context(), resolver_of(["127.0.0.1"], ["127.0.0.2"]))
         url = f"http://a.example:{good.port}/"
         assert (await client.post(url, {}, b"", PATIENCE)).status == 200
         assert "loopback" in (await client.post(url, {}, b"", PATIENCE)).text

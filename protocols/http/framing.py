@@ -24,9 +24,7 @@ _whole_head: Final = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/([0-9]\.[0-9])\r\n(?:" + HEADER_LINE + rb")*\r\n"
 ).fullmatch
 _bare_line_end: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)").search
-_length_lines: Final = re.compile(
-    rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r]*?)[ \t]*(?=\r)", re.IGNORECASE
-).findall
+_length_lines: Final = re.compile(rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r]*)", re.IGNORECASE).findall
 # Beyond any limit, and below what an integer of 64 bits can hold.
 _length: Final = re.compile(rb"[0-9]{1,18}").fullmatch
 _METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"CONNECT", b"TRACE"})
@@ -120,6 +118,8 @@ def check_head(head: bytes, limits: Limits) -> int | None:
     method, target, version = whole.groups()
     if len(target) > limits.target_bytes_max:
         raise _target_too_long(limits)
+    if not target.startswith(b"/"):
+        raise HttpError(400, "bad-target", "The request target is no path: it begins with no slash", closes=True)
     if version not in (b"1.1", b"1.0"):
         raise HttpError(505, "http-version", "Only HTTP/1.1 and HTTP/1.0 are spoken here", closes=True)
     if method not in _METHODS:

@@ -43,12 +43,13 @@ class Request:
 def split_target(target: str) -> tuple[str, list[str], dict[str, str]]:
     """The path as it came, its segments and the query, both decoded.
 
+    Args:
+        target: begins with a slash (framing.py sees to it).
+
     Raises:
-        HttpError: 400: it is no path, or one that means different things to different readers.
+        HttpError: 400: it is one that means different things to different readers.
     """
     path, _, query = target.partition("?")
-    if not path.startswith("/"):
-        raise _bad_target("it does not begin with a slash")
     if _escape(target) is not None:
         raise _bad_target("'%' stands without two hexadecimal digits")
     segments = [_decode(segment) for segment in path[1:].split("/")] if path != "/" else []

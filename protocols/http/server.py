@@ -16,7 +16,7 @@ from segue.protocols.http.conversation import HttpConversation
 from segue.protocols.http.errors import Header, HttpError
 from segue.protocols.http.exchange import TEXT
 from segue.protocols.http.failures import plain_text
-from segue.protocols.http.h11_codec import H11Codec
+from segue.protocols.http.head_parsers import head_parser
 from segue.protocols.http.hosts import HostNames
 from segue.protocols.http.limits import Limits
 from segue.protocols.http.routes import Routes
@@ -72,6 +72,7 @@ class HttpFrontend:
             head_bytes_max=settings.head_bytes_max,
             body_bytes_max=node.settings.limits.body_bytes_max,
         )
+        self._parse_head = head_parser(settings.parser)
         self._hosts = HostNames(settings.host_names)
         self.routes = Routes()
         for point in sorted(mounts, key=lambda point: point.name):
@@ -82,7 +83,7 @@ class HttpFrontend:
 
     def new_codec(self) -> Codec:
         """For a new connection."""
-        return H11Codec(self.limits)
+        return Codec(self.limits, self._parse_head)
 
     def check_host(self, host: str) -> None:
         """Raises HttpError: the peer believes that we are somebody else. See hosts.py."""

@@ -26,7 +26,7 @@ def test_a_target_is_taken_apart_before_it_is_decoded(target: str, segments: lis
 @pytest.mark.parametrize(
     "target",
     [
-        "a", "", "*", "http://h/a", "//a", "/a//b", "/../a", "/a/..", "/./a", "/%2e%2e/a", "/a%2fb", "/a%2Fb", "/a%00b",
+        "//a", "/a//b", "/../a", "/a/..", "/./a", "/%2e%2e/a", "/a%2fb", "/a%2Fb", "/a%00b",
         "/a%0ab", "/a%7f", "/a%", "/a%2", "/a%zz", "/a%ff", "/a?b=%zz", "/a?b=%ff",
     ],
 )  # fmt: skip

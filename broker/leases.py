@@ -129,7 +129,7 @@ class Taking:
             self.blocked = True
             until = self._leases.node.clock.monotonic() + self._seconds
             taken, self._taken = self._taken, []
-            self.leases = [self._leases.lease_out(self, *message, until) for message in taken]
+            self.leases = self._leases.lease_out(self, taken, until)
             self._end(self.leases)
         elif self._leases.node.clock.monotonic() >= self.patience and not self._may_come():
             self.give_up()
@@ -185,6 +185,7 @@ class Leases:
         self._numbers = count(1)
         self._by_id: dict[str, Lease] = {}
         self._deadlines: list[tuple[float, int, Lease | Taking]] = []
+        self._tidy_at = _STALE_MIN
         self._sooner = trio.Event()
 
     def __len__(self) -> int:
@@ -272,14 +273,13 @@ class Leases:
 
     # -- called by `Taking`
 
-    def lease_out(
-        self, taking: Taking, seq: int, record: bytes, deliveries: int, redelivered: bool, until: float
-    ) -> Lease:
-        """A message has been given to a taker."""
-        lease = Lease(taking, self._new_id(), seq, record, deliveries, redelivered, until)
-        self._by_id[lease.id] = lease
-        self.look_at(until, lease)
-        return lease
+    def lease_out(self, taking: Taking, taken: Sequence[tuple[int, bytes, int, bool]], until: float) -> list[Lease]:
+        """Messages (number, record, deliveries, whether they may be repeats) have been given to a taker."""
+        epoch, numbers = self._epoch, self._numbers
+        leases = [Lease(taking, f"{epoch}-{next(numbers)}", *message, until) for message in taken]
+        self._by_id.update({lease.id: lease for lease in leases})
+        self.look_at(until, taking)
+        return leases
 
     def forget(self, taking: Taking) -> None:
         """What it holds is no longer leased."""
@@ -287,19 +287,23 @@ class Leases:
             self._by_id.pop(lease.id, None)
 
     def look_at(self, when: float, what: Lease | Taking) -> None:
-        """Something may be due then."""
+        """Something may be due then: a lease that was prolonged, or all of a taking that were not; or it gives up."""
         if not self._deadlines or when < self._deadlines[0][0]:
             self._sooner.set()
         heapq.heappush(self._deadlines, (when, next(self._numbers), what))
-        if len(self._deadlines) > _STALE_FACTOR * len(self._by_id) + _STALE_MIN:
+        if len(self._deadlines) > self._tidy_at:
             # Most are of messages that were settled in time.
             self._deadlines = [entry for entry in self._deadlines if self._is_awaited(*entry)]
             heapq.heapify(self._deadlines)
+            self._tidy_at = _STALE_FACTOR * len(self._deadlines) + _STALE_MIN
 
     def _is_awaited(self, when: float, _number: int, what: Lease | Taking) -> bool:
-        if isinstance(what, Taking):
-            return what.waits and what.patience == when
-        return what.until == when and self._by_id.get(what.id) is what
+        if isinstance(what, Lease):
+            return self._is_due(what, when)
+        return what.patience == when if what.waits else any(self._is_due(lease, when) for lease in what.leases)
+
+    def _is_due(self, lease: Lease, when: float) -> bool:
+        return lease.until == when and self._by_id.get(lease.id) is lease
 
     # -- deadlines
 
@@ -310,10 +314,12 @@ class Leases:
             when, number, what = heapq.heappop(self._deadlines)
             if not self._is_awaited(when, number, what):
                 continue
-            if isinstance(what, Taking):
+            if isinstance(what, Taking) and what.waits:
                 what.give_up()
-            else:
-                self.release(what)
+                continue
+            for lease in [what] if isinstance(what, Lease) else what.leases:
+                if self._is_due(lease, when):
+                    self.release(lease)
         return self._deadlines[0][0] - now if self._deadlines else float("inf")
 
     async def serve(self) -> None:

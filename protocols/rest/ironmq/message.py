@@ -9,17 +9,16 @@ import msgspec
 
 from segue.broker.by_number import whereabouts
 from segue.broker.header_text import escape
-from segue.broker.headers import Headers
 from segue.broker.message import encode, headers_end, prefix
 from segue.broker.queue import Queue
 from segue.broker.redelivery import deliveries_with
-from segue.protocols.rest.ironmq.message_id import ID_HEADER, id_of
+from segue.protocols.rest.ironmq.message_id import ID_HEADER, id_of, stored_digits
 
 __all__ = ["PUSH_HEADERS", "RecordMaker", "reserved_count", "show_body", "show_message"]
 
 PUSH_HEADERS: Final = "iron-push-headers"
 """Headers that a push of this message has, a JSON object."""
-_DIED_AFTER: Final = "dead-letter-deliveries"
+_DIED_AFTER: Final = b"\ndead-letter-deliveries:"
 
 
 class RecordMaker:
@@ -76,6 +75,6 @@ def show_body(record: bytes) -> str:
 
 def reserved_count(record: bytes, deliveries: int) -> int:
     """How often it was reserved, in the queue that it died in, too."""
-    died_after = Headers(record).get(_DIED_AFTER) or ""
-    before = int(died_after) if died_after.isascii() and died_after.isdigit() and len(died_after) < 10 else 0
-    return before + deliveries_with(record, deliveries)
+    died_after = stored_digits(record, _DIED_AFTER)
+    count = deliveries_with(record, deliveries)
+    return count + int(died_after) if died_after else count

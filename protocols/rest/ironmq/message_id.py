@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from segue.broker.headers import Headers
+from segue.broker.message import HEADERS_AT, headers_end
 from segue.broker.schedule.scheduled_message import ScheduleId
 
 if TYPE_CHECKING:
     from segue.broker.queue import Queue
 
-__all__ = ["ID_HEADER", "MessageId", "id_of", "id_text", "ids_of_next", "read_id", "scheduled_id_text"]
+__all__ = ["ID_HEADER", "MessageId", "id_of", "id_text", "ids_of_next", "read_id", "scheduled_id_text", "stored_digits"]
 
 ID_HEADER: Final = "iron-message-id"
+_ID_KEY: Final = f"\n{ID_HEADER}:".encode()
 _NUMBER_BITS: Final = 57
 """Of a queue's numbers (levels.py). With logs up to 63, an id has the 18 or 19 digits that IronMQ's have."""
 _SCHEDULED: Final = "9"
@@ -59,7 +60,21 @@ def scheduled_id_text(identity: ScheduleId) -> str:
 
 def id_of(queue: Queue, number: int, record: bytes) -> str:
     """What a message is called: as at first, if that stands in it."""
-    return Headers(record).get(ID_HEADER) or id_text(queue.log.id, number)
+    return stored_digits(record, _ID_KEY) or id_text(queue.log.id, number)
+
+
+def stored_digits(record: bytes, key: bytes) -> str:
+    """The value of a header that is made of digits; empty when there is none, or a sender has made up another one.
+
+    `key`: what it begins with where it is not the first header. This is done for each message, twice: `Headers`, which
+    finds any header and undoes escapes, would take three times as long.
+    """
+    at = record.find(key, HEADERS_AT, headers_end(record))
+    if at < 0:
+        return ""
+    at += len(key)
+    value = record[at : record.index(b"\n", at)]
+    return value.decode() if value.isdigit() and len(value) <= _DIGITS_MAX else ""
 
 
 def read_id(text: str) -> MessageId | None:

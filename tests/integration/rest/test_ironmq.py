@@ -238,6 +238,7 @@ def test_stomp_reaches_the_queues_of_a_project(broker: BrokerProcess, iron: Iron
     with broker.client() as stomp:
         stomp.subscribe(destination, ack="client-individual")
         stomp.expect_message(b"from http")
+        stomp.unsubscribe()  # gives it back
         stomp.publish_confirmed(destination, b"from stomp")
     first, second = iron.peek(queue_name, 2)
     assert (first["id"], second["body"]) == (message_id, "from stomp")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from segue.broker.errors import InUseError, NotHeldError
@@ -220,3 +222,32 @@ def test_to_take_from_a_queue_is_to_use_it(world: World) -> None:
         taken(world, queue)
         world.node.delete_idle_queues()
     assert queue.open
+
+
+def test_thousands_who_wait_are_not_looked_through_for_each_further_one(
+    world: World, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    leases = world.node.leases
+    is_awaited = leases._is_awaited
+
+    def counted(*entry: Any) -> bool:
+        nonlocal looks
+        looks += 1
+        return is_awaited(*entry)
+
+    monkeypatch.setattr(leases, "_is_awaited", counted)
+    for _ in range(3000):
+        leases.take(queue, 1, 60, lambda _: None, wait_seconds=30)
+    assert looks < 3 * 3000
+
+
+def test_of_messages_taken_together_some_are_prolonged_and_the_rest_comes_back(world: World, queue: Queue) -> None:
+    world.publish(queue, "a", "b", "c")
+    leases = taken(world, queue, 3, seconds=10)
+    world.node.leases.touch(leases[1], 60)
+    later(world, 11)
+    assert queue.statistics().ready == 2
+    assert world.node.leases.of(queue) == [leases[1]]
+    later(world, 50)
+    assert queue.statistics().ready == 3

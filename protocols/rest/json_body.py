@@ -59,7 +59,7 @@ class _DuplicateError(ValueError):
 
 
 def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> None:
-    if len(dict(pairs)) != len(pairs):
+    if len(pairs) > 1 and len(dict(pairs)) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise _DuplicateError(f"The body has the member {json.dumps(twice[:64])} twice in one object")

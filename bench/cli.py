@@ -1,4 +1,4 @@
-"""`segue bench`: measure any STOMP broker from the command line."""
+"""`segue bench`: measure any STOMP broker, or server of HTTP, from the command line."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from segue.bench.connections import open_connections
 from segue.bench.deep import measure_deep_queue
 from segue.bench.frames import BODY_BYTES_MIN
 from segue.bench.header_pattern import PatternError, check_pattern
+from segue.bench.http import HttpLoad, request_wire, run_requests
 from segue.bench.ledger import Ledger
 from segue.bench.progress import ProgressBar
 from segue.bench.result import Result
 from segue.bench.run import Watcher, run_workload
-from segue.bench.table import describe, describe_blocks
+from segue.bench.table import describe, describe_blocks, describe_http
 from segue.bench.target import Target
 from segue.bench.workload import Workload, WorkloadError
 from segue.broker.cli.arguments import amount, whole
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, text, command, options in _SCENARIOS:
         scenario = scenarios.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         scenario.set_defaults(bench_command=command)
-        _add_target(scenario)
+        scenario.add_argument("--json", action="store_true", help="one JSON object instead of a table")
         for option in options:
             option(scenario)
 
@@ -128,6 +129,20 @@ def _connections(args: argparse.Namespace) -> int:
     return ExitCode.REFUSED if opened.error else ExitCode.OK
 
 
+def _http(args: argparse.Namespace) -> int:
+    host, port = _place(args.server, "--server")
+    wire = request_wire(args.method, args.path, args.server, args.header, args.body.encode())
+    load = HttpLoad(host, port, wire, args.connections, args.window, args.seconds)
+    result = run_requests(load)
+    if args.json:
+        print(json.dumps({"scenario": args.scenario, "rate": round(result.rate, 1), **asdict(result)}))
+    else:
+        print(describe_http(result))
+    if result.error == "interrupted":
+        return ExitCode.INTERRUPTED
+    return ExitCode.REFUSED if result.error or result.refused else ExitCode.OK
+
+
 def _exit_code(result: Result) -> int:
     if result.error == "interrupted":
         return ExitCode.INTERRUPTED
@@ -166,7 +181,6 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
     add("--send-header", action="append", type=_header, default=[], metavar="NAME:VALUE", help=text)
     text = "put on every SUBSCRIBE; {1000} differs by consumer"
     add("--subscribe-header", action="append", type=_header, default=[], metavar="NAME:VALUE", help=text)
-    add("--json", action="store_true", help="one JSON object instead of a table")
     parser.epilog = (
         f"The passcode is taken from the environment variable {_PASSCODE_VARIABLE}; without it, it is guest."
     )
@@ -246,6 +260,18 @@ def _add_depth(parser: argparse.ArgumentParser) -> None:
     add("--leave", action="store_true", help="leave the queue full")
 
 
+def _add_http(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--server", default="127.0.0.1:8080", metavar="HOST:PORT", help="where it is (%(default)s)")
+    add("--method", default="GET", help="of the requests (%(default)s)")
+    add("--path", default="/version", help="path and query of the requests (%(default)s)")
+    add("--header", action="append", type=_plain_header, default=[], metavar="NAME:VALUE", help="of the requests")
+    add("--body", default="", metavar="TEXT", help="of the requests")
+    add("--connections", type=whole(1), default=1, metavar="N", help="that are kept open (%(default)s)")
+    add("--window", type=whole(1), default=1, metavar="N", help="unanswered requests a connection (%(default)s)")
+    add("--seconds", type=amount("seconds"), default=5.0, metavar="S", help="how long (%(default)s)")
+
+
 def _add_connections(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--connections", type=whole(1), default=1000, metavar="N", help="how many (%(default)s)")
     parser.add_argument(
@@ -262,28 +288,29 @@ _SCENARIOS: list[tuple[str, str, Command, tuple[Callable[[argparse.ArgumentParse
         "publish",
         "publish, with a receipt for every message",
         _publish,
-        (_add_producers, _add_messages, _add_length, _add_block),
+        (_add_target, _add_producers, _add_messages, _add_length, _add_block),
     ),
     (
         "consume",
         "take messages off, check their order, acknowledge each",
         _consume,
-        (_add_consumers, _add_idle, _add_block),
+        (_add_target, _add_consumers, _add_idle, _add_block),
     ),
     (
         "e2e",
         "producers and consumers at once",
         _end_to_end,
-        (_add_producers, _add_consumers, _add_messages, _add_length, _add_backlog, _add_delay),
+        (_add_target, _add_producers, _add_consumers, _add_messages, _add_length, _add_backlog, _add_delay),
     ),
     (
         "latency",
         "a fixed rate; latency from when a message was due",
         _latency,
-        (_add_rate, _add_producers, _add_consumers, _add_messages, _add_length, _add_delay),
+        (_add_target, _add_rate, _add_producers, _add_consumers, _add_messages, _add_length, _add_delay),
     ),
-    ("deep", "fill a queue, publish behind what waits, drain it", _deep, (_add_messages, _add_depth)),
-    ("connections", "open idle connections and hold them", _connections, (_add_connections,)),
+    ("deep", "fill a queue, publish behind what waits, drain it", _deep, (_add_target, _add_messages, _add_depth)),
+    ("connections", "open idle connections and hold them", _connections, (_add_target, _add_connections)),
+    ("http", "send the same request over HTTP again and again", _http, (_add_http,)),
 ]
 
 
@@ -291,12 +318,10 @@ _SCENARIOS: list[tuple[str, str, Command, tuple[Callable[[argparse.ArgumentParse
 
 
 def _target(args: argparse.Namespace) -> Target:
-    host, _, port = args.broker.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) <= _PORT_MAX:
-        raise WorkloadError(f"--broker: HOST:PORT is wanted, not {args.broker!r}")
+    host, port = _place(args.broker, "--broker")
     return Target(
-        host=host.strip("[]"),
-        port=int(port),
+        host=host,
+        port=port,
         login=args.login,
         passcode=os.environ.get(_PASSCODE_VARIABLE, "guest"),
         virtual_host=args.virtual_host,
@@ -305,6 +330,13 @@ def _target(args: argparse.Namespace) -> Target:
         send_headers=tuple(args.send_header),
         subscribe_headers=tuple(args.subscribe_header),
     )
+
+
+def _place(text: str, option: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) <= _PORT_MAX:
+        raise WorkloadError(f"{option}: HOST:PORT is wanted, not {text!r}")
+    return host.strip("[]"), int(port)
 
 
 def _publishing(args: argparse.Namespace) -> dict[str, Any]:
@@ -323,10 +355,15 @@ def _consuming(args: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(args, name) for name in ("prefetch", "ack", "messages", "seconds", "block")}
 
 
-def _header(text: str) -> tuple[str, str]:
+def _plain_header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not name or not colon:
         raise argparse.ArgumentTypeError(f"NAME:VALUE is wanted, not {text!r}")
+    return name, value
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, value = _plain_header(text)
     try:
         check_pattern(value)
     except PatternError as problem:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from segue.bench.histogram import Percentiles
+from segue.bench.http import HttpResult
 from segue.bench.ledger import Block
 from segue.bench.result import Result
 
-__all__ = ["align", "describe", "describe_blocks", "milliseconds"]
+__all__ = ["align", "describe", "describe_blocks", "describe_http", "milliseconds"]
 
 # Above this share of a core the figures may be the generator's and not the broker's.
 _BUSY_SHARE = 0.8
@@ -32,6 +33,15 @@ def describe_blocks(blocks: Sequence[Block]) -> str:
         total += block.count
         rows.append([f"{total:,}", f"{block.rate:,.0f}", *milliseconds(block.latency)])
     return "\n".join(align(rows))
+
+
+def describe_http(result: HttpResult) -> str:
+    """The figures of requests over HTTP."""
+    rows = [["", "requests", "per second", "p50 ms", "p99 ms", "p99.9 ms", "max ms"]]
+    rows.append(["answered", *_row(result.requests, result.rate, result.latency)])
+    remarks = _generator(result.generator_cpu_seconds, result.seconds)
+    refused = [f"{result.refused:,} were refused"] if result.refused else []
+    return "\n".join([*align(rows), *refused, *remarks, *([f"FAILED: {result.error}"] if result.error else [])])
 
 
 def align(rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -61,9 +71,13 @@ def _remarks(result: Result) -> Iterator[str]:
             f"checked: {result.missing:,} missing, {result.duplicates:,} twice, {result.out_of_order:,} out of order, "
             f"{result.redelivered:,} redelivered" + (f", {result.early:,} early" if result.early else "")
         )
-    share = result.generator_cpu_seconds / result.seconds if result.seconds else 0.0
-    yield f"generator: {result.generator_cpu_seconds:.2f} s of CPU, {share:.0%} of a core"
-    if share > _BUSY_SHARE:
-        yield "the generator itself was busy: the broker may be faster than this"
+    yield from _generator(result.generator_cpu_seconds, result.seconds)
     if result.error:
         yield f"FAILED: {result.error}"
+
+
+def _generator(cpu_seconds: float, seconds: float) -> Iterator[str]:
+    share = cpu_seconds / seconds if seconds else 0.0
+    yield f"generator: {cpu_seconds:.2f} s of CPU, {share:.0%} of a core"
+    if share > _BUSY_SHARE:
+        yield "the generator itself was busy: the broker may be faster than this"

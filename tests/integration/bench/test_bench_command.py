@@ -89,3 +89,14 @@ def test_a_refused_login_is_the_brokers_words_and_an_exit_code(
     # And nobody else is shut out by that.
     with StompClient(module_broker.address) as client:
         assert client.connect().command == "CONNECTED"
+
+
+def test_requests_over_http_are_answered(module_broker: BrokerProcess) -> None:
+    host, port = module_broker.http_address
+    command = [sys.executable, "-m", "segue.broker", "bench", "http", "--server", f"{host}:{port}", "--json"]
+    done = subprocess.run(
+        [*command, "--window", "4", "--seconds", "0.2"], capture_output=True, text=True, timeout=120, check=False
+    )
+    figures = json.loads(done.stdout)
+    assert (done.returncode, figures["error"], figures["refused"]) == (0, "", 0)
+    assert figures["requests"] > 0

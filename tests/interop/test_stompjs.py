@@ -1,4 +1,4 @@
-"""@stomp/stompjs, the usual client of JavaScript, over plain TCP in Node, in STOMP 1.0, 1.1 and 1.2.
+"""@stomp/stompjs, the usual client of JavaScript, in Node: over TCP in STOMP 1.0, 1.1 and 1.2, and over WebSocket.
 
 Node comes from a Python package, the client from npm, into pytest's cache: nothing but pip has to be installed.
 """
@@ -30,6 +30,8 @@ _SCENARIOS = [
     "beats_its_heart",
     "asks_and_is_answered",
     "keeps_a_durable_subscription",
+    "connects_again",
+    "spreads_a_frame_over_messages",
     "is_told_of_an_error",
     "unsubscribes",
 ]
@@ -67,7 +69,14 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("scenario", _SCENARIOS)
 def test_a_program_with_stompjs(module_broker: BrokerProcess, stompjs: Path, scenario: str, version: str) -> None:
     host, port = module_broker.address
-    done = run(stompjs, scenario, version, host, str(port))
+    done = run(stompjs, scenario, version, f"tcp://{host}:{port}")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("scenario", _SCENARIOS)
+def test_a_program_with_stompjs_over_websocket(module_broker: BrokerProcess, stompjs: Path, scenario: str) -> None:
+    host, port = module_broker.http_address
+    done = run(stompjs, scenario, "1.2", f"ws://{host}:{port}/ws")
     assert done.returncode == 0, done.stderr
 
 

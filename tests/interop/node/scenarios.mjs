@@ -1,4 +1,5 @@
-// What a program with stompjs does, one function a scenario: `node scenarios.mjs SCENARIO VERSION HOST PORT`.
+// What a program with stompjs does, one function a scenario: `node scenarios.mjs SCENARIO VERSION URL`.
+// The URL is tcp://HOST:PORT, or what a WebSocket is opened with.
 // A scenario that fails throws; what it has seen is printed as JSON for the test to look at.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -8,7 +9,7 @@ import { TcpSocket } from "./tcp_socket.mjs";
 const require = createRequire(`${process.cwd()}/`);
 const { Client, Versions } = require("@stomp/stompjs");
 
-const [scenario, version, host, port] = process.argv.slice(2);
+const [scenario, version, url] = process.argv.slice(2);
 const queue = `/queue/stompjs-${scenario}-${version}-${randomBytes(4).toString("hex")}`;
 const topic = queue.replace("/queue/", "/topic/");
 const PATIENCE_MS = 60_000;
@@ -23,11 +24,13 @@ function within(promise, what) {
 
 // A connection, with promises where stompjs has callbacks.
 async function open(options = {}) {
+  const { protocol, hostname, port } = new URL(url);
   const client = new Client({
-    webSocketFactory: () => new TcpSocket(host, Number(port)),
+    ...(protocol === "tcp:" ? { webSocketFactory: () => new TcpSocket(hostname, Number(port)) } : { brokerURL: url }),
     stompVersions: new Versions([version]),
     connectHeaders: { login: "guest", passcode: "guest", ...options.connectHeaders },
-    reconnectDelay: 0,
+    reconnectDelay: options.reconnectDelay ?? 0,
+    splitLargeFrames: options.splitLargeFrames ?? false,
     heartbeatIncoming: options.heartbeat ?? 0,
     heartbeatOutgoing: options.heartbeat ?? 0,
     debug: options.debug ?? (() => {}),
@@ -214,6 +217,25 @@ const scenarios = {
     const again = await open();
     assert.equal((await subscribe(again, topic, durable).next()).body, "2");
     await leave(again);
+  },
+
+  async connects_again() {
+    const client = await open({ reconnectDelay: 10 });
+    await send(client, "1");
+    const again = new Promise((resolve) => (client.onConnect = resolve));
+    client.forceDisconnect();
+    await within(again, "the second CONNECTED");
+    assert.equal((await subscribe(client, queue).next()).body, "1");
+    await leave(client);
+  },
+
+  async spreads_a_frame_over_messages() {
+    const client = await open({ splitLargeFrames: true });
+    const subscription = subscribe(client, queue);
+    const body = "größer".repeat(20_000);
+    await send(client, body);
+    assert.equal((await subscription.next()).body, body);
+    await leave(client);
   },
 
   async is_told_of_an_error() {

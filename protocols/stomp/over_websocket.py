@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from segue.protocols.stomp.server import StompFrontend
@@ -22,8 +23,8 @@ class StompOverWebSocket:
     """
 
     # RabbitMQ's clients look for `/ws`, ActiveMQ's and Spring's examples for `/stomp`.
-    paths = ("/ws", "/stomp")
-    names = ("v12.stomp", "v11.stomp", "v10.stomp")
+    paths: Sequence[str] = ("/ws", "/stomp")
+    names: Sequence[str] = ("v12.stomp", "v11.stomp", "v10.stomp")
 
     def __init__(self, node: Node) -> None:
         self._frontend = StompFrontend()

@@ -19,6 +19,8 @@ from segue.broker.settings.kinds import (
     Flag,
     Hash,
     Kind,
+    Names,
+    Origins,
     PathName,
     PathNames,
     Seconds,
@@ -28,6 +30,7 @@ from segue.broker.settings.kinds import (
 
 KINDS: list[Kind[Any]] = [
     Count("things"), Size(), Seconds(), Choice("one", "two"), Flag(), PathName(), PathNames(), Addresses(), Hash(),
+    Names(), Origins(),
 ]  # fmt: skip
 LOCAL = ListenAddress("127.0.0.1", 1)
 
@@ -66,6 +69,9 @@ toml_values = st.recursive(
         (Addresses(), [], ()),
         (Addresses(), ["127.0.0.1:1"], (LOCAL,)),
         (Addresses(), ["127.0.0.1:0", "127.0.0.1:0"], (ListenAddress("127.0.0.1", 0),) * 2),
+        (Names(), ["*", "queues.example.org"], ("*", "queues.example.org")),
+        (Origins(), ["*", "null"], ("*", "null")),
+        (Origins(), ["https://a.example", "http://[::1]:80"], ("https://a.example", "http://[::1]:80")),
     ],
 )
 def test_a_kind_reads_the_values_it_is_for(kind: Kind[Any], raw: object, value: object) -> None:
@@ -96,6 +102,11 @@ def test_a_kind_reads_the_values_it_is_for(kind: Kind[Any], raw: object, value: 
         (Addresses(), ["127.0.0.1:1", "127.0.0.1:1"], "has 127.0.0.1:1 twice"),
         (Addresses(), ["127.0.0.1:0"] * 65, "has 65 addresses, more than 64"),
         (Hash(), 1, "is not a string"),
+        (Names(), "a", 'is "a", not a list of names'),
+        (Names(), ["a:80"], 'has "a:80", not the name of a host, in its list'),
+        (Origins(), ["a.example"], 'has "a.example", not the origin of a page, in its list'),
+        (Origins(), ["https://a.example/"], 'has "https://a.example/", not the origin of a page, in its list'),
+        (Origins(), ["ftp://a.example"], 'has "ftp://a.example", not the origin of a page, in its list'),
     ],
 )
 def test_a_kind_says_what_is_wrong_with_any_other_value(kind: Kind[Any], raw: object, fault: str) -> None:
@@ -123,6 +134,7 @@ def test_a_path_of_undecodable_octets_or_of_more_than_linux_takes_is_refused() -
         (Flag(), "false", False),
         (Addresses(), "", ()),
         (Addresses(), "127.0.0.1:1, [::1]:1", (LOCAL, ListenAddress("::1", 1))),
+        (Origins(), "https://a.example, https://b.example", ("https://a.example", "https://b.example")),
     ],
 )
 def test_text_from_the_environment_stands_for_a_value(kind: Kind[Any], text: str, value: object) -> None:

@@ -245,6 +245,32 @@ def test_a_reset_while_nothing_is_read_ends_the_connection(pair: Pair, half_clos
     assert pair.listener.connections == set()
 
 
+def test_another_conversation_may_go_on_where_the_first_has_ended(pair: Pair) -> None:
+    first, second = pair.talk, Talk()
+    second.moment = pair.world.clock.monotonic() + 3
+    pair.peer.sendall(b"one")
+    pair.poll()
+    pair.connection.hand_over(second)
+    assert pair.look() == 3
+    pair.peer.sendall(b"two")
+    pair.poll()
+    assert (first.received, second.received) == (b"one", b"two")
+    pair.connection.abandon("enough")
+    assert (first.closed_because, second.closed_because) == ([], ["enough"])
+
+
+def test_a_connection_that_is_handed_over_is_read_as_its_next_conversation_wants(pair: Pair) -> None:
+    second = Talk()
+    second.thirsty = False
+    pair.connection.hand_over(second)
+    pair.peer.sendall(b"later")
+    assert pair.poll() == []
+    second.thirsty = True
+    pair.connection.read_on()
+    pair.poll()
+    assert second.received == b"later"
+
+
 def test_a_connection_is_closed_once_whoever_closes_it(pair: Pair) -> None:
     pair.connection.abandon("first")
     pair.connection.abandon("second")

@@ -20,6 +20,7 @@ __all__ = [
     "frame_control",
     "frame_messages",
     "is_utf8",
+    "open_messages",
     "read_head",
     "unmask",
 ]
@@ -29,35 +30,26 @@ _FIN: Final = 0x80
 _MASKED: Final = 0x80
 _LENGTH_16: Final = 126
 _LENGTH_64: Final = 127
+_OPCODE: Final = 0x0F
 _MASK_BYTES: Final = 4
+_SHORT_HEAD_BYTES: Final = 2 + _MASK_BYTES
+_TRANSLATED_BYTES_MIN: Final = 400
+"""Below this, two large numbers are quicker: 0.5 us for 64 octets, against 1.1; for 10,000 it is 25 against 12."""
+_XOR_TABLES: Final = [bytes(octet ^ key for octet in range(256)) for key in range(256)]
 
 
 class FrameHead(NamedTuple):
     """What stands before a payload.
 
     Attributes:
-        first: the first octet: FIN, reserved bits and opcode.
-        masked: the payload is masked.
+        opcode: what the frame is.
         size: octets before the payload.
         payload_bytes: how long the payload is, as the head says.
     """
 
-    first: int
-    masked: bool
+    opcode: int
     size: int
     payload_bytes: int
-
-    @property
-    def opcode(self) -> int:
-        """What the frame is."""
-        return self.first & 0x0F
-
-    @property
-    def is_whole_message(self) -> bool:
-        """True for a data frame that is a message by itself, with nothing unusual about it that its head shows."""
-        return (
-            self.first in (_FIN | TEXT, _FIN | BINARY) and self.masked and self.size == _head_bytes(self.payload_bytes)
-        )
 
 
 def read_head(data: bytes, pos: int) -> FrameHead | None:
@@ -66,23 +58,65 @@ def read_head(data: bytes, pos: int) -> FrameHead | None:
     if available < 2:
         return None
     first, second = data[pos], data[pos + 1]
-    masked = second >= _MASKED
     length = second & ~_MASKED
     size = 2
     if length >= _LENGTH_16:
         size = 4 if length == _LENGTH_16 else 10
         length = int.from_bytes(data[pos + 2 : pos + size], "big")
-    if masked:
+    if second & _MASKED:
         size += _MASK_BYTES
-    return FrameHead(first, masked, size, length) if available >= size else None
+    return FrameHead(first & _OPCODE, size, length) if available >= size else None
+
+
+def open_messages(data: bytes, pos: int, count_max: int, bytes_max: int) -> tuple[list[bytes], int]:
+    """Open the messages that stand there, each whole in one frame and with nothing unusual about it.
+
+    Nearly all that clients send is of this kind, so it is one loop. It ends before the first frame of another kind,
+    valid or not; messages of 64 KiB and more are of another kind.
+
+    Args:
+        data: what has come.
+        pos: where a frame begins, and a message.
+        count_max: how many to open.
+        bytes_max: the largest; what is larger is of another kind, too.
+
+    Returns:
+        Their payloads, and where what follows begins.
+    """
+    opened: list[bytes] = []
+    end = len(data)
+    while len(opened) < count_max and pos + _SHORT_HEAD_BYTES <= end:
+        first = data[pos]
+        length = data[pos + 1] - _MASKED
+        start = pos + _SHORT_HEAD_BYTES
+        if length == _LENGTH_16:
+            length = int.from_bytes(data[pos + 2 : pos + 4], "big")
+            start += 2
+            if length < _LENGTH_16:
+                break
+        elif not 0 <= length < _LENGTH_16:
+            break
+        stop = start + length
+        if stop > end or length > bytes_max:
+            break
+        payload = unmask(data[start:stop], data[start - _MASK_BYTES : start])
+        if first != _FIN | BINARY and not (first == _FIN | TEXT and is_utf8(payload)):
+            break
+        opened.append(payload)
+        pos = stop
+    return opened, pos
 
 
 def unmask(payload: bytes, mask: bytes) -> bytes:
     """The payload as it was before its sender masked it."""
     size = len(payload)
-    # Two large numbers: a loop in C.
-    key = mask * (size // _MASK_BYTES + 1)
-    return (int.from_bytes(payload, "little") ^ int.from_bytes(key[:size], "little")).to_bytes(size, "little")
+    if size < _TRANSLATED_BYTES_MIN:
+        key = (mask * (size // _MASK_BYTES + 1))[:size]
+        return (int.from_bytes(payload, "little") ^ int.from_bytes(key, "little")).to_bytes(size, "little")
+    plain = bytearray(payload)
+    for at in range(_MASK_BYTES):
+        plain[at::_MASK_BYTES] = plain[at::_MASK_BYTES].translate(_XOR_TABLES[mask[at]])
+    return bytes(plain)
 
 
 def frame_messages(messages: Sequence[bytes]) -> list[bytes]:
@@ -120,8 +154,3 @@ def is_utf8(message: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _head_bytes(payload_bytes: int) -> int:
-    """The size of the shortest head of a masked frame: a longer one is forbidden."""
-    return _MASK_BYTES + (2 if payload_bytes < _LENGTH_16 else 4 if payload_bytes < 1 << 16 else 10)

@@ -1,9 +1,9 @@
 """What a client sends, taken apart: octets in, payloads and control frames out. No I/O.
 
 wsproto is the judge of what is a WebSocket: it gets every frame but those that are whole messages and have nothing
-unusual about them, which are most, and are opened here: that takes a sixth of the time. It gets each frame by itself,
-so that both agree on where the next one begins. How long a frame is going to be is seen before anything of it is
-taken, so that one that is too long is refused by its head.
+unusual about them. These are most, and are opened by `open_messages`: wsproto takes 12 us for each, and all that STOMP
+and the store do for one takes 3. It gets each frame by itself, so that both agree on where the next one begins. How
+long a frame is going to be is seen before anything of it is taken: one that is too long is refused by its head.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.frame_protocol import CloseReason
 
-from segue.protocols.websocket.frames import CONTINUATION, TEXT, FrameHead, is_utf8, read_head, unmask
+from segue.protocols.websocket.frames import BINARY, CONTINUATION, FrameHead, open_messages, read_head
 
 __all__ = ["Closing", "Control", "Event", "MessageReader", "Violation"]
 
@@ -95,19 +95,23 @@ class MessageReader:
         """What has come, as far as one turn goes; see `more`."""
         events: list[Event] = []
         data, pos = self._unread, 0
-        for _ in range(_FRAMES_A_TURN):
-            step = 0 if self._ended else self._read_some(data, pos, events)
-            if not step:
-                self.more = False
+        left = _FRAMES_A_TURN
+        while left > 0 and not self._ended:
+            if not self._frame_rest and not self._in_message:
+                opened, pos = open_messages(data, pos, left, self._message_bytes_max)
+                events += opened
+                left -= len(opened)
+            taken = self._read_some(data, pos, events)
+            if not taken:
                 break
-            pos += step
-        else:
-            self.more = pos < len(data)
+            pos += taken
+            left -= 1
+        self.more = left <= 0 and not self._ended
         self._unread = b"" if self._ended else data[pos:]
         return events
 
     def _read_some(self, data: bytes, pos: int, events: list[Event]) -> int:
-        """Read one frame, or what is there of it. Returns how many octets these are; 0 if more has to come first."""
+        """Have wsproto read one frame, or what is there of it. Returns how many octets; 0 if more has to come first."""
         if not self._frame_rest:
             head = read_head(data, pos)
             if head is None:
@@ -117,13 +121,7 @@ class MessageReader:
                 text = f"A message may have {self._message_bytes_max} bytes"
                 events.append(Violation(int(CloseReason.MESSAGE_TOO_BIG), text))
                 return 0
-            size = head.size + head.payload_bytes
-            if head.is_whole_message and not self._in_message and pos + size <= len(data):
-                payload = unmask(data[pos + head.size : pos + size], data[pos + head.size - 4 : pos + head.size])
-                if head.opcode != TEXT or is_utf8(payload):
-                    events.append(payload)
-                    return size
-            self._frame_rest = size
+            self._frame_rest = head.size + head.payload_bytes
         piece = data[pos : pos + self._frame_rest]
         self._frame_rest -= len(piece)
         self._ask_wsproto(piece, events)
@@ -131,7 +129,7 @@ class MessageReader:
 
     def _is_too_large(self, head: FrameHead) -> bool:
         """By its head."""
-        if head.opcode > 2:
+        if head.opcode > BINARY:
             return False  # a control frame: wsproto knows how long these may be
         before = self._message_bytes if head.opcode == CONTINUATION else 0
         self._message_bytes = before + head.payload_bytes

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, Ping, TextMessage
 
-from segue.protocols.websocket.frames import PING, frame_control, frame_messages, read_head, unmask
+from segue.protocols.websocket.frames import PING, frame_control, frame_messages, open_messages, read_head, unmask
 from tests.unit.protocols.websocket.wire import client_frame
 
 
@@ -19,8 +19,7 @@ def test_a_head_is_read_when_all_of_it_is_there(size: int) -> None:
     assert [read_head(b"xx" + frame[:cut], 2) for cut in range(head_bytes)] == [None] * head_bytes
     head = read_head(b"xx" + frame, 2)
     assert head is not None
-    assert (head.opcode, head.masked, head.size, head.payload_bytes) == (2, True, head_bytes, size)
-    assert head.is_whole_message
+    assert head == (2, head_bytes, size)
 
 
 @pytest.mark.parametrize(
@@ -33,17 +32,33 @@ def test_a_head_is_read_when_all_of_it_is_there(size: int) -> None:
         b"\x82\x00",
         b"\x82\xfe\x00\x7d" + bytes(4),
         b"\x82\xff\x00\x00\x00\x00\x00\x00\xff\xff" + bytes(4),
+        client_frame(0x81, b"\xff"),
+        client_frame(0x82, bytes(1001)),
+        client_frame(0x82, bytes(65_536)),
     ],
 )
-def test_what_is_unusual_is_not_taken_for_a_whole_message(octets: bytes) -> None:
-    head = read_head(octets, 0)
-    assert head is not None
-    assert not head.is_whole_message
+def test_messages_are_opened_up_to_the_first_that_is_not_simple(octets: bytes) -> None:
+    simple = client_frame(0x81, "größer".encode()) + client_frame(0x82, b"\xff" * 300)
+    opened = ["größer".encode(), b"\xff" * 300]
+    assert open_messages(b"xx" + simple + octets + simple, 2, 10, 1000) == (opened, 2 + len(simple))
 
 
-@given(st.binary(max_size=40), st.binary(min_size=4, max_size=4))
+def test_no_more_and_no_larger_messages_are_opened_than_allowed() -> None:
+    frame = client_frame(0x82, b"x" * 100)
+    assert open_messages(frame * 5, 0, 3, 100) == ([b"x" * 100] * 3, 3 * len(frame))
+    assert open_messages(frame * 5, 0, 3, 99) == ([], 0)
+
+
+def test_a_message_that_is_not_whole_stays() -> None:
+    frame = client_frame(0x82, b"x" * 200)
+    for cut in range(len(frame)):
+        assert open_messages(frame + frame[:cut], 0, 10, 1000) == ([b"x" * 200], len(frame))
+
+
+@given(st.one_of(st.binary(max_size=40), st.binary(min_size=390, max_size=410)), st.binary(min_size=4, max_size=4))
 def test_a_payload_comes_out_of_its_mask(payload: bytes, mask: bytes) -> None:
-    assert unmask(client_frame(0x82, payload, mask)[6:], mask) == payload
+    masked = bytes(octet ^ mask[at % 4] for at, octet in enumerate(payload))
+    assert unmask(masked, mask) == payload
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 200_000])

@@ -9,8 +9,8 @@ import hmac
 from typing import Final
 
 from segue.protocols.http import Exchange
+from segue.protocols.http.credentials import unauthorized
 from segue.protocols.http.routes import Handler
-from segue.protocols.rest.credentials import unauthorized
 
 __all__ = ["with_token"]
 

@@ -6,7 +6,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
 from segue.protocols.http import Route, Routes
-from segue.protocols.rest.credentials import Credentials
+from segue.protocols.http.credentials import Credentials
 from segue.protocols.rest.v1 import leases, publishing, queues
 from segue.protocols.rest.v1.destinations import QueueNamed, TopicNamed
 from segue.protocols.rest.v1.operation import MERGE_PATCH, OCTETS, NoParameters, Operation, Reply

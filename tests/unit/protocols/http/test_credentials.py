@@ -13,9 +13,9 @@ from segue.broker.settings.password_hash import PasswordHash
 from segue.broker.users import Users, hash_password
 from segue.protocols.http import Exchange, Route
 from segue.protocols.http.conversation import HttpConversation
+from segue.protocols.http.credentials import Credentials
 from segue.protocols.http.exchange import plain_error
 from segue.protocols.http.server import HttpFrontend
-from segue.protocols.rest.credentials import Credentials
 from tests.helpers.http_client import request
 from tests.unit.broker.actors import World
 from tests.unit.protocols.tcp.fake_connection import FakeConnection

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from segue.broker.users import AuthenticationFailed
-from segue.protocols.http import Exchange, HttpError
+from segue.protocols.http.errors import HttpError
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
+    from segue.protocols.http.exchange import Exchange
     from segue.protocols.http.routes import Handler
 
 __all__ = ["Credentials", "unauthorized"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,33 +21,31 @@ from segue.protocols.push.outcome import Outcome, PushError
 from segue.protocols.push.resolver import Endpoint, Resolve
 from segue.protocols.push.target import InvalidTargetError, Target
 
-__all__ = ["PushClient", "tls_context"]
+__all__ = ["PushClient"]
 
 _ENDPOINTS_MAX: Final = 4
 """Addresses of a name that are tried, each for its share of what time is left."""
 
 
-def tls_context(ca_files: Iterable[Path] = ()) -> ssl.SSLContext:
-    """Whom to trust: the authorities of the system, and those of some files (PEM).
-
-    Raises:
-        OSError, ssl.SSLError: a file can't be read, or holds no certificate.
-    """
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    for file in ca_files:
-        context.load_verify_locations(file)
-    return context
-
-
 class PushClient:
     """See the module."""
 
-    def __init__(self, rules: AddressRules, tls: ssl.SSLContext, resolve: Resolve) -> None:
+    def __init__(self, rules: AddressRules, resolve: Resolve, ca_files: Sequence[Path] = ()) -> None:
+        """`ca_files`: certificates (PEM) of authorities that are trusted besides those of the system."""
         self._rules = rules
-        self._tls = tls
         self._resolve = resolve
+        self._ca_files = ca_files
+        self._tls: ssl.SSLContext | None = None
+
+    async def load_authorities(self) -> ssl.SSLContext:
+        """Read whom to trust, which takes some ten milliseconds; it is done at the first push by TLS at the latest.
+
+        Raises:
+            OSError: a file can't be read, or holds no certificate.
+        """
+        if self._tls is None:
+            self._tls = await trio.to_thread.run_sync(_tls_context, self._ca_files)
+        return self._tls
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> Outcome:
         """Push a body to a URL. Whatever goes wrong is in what is returned.
@@ -102,7 +100,8 @@ class PushClient:
 
     async def _shake_hands(self, stream: trio.abc.Stream, target: Target) -> trio.SSLStream[trio.abc.Stream]:
         name = target.host.rstrip(".")  # as certificates have it
-        secured = trio.SSLStream(stream, self._tls, server_hostname=name, https_compatible=True)
+        context = await self.load_authorities()
+        secured = trio.SSLStream(stream, context, server_hostname=name, https_compatible=True)
         try:
             await secured.do_handshake()
         except trio.BrokenResourceError as error:
@@ -111,6 +110,15 @@ class PushClient:
                 raise PushError(text) from None
             raise PushError("There is no TLS connection") from None
         return secured
+
+
+def _tls_context(ca_files: Sequence[Path]) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    for file in ca_files:
+        context.load_verify_locations(file)
+    return context
 
 
 def _target(url: str) -> Target:

@@ -187,6 +187,18 @@ class PushQueue:
         for held in list(self._held.values()):
             self._go_on(held)
 
+    @property
+    def is_open(self) -> bool:
+        """False once its queue was deleted, or it was closed."""
+        return self._source.consumer.open
+
+    def clear(self) -> None:
+        """Settle what is held, also what is being pushed: it is not pushed again."""
+        for held in list(self._held.values()):
+            if held.arrival is not None:
+                self._drop(held)
+                held.arrival.source.settle(held.arrival)
+
     def close(self) -> None:
         """Push no more. What is held goes back to its place."""
         for source in (self._source, self._tried):

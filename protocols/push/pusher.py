@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from segue.protocols.push.breaker import BreakerStatistics
-from segue.protocols.push.client import PushClient, tls_context
+from segue.protocols.push.client import PushClient
 from segue.protocols.push.endpoints import Endpoints, Post
 from segue.protocols.push.networks import AddressRules
 from segue.protocols.push.push_queue import PushPort, PushQueue, PushServices
@@ -29,12 +29,8 @@ __all__ = ["Pusher", "client_of"]
 
 
 def client_of(settings: Push) -> PushClient:
-    """The client that the settings describe.
-
-    Raises:
-        OSError, ssl.SSLError: a file of `push.ca_files` can't be read, or holds no certificate.
-    """
-    return PushClient(AddressRules(settings.allow_addresses), tls_context(settings.ca_files), SystemResolver())
+    """The client that the settings describe."""
+    return PushClient(AddressRules(settings.allow_addresses), SystemResolver(), settings.ca_files)
 
 
 class Pusher:

@@ -5,13 +5,14 @@ Some clients can't send PATCH and DELETE: they POST, and say in `X-HTTP-Method-O
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from segue.protocols.http import Exchange, HttpError, Route, Routes
 from segue.protocols.rest.ironmq import alert_requests, messages, queues, reservations, subscribers
 from segue.protocols.rest.ironmq.alerts import Alerts
 from segue.protocols.rest.ironmq.answers import render_error
+from segue.protocols.rest.ironmq.pushing import Pushing
 from segue.protocols.rest.ironmq.token import with_token
 
 if TYPE_CHECKING:
@@ -67,15 +68,35 @@ _OVERRIDES: Final = frozenset({"PATCH", "DELETE"})
 
 def mount(node: Node, routes: Routes) -> None:
     """See `segue.protocols.http.server.Mount`."""
-    alerts = Alerts(node)
-    routes.services.append(alerts.serve)
-    for path, handlers in _TABLE.items():
-        changing = {method: alerts.watching(handler) for method, handler in handlers.items() if handler in _CHANGING}
-        served = {**handlers, **changing}
+    alerts, pushing = Alerts(node), Pushing(node)
+    routes.services += [alerts.serve, pushing.serve]
+    of_push = _of_push(pushing)
+
+    def wrapped(handler: Handler) -> Handler:
+        watched = alerts.watching(handler) if handler in _CHANGING else handler
+        return of_push[handler](watched) if handler in of_push else watched
+
+    table = {**_TABLE, f"{_MESSAGE}/subscribers": {"GET": pushing.get_statuses}}
+    for path, handlers in table.items():
+        served = {method: wrapped(handler) for method, handler in handlers.items()}
         if not _OVERRIDES.isdisjoint(served):
             served = {**served, "POST": _by_override(served)}
         for method, handler in served.items():
             routes.add(Route(method, path, with_token(handler), render_error))
+
+
+def _of_push(pushing: Pushing) -> dict[Handler, Callable[[Handler], Handler]]:
+    """What is done otherwise, or besides, where it is for a push queue."""
+    configuring = (
+        *(queues.put_queue, queues.patch_queue, queues.delete_queue),
+        *(subscribers.add_subscribers, subscribers.replace_subscribers, subscribers.remove_subscribers),
+    )
+    return {
+        **dict.fromkeys(configuring, pushing.watching),
+        messages.get_message: pushing.showing,
+        messages.delete_message: pushing.acknowledging,
+        messages.delete_messages: pushing.clearing,
+    }
 
 
 def _by_override(handlers: Mapping[str, Handler]) -> Handler:

@@ -23,9 +23,18 @@ from segue.protocols.rest.ironmq.push_headers import taken_from
 from segue.protocols.rest.json_body import read_json
 
 if TYPE_CHECKING:
+    from segue.broker.node import Node
     from segue.broker.queue import Queue
 
-__all__ = ["delete_message", "delete_messages", "get_message", "peek_messages", "post_messages", "post_webhook"]
+__all__ = [
+    "clear_queue",
+    "delete_message",
+    "delete_messages",
+    "get_message",
+    "peek_messages",
+    "post_messages",
+    "post_webhook",
+]
 
 _PEEKED_MAX: Final = 100
 _DELETED_MAX: Final = 100
@@ -183,20 +192,23 @@ def _remove(exchange: Exchange, queue: Queue, found: list[Named]) -> None:
 
 
 async def _clear(exchange: Exchange) -> None:
-    """Everything: what is ready, reserved or delayed."""
-    queue, node = existing_queue(exchange), exchange.node
-    node.leases.settle(node.leases.of(queue))
-    queue.purge()
-    if node.schedule.census.waiting_for("q" + queue.name):
-        await _cancel_delayed(exchange, queue)
+    await clear_queue(exchange.node, existing_queue(exchange))
     answer_when_durable(exchange, {"msg": "Cleared"})
 
 
-async def _cancel_delayed(exchange: Exchange, queue: Queue) -> None:
-    listing = Listing(exchange.node.schedule, target="q" + queue.name)
+async def clear_queue(node: Node, queue: Queue) -> None:
+    """Settle everything: what is ready, reserved or delayed. Durable with the open batch."""
+    node.leases.settle(node.leases.of(queue))
+    queue.purge()
+    if node.schedule.census.waiting_for("q" + queue.name):
+        await _cancel_delayed(node, queue)
+
+
+async def _cancel_delayed(node: Node, queue: Queue) -> None:
+    listing = Listing(node.schedule, target="q" + queue.name)
     while (found := await listing.chunk()) is not None:
         for at in range(0, len(found), _CANCELLED_A_STEP):
             for one in found[at : at + _CANCELLED_A_STEP]:
-                exchange.node.schedule.cancel(one)
-            exchange.node.end_step()
+                node.schedule.cancel(one)
+            node.end_step()
             await trio.lowlevel.checkpoint()

@@ -14,6 +14,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from segue.broker.queue_options import QueueOptions
 from segue.protocols.http import HttpError
+from segue.protocols.push.signing import InvalidSecretError, read_secret
+from segue.protocols.push.target import InvalidTargetError, Target
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_EXPIRATION",
     "DEFAULT_TIMEOUT",
+    "LOCAL_QUEUE",
     "Alert",
     "Push",
     "PushChange",
@@ -52,6 +55,8 @@ class Subscriber(Struct, frozen=True, omit_defaults=True):
     name: str
     url: str = ""
     headers: dict[str, str] = {}
+    secret: str = ""
+    """That its messages are signed with (Standard Webhooks); IronMQ has none."""
 
 
 class Push(Struct, frozen=True):
@@ -109,6 +114,8 @@ class QueueChange(Struct, frozen=True):
     alerts: tuple[Alert, ...] | UnsetType | None = UNSET
 
 
+LOCAL_QUEUE: Final = "ironmq:///"
+"""What the URL of a subscriber begins with that is another queue of the project."""
 _ALERTS_MAX: Final = 5
 _KEY: Final = "ironmq"
 
@@ -154,6 +161,8 @@ def show_queue(queue: Queue, name: str, project: str) -> dict[str, Any]:
         shown["message_expiration"] = options.message_ttl_ms // 1000
     if settings.push is not None:
         shown["push"] = msgspec.to_builtins(settings.push)
+        for subscriber in shown["push"]["subscribers"]:
+            subscriber.pop("secret", None)
     if options.dead_letter and options.delivery_limit:
         target = options.dead_letter.removeprefix(f"{project}/")
         shown["dead_letter"] = {"queue_name": target, "max_reservations": options.delivery_limit}
@@ -203,8 +212,20 @@ def check_subscribers(subscribers: tuple[Subscriber, ...]) -> None:
     if len(set(names)) < len(names):
         raise HttpError(400, "duplicate-subscriber", "Two subscribers have the same name")
     for subscriber in subscribers:
-        if not subscriber.url.startswith(("http://", "https://", "ironmq://")):
-            raise HttpError(400, "bad-url", f"Subscriber '{subscriber.name}' has no URL with http, https or ironmq")
+        if not subscriber.url.startswith(LOCAL_QUEUE):
+            _check_endpoint(subscriber)
+
+
+def _check_endpoint(subscriber: Subscriber) -> None:
+    try:
+        Target.parse(subscriber.url)
+    except InvalidTargetError as error:
+        raise HttpError(400, "bad-url", f"The URL of the subscriber '{subscriber.name}' {error}") from None
+    try:
+        if subscriber.secret:
+            read_secret(subscriber.secret)
+    except InvalidSecretError as error:
+        raise HttpError(400, "bad-secret", f"Subscriber '{subscriber.name}': {error}") from None
 
 
 def _checked_alerts(alerts: tuple[Alert, ...]) -> tuple[Alert, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from segue.protocols.push.client import PushClient, tls_context
+from segue.protocols.push.client import PushClient
 from segue.protocols.push.networks import AddressRules
 from segue.protocols.push.outcome import Outcome
 from segue.protocols.push.resolver import Endpoint, Resolve, SystemResolver
@@ -22,7 +22,7 @@ PATIENCE = 60.0
 
 def client_of(resolve: Resolve | None = None, *, allowed: bool = True, ca_file: Path | None = None) -> PushClient:
     rules = AddressRules(LOOPBACK if allowed else ())
-    return PushClient(rules, tls_context([] if ca_file is None else [ca_file]), resolve or SystemResolver())
+    return PushClient(rules, resolve or SystemResolver(), () if ca_file is None else (ca_file,))
 
 
 async def test_a_message_is_posted_as_it_is() -> None:
@@ -104,7 +104,7 @@ async def test_what_a_name_is_led_to_after_the_look_up_is_not_connected_to() -> 
     """Rebinding."""
     async with receiver() as good, receiver(address="127.0.0.2", port=good.port) as bad:
         rules = AddressRules([ip_network("127.0.0.1/32")])
-        client = PushClient(rules, tls_context(), resolver_of(["127.0.0.1"], ["127.0.0.2"]))
+        client = PushClient(rules, resolver_of(["127.0.0.1"], ["127.0.0.2"]))
         url = f"http://a.example:{good.port}/"
         assert (await client.post(url, {}, b"", PATIENCE)).status == 200
         assert "loopback" in (await client.post(url, {}, b"", PATIENCE)).text
@@ -233,6 +233,15 @@ async def test_a_certificate_that_proves_nothing_is_refused(
         assert outcome.text.startswith(f"The certificate is not valid: {why}")
         assert outcome.retry
         assert not server.requests
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+async def test_a_file_without_certificates_is_refused(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "authority.pem"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(OSError, match=r"."):
+        await client_of(ca_file=file).load_authorities()
 
 
 async def test_a_server_without_tls_is_not_taken_for_one_with_it() -> None:

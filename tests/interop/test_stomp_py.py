@@ -1,4 +1,4 @@
-"""stomp.py 9.0.0, the usual client of Python, over STOMP 1.0, 1.1 and 1.2."""
+"""stomp.py 9.0.0, the usual client of Python, over STOMP 1.0, 1.1 and 1.2, and over WebSocket."""
 
 from __future__ import annotations
 
@@ -14,15 +14,26 @@ from tests.interop.inbox import Inbox
 
 __all__: list[str] = []
 
-_CLASSES = {"1.0": stomp.Connection10, "1.1": stomp.Connection11, "1.2": stomp.Connection12}
+_CLASSES = {
+    "1.0": stomp.Connection10,
+    "1.1": stomp.Connection11,
+    "1.2": stomp.Connection12,
+    "1.2 over WebSocket": stomp.WSConnection,
+}
 
 Open = Callable[..., tuple[Any, Inbox]]
 
 
 @pytest.fixture(params=_CLASSES)
-def version(request: pytest.FixtureRequest) -> str:
-    """Each version of STOMP that stomp.py speaks."""
+def way(request: pytest.FixtureRequest) -> str:
+    """Each way in which stomp.py speaks STOMP."""
     return str(request.param)
+
+
+@pytest.fixture
+def version(way: str) -> str:
+    """The version of STOMP that is spoken."""
+    return way.partition(" ")[0]
 
 
 @pytest.fixture
@@ -32,13 +43,15 @@ def queue(queue_name: str) -> str:
 
 
 @pytest.fixture
-def open_connection(module_broker: BrokerProcess, version: str) -> Iterator[Open]:
+def open_connection(module_broker: BrokerProcess, way: str) -> Iterator[Open]:
     """Connect as a program with stomp.py does, and give back the connection and what it hears."""
     opened: list[tuple[Any, Inbox]] = []
 
     def connect(*, user: str = "guest", passcode: str = "guest", wait: bool = True, **options: Any) -> Any:
         headers = options.pop("headers", {})
-        connection = _CLASSES[version]([module_broker.address], auto_decode=False, **options)
+        over_websocket = {"ws_path": "/ws", "binary_mode": True} if "WebSocket" in way else {}
+        address = module_broker.http_address if over_websocket else module_broker.address
+        connection = _CLASSES[way]([address], auto_decode=False, **over_websocket, **options)
         inbox = Inbox()
         connection.set_listener("inbox", inbox)
         opened.append((connection, inbox))

@@ -39,6 +39,7 @@ __all__ = [
     "recode_block",
     "recode_payload",
     "replace_header",
+    "single_frames",
 ]
 
 CLIENT_COMMANDS: Final = frozenset(
@@ -195,9 +196,16 @@ def connected(
     return b"CONNECTED\n" + _lines(lines, Version.V1_0) + b"\n\0"
 
 
-def receipt_frames(receipt_ids: Sequence[bytes]) -> list[bytes]:
+def receipt_frames(receipt_ids: Sequence[bytes]) -> bytes:
     """Return a RECEIPT frame for each `receipt` header as it came, still escaped."""
-    return [_RECEIPT % receipt_id for receipt_id in receipt_ids]
+    return b"".join([_RECEIPT % receipt_id for receipt_id in receipt_ids])
+
+
+def single_frames(written: bytes) -> list[bytes]:
+    """Frames one by one, of what is written in one piece: a frame, or RECEIPTs, which have no body."""
+    if not written.startswith(b"RECEIPT\n"):
+        return [written]
+    return [frame + b"\0" for frame in written[:-1].split(b"\0")]
 
 
 def error(failure: StompProtocolError, version: Version | None) -> bytes:

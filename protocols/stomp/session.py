@@ -22,7 +22,7 @@ from segue.broker.receiving import SMALL_BYTES
 from segue.protocols.stomp.commands import Commands, as_protocol_error
 from segue.protocols.stomp.errors import ErrorCode, StompProtocolError
 from segue.protocols.stomp.events import ACK, FRAME, LARGE_SEND, SEND, Event, FrameEvent, LargeSendEvent, SendEvent
-from segue.protocols.stomp.frames import SendHead, Version, error, receipt_frames
+from segue.protocols.stomp.frames import SendHead, Version, error, receipt_frames, single_frames
 from segue.protocols.stomp.headers import AckMode
 from segue.protocols.stomp.heart_beat import RECEIVE_GRACE, HeartBeat
 from segue.protocols.stomp.parser import Parser
@@ -135,11 +135,14 @@ class StompSession:
         self._process(aside)
 
     def take_output(self) -> bytes:
-        return b"".join(self.take_frames())
+        return b"".join(self._take_out())
 
     def take_frames(self) -> list[bytes]:
-        """Everything that is to be written, frame by frame; a heart-beat counts as one."""
-        frames, self._out = self._out, []
+        """As `take_output`, frame by frame; a heart-beat counts as one."""
+        return [frame for written in self._take_out() for frame in single_frames(written)]
+
+    def _take_out(self) -> list[bytes]:
+        written, self._out = self._out, []
         self._stuck_bytes = self._out_bytes
         self._out_bytes = 0
         if self._stuck_behind_bytes:
@@ -148,7 +151,7 @@ class StompSession:
             for subscription, count in self._unasked.items():
                 self._unasked_sending[subscription] = self._unasked_sending.get(subscription, 0) + count
             self._unasked.clear()
-        return frames
+        return written
 
     def output_sent(self) -> None:
         self._last_sent = self.connection.last_progress
@@ -307,7 +310,7 @@ class StompSession:
 
     def _confirm(self, receipt_ids: list[bytes]) -> None:
         self._owed -= 1
-        self.put_frames(receipt_frames(receipt_ids))
+        self.put(receipt_frames(receipt_ids))
 
     def _promise(self, receipts: list[bytes]) -> None:
         """Confirm these when everything done so far is on disk."""

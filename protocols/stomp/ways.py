@@ -241,7 +241,7 @@ class Ordering(_OneByOne):
             self._stomp.fail(as_protocol_error(failure))
         else:
             if receipt is not None and not self._stomp.finished:
-                self._stomp.put_frames(receipt_frames([receipt]))
+                self._stomp.put(receipt_frames([receipt]))
         self._stomp.node.end_step()
 
 

@@ -21,6 +21,7 @@ from segue.protocols.stomp.frames import (
     recode_block,
     recode_payload,
     replace_header,
+    single_frames,
 )
 
 
@@ -43,7 +44,10 @@ def test_connected_has_a_response_id_only_where_one_was_asked_for() -> None:
 
 
 def test_receipts_are_echoed_as_they_came() -> None:
-    assert receipt_frames([b"a\\cb", b"2"]) == [b"RECEIPT\nreceipt-id:a\\cb\n\n\0", b"RECEIPT\nreceipt-id:2\n\n\0"]
+    frames = receipt_frames([b"a\\cb", b"2"])
+    assert frames == b"RECEIPT\nreceipt-id:a\\cb\n\n\0RECEIPT\nreceipt-id:2\n\n\0"
+    assert single_frames(frames) == [b"RECEIPT\nreceipt-id:a\\cb\n\n\0", b"RECEIPT\nreceipt-id:2\n\n\0"]
+    assert single_frames(b"MESSAGE\n\na\0b\0") == [b"MESSAGE\n\na\0b\0"]
 
 
 def test_an_error_names_code_text_and_receipt() -> None:

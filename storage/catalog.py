@@ -179,13 +179,12 @@ class Catalog:
     async def _write(self, change: CatalogChange) -> dict[str, Any]:
         database = self._database
         try:
-            await database.execute("BEGIN IMMEDIATE")
             counts = await write_change(database, change, {table: self._meta[f"{table}_rows"] for table in TABLES})
             meta = self._meta | {f"{table}_rows": count for table, count in counts.items()}
             if change.lsn >= 0:
                 meta |= {"lsn": change.lsn, "previous": f"{change.previous:016x}"}
                 meta |= {"next_id": change.next_id, "clean": int(change.clean)}
-            await database.execute_many("INSERT OR REPLACE INTO meta VALUES(?,?)", meta_rows(meta))
+            await database.execute_many([("INSERT OR REPLACE INTO meta VALUES(?,?)", meta_rows(meta))])
         except BaseException:
             await database.rollback()
             raise
@@ -223,7 +222,7 @@ async def _create(disk: Disk) -> None:
             await database.execute(statement)
         meta = {"salt": f"{secrets.randbits(64):016x}", "lsn": 0, "previous": f"{NO_BATCH:016x}", "next_id": 1}
         meta |= {"clean": 1, **{f"{table}_rows": 0 for table in TABLES}}
-        await database.execute_many("INSERT INTO meta VALUES(?,?)", meta_rows(meta))
+        await database.execute_many([("INSERT INTO meta VALUES(?,?)", meta_rows(meta))])
         await database.commit()
     finally:
         with trio.CancelScope(shield=True):

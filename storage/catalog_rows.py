@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 from segue.storage.block import PackedBlock
@@ -62,6 +62,9 @@ _META_KEYS: Final = frozenset(
 _PAIR: Final = struct.Struct("<QQ")
 _ROWS_A_STEP: Final = 128
 """Rows in one statement: each `sqlite3_step` hands over the GIL."""
+_ROWS_A_CALL: Final = 16 * _ROWS_A_STEP
+"""All of most checkpoints: a call takes some steps of the event loop. That of ten thousand queues takes a second, and
+who reads a loose block meanwhile has his turn between two calls."""
 
 
 @dataclass(slots=True)
@@ -189,27 +192,47 @@ def _checked(table: str, row: Row) -> Row:
 async def write_change(database: Database, change: CatalogChange, counts: dict[str, int]) -> dict[str, int]:
     """Write everything but `meta` into the open transaction. Returns the new number of rows of each table."""
     counts = dict(counts)
-
-    async def delete(table: str, columns: str, keys: Sequence[Row]) -> None:
-        counts[table] -= await _delete(database, table, columns, keys)
-
-    async def insert(table: str, width: int, rows: Iterable[Row], number: int) -> None:
-        await _insert(database, table, width, rows)
-        counts[table] += number
-
-    dropped = [(log,) for log in change.dropped_logs]
-    await delete("segment", "log", dropped)
-    await delete("loose", "log", dropped)
-    await delete("log", "id", dropped + [(state.id,) for state in change.logs])
-    gone = [(cursor,) for cursor in change.dropped_cursors]
-    await delete("cursor", "id", gone + [(state.id,) for state in change.cursors])
-    await delete("segment", "log,first", change.gone_segments)
-    await delete("loose", "log,first", change.gone_loose)
-    await insert("log", 4, map(_log_row, change.logs), len(change.logs))
-    await insert("cursor", 8, map(_cursor_row, change.cursors), len(change.cursors))
-    await insert("segment", 9, map(_segment_row, change.segments), len(change.segments))
-    await insert("loose", 7, map(_loose_row, change.loose), len(change.loose))
+    for call in _calls(_statements_of(change)):
+        changed = await database.execute_many([(each.sql, each.values) for each in call])
+        for each, rows in zip(call, changed, strict=True):
+            counts[each.table] += each.sign * rows
     return counts
+
+
+class _Statement(NamedTuple):
+    """A statement for `rows` rows at most; for each that it changes, its table has `sign` more than before."""
+
+    table: str
+    sign: int
+    rows: int
+    sql: str
+    values: Iterator[list[Any]]
+
+
+def _calls(statements: Iterable[_Statement]) -> Iterator[list[_Statement]]:
+    call: list[_Statement] = []
+    for statement in statements:
+        if call and sum(each.rows for each in call) + statement.rows > _ROWS_A_CALL:
+            yield call
+            call = []
+        call.append(statement)
+    if call:
+        yield call
+
+
+def _statements_of(change: CatalogChange) -> Iterator[_Statement]:
+    dropped = [(log,) for log in change.dropped_logs]
+    yield from _delete("segment", "log", dropped)
+    yield from _delete("loose", "log", dropped)
+    yield from _delete("log", "id", dropped + [(state.id,) for state in change.logs])
+    gone = [(cursor,) for cursor in change.dropped_cursors]
+    yield from _delete("cursor", "id", gone + [(state.id,) for state in change.cursors])
+    yield from _delete("segment", "log,first", change.gone_segments)
+    yield from _delete("loose", "log,first", change.gone_loose)
+    yield from _insert("log", 4, map(_log_row, change.logs), len(change.logs))
+    yield from _insert("cursor", 8, map(_cursor_row, change.cursors), len(change.cursors))
+    yield from _insert("segment", 9, map(_segment_row, change.segments), len(change.segments))
+    yield from _insert("loose", 7, map(_loose_row, change.loose), len(change.loose))
 
 
 def _log_row(state: LogState) -> Row:
@@ -240,30 +263,26 @@ def _with_checksum(table: str, *values: Any) -> Row:
     return (*values, checksum(table, *values))
 
 
-async def _insert(database: Database, table: str, width: int, rows: Iterable[Row]) -> None:
+def _insert(table: str, width: int, rows: Iterable[Row], number: int) -> Iterator[_Statement]:
+    return _in_steps(table, 1, f"INSERT INTO {table} VALUES {{}}", width, rows, number)  # noqa: S608 - no value in it
+
+
+def _delete(table: str, columns: str, keys: Sequence[Row]) -> Iterator[_Statement]:
+    sql = f"DELETE FROM {table} WHERE ({columns}) IN (VALUES {{}})"  # noqa: S608
+    return _in_steps(table, -1, sql, columns.count(",") + 1, keys, len(keys))
+
+
+def _in_steps(table: str, sign: int, sql: str, width: int, rows: Iterable[Row], number: int) -> Iterator[_Statement]:
+    """Statements for many rows at a time. The rows are made when these run, in the database's thread."""
     one = f"({','.join('?' * width)})"
-    await _in_steps(database, rows, f"INSERT INTO {table} VALUES ", one, "")  # noqa: S608 - no value in it
-
-
-async def _delete(database: Database, table: str, columns: str, keys: Sequence[Row]) -> int:
-    if not keys:
-        return 0
-    one = f"({','.join('?' * len(keys[0]))})"
-    return await _in_steps(database, keys, f"DELETE FROM {table} WHERE ({columns}) IN (VALUES ", one, ")")  # noqa: S608
-
-
-async def _in_steps(database: Database, rows: Iterable[Row], before: str, one: str, after: str) -> int:
-    """Run a statement for many rows at a time. `rows` is consumed in the database's thread."""
     rest = iter(rows)
-    left: list[Row] = []
+    while number > 0:
+        size = min(number, _ROWS_A_STEP)
+        times = min(number, _ROWS_A_CALL) // size
+        yield _Statement(table, sign, size * times, sql.format(",".join([one] * size)), _values(rest, size, times))
+        number -= size * times
 
-    def full_statements() -> Iterator[list[Any]]:
-        while len(chunk := list(islice(rest, _ROWS_A_STEP))) == _ROWS_A_STEP:
-            yield [value for row in chunk for value in row]
-        left.extend(chunk)
 
-    changed = await database.execute_many(before + ",".join([one] * _ROWS_A_STEP) + after, full_statements())
-    if left:
-        values = [value for row in left for value in row]
-        changed += await database.execute_many(before + ",".join([one] * len(left)) + after, [values])
-    return changed
+def _values(rows: Iterator[Row], size: int, times: int) -> Iterator[list[Any]]:
+    for _ in range(times):
+        yield [value for row in islice(rows, size) for value in row]

@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-__all__ = ["Database", "Disk", "File", "Row"]
+__all__ = ["Database", "Disk", "File", "Row", "Statement"]
 
 Row = tuple[Any, ...]
 """One row of a result, columns in the order of the statement."""
+Statement = tuple[str, Iterable[Sequence[Any]]]
+"""An INSERT, UPDATE or DELETE, and the values of each time that it is run with."""
 
 
 class File(Protocol):
@@ -58,7 +60,9 @@ class File(Protocol):
 
 
 class Database(Protocol):
-    """One SQLite file. Every call is made for a batch, never for a message: it costs about 0.1 ms.
+    """One SQLite file. Every call is made for a batch, never for a message.
+
+    It costs about 0.1 ms, and takes some steps of the event loop, 5 to 30 ms under load.
 
     Each raises OSError where the disk is at fault (ENOSPC, EIO), and DatabaseDamagedError where the file is.
     """
@@ -66,11 +70,14 @@ class Database(Protocol):
     async def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
         """Run one statement."""
 
-    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
-        """Run one statement for each of `rows`. A lazy iterable is consumed in the database's own thread.
+    async def execute_many(self, statements: Iterable[Statement]) -> list[int]:
+        """Run each statement for each of its values. What is lazy is consumed in the database's own thread.
+
+        It begins a transaction where none is open. When one fails, what those before it have done is part of that, and
+        a rollback takes it back.
 
         Returns:
-            How many rows of the table were inserted, changed or deleted.
+            For each statement, how many rows of the table were inserted, changed or deleted.
         """
 
     async def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:

@@ -85,7 +85,7 @@ async def write_segment(disk: Disk, path: str, log_id: int, salt: int, blocks: I
             for statement in _SCHEMA:
                 await database.execute(statement)
             meta: list[tuple[str, Any]] = [("format", SEGMENT_FORMAT), ("log", log_id), ("salt", f"{salt:016x}")]
-            await database.execute_many("INSERT INTO meta VALUES(?,?)", meta)
+            await database.execute_many([("INSERT INTO meta VALUES(?,?)", meta)])
             rows = _rows(blocks, log_id, salt)
             while await _insert(database, rows):
                 # Piece by piece: a whole segment at once is a wave of writes that the commits of messages wait behind.
@@ -129,8 +129,9 @@ async def _insert(database: Database, rows: Iterator[Row]) -> bool:
             yield [value for row in chunk for value in row]
 
     many = ",".join([one] * _ROWS_A_STEP)
-    await database.execute_many(f"INSERT INTO block VALUES {many}", full_statements())  # noqa: S608
-    await database.execute_many(f"INSERT INTO block VALUES {one}", left)  # noqa: S608 - question marks only
+    await database.execute_many(
+        [(f"INSERT INTO block VALUES {many}", full_statements()), (f"INSERT INTO block VALUES {one}", left)]  # noqa: S608
+    )
     return inserted_bytes >= _PIECE_BYTES
 
 

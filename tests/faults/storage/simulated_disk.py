@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from segue.storage.catalog import CATALOG
-from segue.storage.disk import Database, File, Row
+from segue.storage.disk import Database, File, Row, Statement
 from segue.storage.posix import PosixDisk
 
 __all__ = ["SECTOR", "Call", "CrashModel", "SimulatedCrash", "SimulatedDisk"]
@@ -337,10 +337,13 @@ class SimulatedDatabase:
     async def execute(self, sql: str, values: Sequence[Any] = ()) -> None:
         await self._real.execute(sql, values)
 
-    async def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
-        if self._disk.begin_write("execute_many", self._path):
-            raise SimulatedCrash
-        return await self._real.execute_many(sql, rows)
+    async def execute_many(self, statements: Iterable[Statement]) -> list[int]:
+        changed = []
+        for statement in statements:  # each may fail, and others have their turn between them
+            if self._disk.begin_write("execute_many", self._path):
+                raise SimulatedCrash
+            changed += await self._real.execute_many([statement])
+        return changed
 
     async def fetch(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         self._disk._read("fetch", self._path)

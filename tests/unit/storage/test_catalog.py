@@ -5,90 +5,35 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
-import trio_asyncio
 
-from segue.storage.block import PackedBlock, blocks_of
 from segue.storage.catalog import CATALOG, Catalog
 from segue.storage.catalog_rows import CatalogChange, CursorState, LogState
-from segue.storage.disk import Disk
+from segue.storage.disk import Statement
 from segue.storage.errors import DamagedStoreError, DatabaseDamagedError, DiskFailureError, NewerFormatError
-from segue.storage.gaps import Gaps
 from segue.storage.journal import NO_BATCH
-from segue.storage.log import Extent, Log
+from segue.storage.log import Extent
 from segue.storage.posix import PosixDisk
-from segue.storage.quarantine import Damage
-from tests.faults.storage.driver import record
 from tests.faults.storage.simulated_disk import Call, SimulatedDisk
-from tests.unit.storage.memory_store import MemoryStore
-
-LOGS = [
-    LogState(1, 12, {"kind": "queue", "name": "a"}),
-    LogState(4, 1, {"kind": "topic", "name": "ä|☃", "n": [1, None]}),
-]
-GAPS = Gaps([(1 << 40, 1 << 41), (1 << 42, 1 << 42)])
-CURSORS = [
-    CursorState(2, 1, 9, 16393, {3: 1, 7: (40 << 64) + 5, 8: 2}, [(1, 2), (5, 5)], {"kind": "queue"}),
-    CursorState(5, 4, 1, 1, {}, [], {}),
-    CursorState(6, 4, 1 << 40, 1 << 41, {(1 << 40) - 1: 1 << 33}, [(1, 1 << 39)], {"name": "bob"}, GAPS),
-]
-SEGMENTS = [
-    (1, Extent(1, 4, "segments/1/1-4.db", 3, 250, 1_700_000_000_000, 32768)),
-    (4, Extent(1, 9000, "segments/4/1-9000.db", 9000, 1 << 33, 0, 1 << 34)),
-]
-
-
-def block(first: int, count: int) -> PackedBlock:
-    (packed,) = blocks_of((seq, record(f"{seq}")) for seq in range(first, first + count))
-    return packed
-
-
-LOOSE = [(1, 1_700_000_000_001, block(5, 3)), (1, 1_700_000_000_002, block(9, 2)), (4, 7, block(9001, 1))]
-LOOSE_EXTENTS = [(log, Extent(b.first, b.last, "", b.messages, len(b.records), ms)) for log, ms, b in LOOSE]
-
-
-def everything() -> CatalogChange:
-    """A checkpoint with rows of all kinds."""
-    return CatalogChange(
-        lsn=8192,
-        previous=4096,
-        next_id=7,
-        clean=True,
-        logs=list(LOGS),
-        cursors=list(CURSORS),
-        segments=list(SEGMENTS),
-        loose=list(LOOSE),
-    )
-
-
-def change(**fields: Any) -> CatalogChange:
-    """A later checkpoint."""
-    return replace(CatalogChange(lsn=12288, previous=8192, next_id=9), **fields)
-
-
-@pytest.fixture
-async def loop() -> AsyncIterator[None]:
-    """What aiosqlite runs on."""
-    async with trio_asyncio.open_loop():
-        yield
-
-
-@asynccontextmanager
-async def opened(disk: Disk) -> AsyncIterator[Catalog]:
-    catalog = await Catalog.open(disk)
-    try:
-        yield catalog
-    finally:
-        with trio.CancelScope(shield=True):
-            await catalog.close()
-
+from tests.unit.storage.catalogs import (
+    CURSORS,
+    LOGS,
+    LOOSE,
+    LOOSE_EXTENTS,
+    SEGMENTS,
+    block,
+    change,
+    everything,
+    failing,
+    opened,
+    write,
+)
 
 Content = tuple[list[LogState], list[CursorState], list[tuple[int, Extent]]]
 
@@ -101,15 +46,6 @@ async def reopened(root: Path) -> Content:
     """What a start finds."""
     async with opened(PosixDisk(root)) as catalog:
         return await content_of(catalog)
-
-
-def nothing() -> None:
-    """A checkpoint that nobody waits for."""
-
-
-async def write(catalog: Catalog, *changes: CatalogChange) -> None:
-    for each in changes:
-        await catalog.apply(each, nothing)
 
 
 EVERYTHING: Content = (LOGS, CURSORS, sorted([*SEGMENTS, *LOOSE_EXTENTS]))
@@ -177,6 +113,29 @@ async def test_a_block_may_be_replaced_by_one_that_begins_at_the_same_number(loo
     ]
 
 
+async def test_what_most_checkpoints_write_is_one_call_and_what_is_much_is_several(
+    loop: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each call waits for the event loop: with one for each statement, a checkpoint under load took half a second."""
+    async with opened(PosixDisk(tmp_path)) as catalog:
+        database = catalog._database
+        execute_many = database.execute_many
+        calls = list[int]()
+
+        async def execute_and_count(statements: Iterable[Statement]) -> list[int]:
+            changed = await execute_many(statements)
+            calls.append(sum(changed))
+            return changed
+
+        monkeypatch.setattr(database, "execute_many", execute_and_count)
+        await write(catalog, everything())
+        rows_of_meta = calls.pop()
+        assert calls == [len(LOGS) + len(CURSORS) + len(SEGMENTS) + len(LOOSE)]
+        calls.clear()
+        await write(catalog, change(segments=[(1, Extent(n, n, f"{n}", 1, 1, 1, 1)) for n in range(10, 5010)]))
+        assert calls == [2048, 2048, 904, rows_of_meta]
+
+
 async def test_a_log_that_is_dropped_takes_its_extents_along_and_nobody_elses(loop: None, tmp_path: Path) -> None:
     async with opened(PosixDisk(tmp_path)) as catalog:
         await write(catalog, everything(), change(dropped_logs=[1, 77], dropped_cursors=[2, 78]))
@@ -219,48 +178,6 @@ async def test_removing_what_is_not_there_is_no_error_and_is_not_counted(loop: N
     assert await reopened(tmp_path) == EVERYTHING
 
 
-# -- loose blocks
-
-
-def log_of(extents: list[Extent]) -> Log:
-    log = Log(MemoryStore(), 1, {})
-    log.extents = extents
-    return log
-
-
-async def test_a_loose_block_is_read_whole_and_the_answer_is_complete_up_to_its_end(loop: None, tmp_path: Path) -> None:
-    extents = [extent for log, extent in LOOSE_EXTENTS if log == 1]
-    async with opened(PosixDisk(tmp_path)) as catalog:
-        await write(catalog, everything())
-        for extent, packed in zip(extents, [block(5, 3), block(9, 2)], strict=True):
-            assert await catalog.loose_blocks(log_of(extents), extent) == ([packed], [], extent.last + 1)
-
-
-async def test_a_loose_block_that_was_replaced_is_to_be_looked_for_again(loop: None, tmp_path: Path) -> None:
-    async with opened(PosixDisk(tmp_path)) as catalog:
-        await write(catalog, everything())
-        assert await catalog.loose_blocks(log_of([]), LOOSE_EXTENTS[0][1]) == ([], [], 5)
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "DELETE FROM loose WHERE first=5",
-        "UPDATE loose SET last=8 WHERE first=5",
-        "UPDATE loose SET messages=2 WHERE first=5",
-        "UPDATE loose SET records='text' WHERE first=5",
-    ],
-)
-async def test_a_loose_block_that_is_not_what_the_log_knows_is_damage(loop: None, tmp_path: Path, sql: str) -> None:
-    extent = LOOSE_EXTENTS[0][1]
-    async with opened(PosixDisk(tmp_path)) as catalog:
-        await write(catalog, everything())
-        await catalog._database.execute(sql)
-        found = await catalog.loose_blocks(log_of([extent]), extent)
-        await catalog._database.rollback()
-    assert found == ([], [Damage(5, 7, "a block in the catalog is missing")], 8)
-
-
 # -- all or nothing
 
 
@@ -275,19 +192,6 @@ async def test_the_swap_comes_with_the_commit_and_not_without_it(loop: None, tmp
     assert told == ["replay from 8192"]
 
 
-def failing(what: str, number: int, after: int = 0) -> Callable[[Call], Exception | None]:
-    """A `fault`: after so many calls of this kind, on the catalog."""
-    left = [after]
-
-    def fault(call: Call) -> Exception | None:
-        if (call.what, call.path) != (what, CATALOG):
-            return None
-        left[0] -= 1
-        return OSError(number, os.strerror(number), call.path) if left[0] < 0 else None
-
-    return fault
-
-
 OTHER = change(
     logs=[LogState(1, 99, {}), LogState(8, 1, {})],
     cursors=[replace(CURSORS[0], next=99)],
@@ -298,8 +202,8 @@ OTHER = change(
     gone_segments=[(1, 1)],
     gone_loose=[(1, 5)],
 )
-STATEMENTS = 21
-"""Of `OTHER`: two for each of six deletions and four insertions, and one for `meta`."""
+STATEMENTS = 11
+"""Of `OTHER`: one for each of six deletions and four insertions, and one for `meta`."""
 
 
 @pytest.mark.parametrize("after", range(STATEMENTS))

@@ -7,23 +7,15 @@ import ctypes
 import errno
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trio
-import trio_asyncio
 
 from segue.storage.errors import DatabaseDamagedError
 from segue.storage.sqlite import SqliteDatabase, open_sqlite, translated
 from tests.faults.storage.driver import until
-
-
-@pytest.fixture
-async def loop() -> AsyncIterator[None]:
-    """What aiosqlite runs on."""
-    async with trio_asyncio.open_loop():
-        yield
 
 
 def sqlite_error(code: int) -> sqlite3.Error:
@@ -51,7 +43,8 @@ def files_in(folder: Path) -> dict[str, bytes]:
 async def rows_of(path: Path, count: int = 3) -> SqliteDatabase:
     database = await open_sqlite(path, "catalog")
     await database.execute("CREATE TABLE t(a INTEGER PRIMARY KEY, b BLOB)")
-    assert await database.execute_many("INSERT INTO t VALUES(?,?)", ((n, b"%d" % n) for n in range(count))) == count
+    rows = ((n, b"%d" % n) for n in range(count))
+    assert await database.execute_many([("INSERT INTO t VALUES(?,?)", rows)]) == [count]
     await database.commit()
     return database
 
@@ -138,7 +131,7 @@ async def test_a_full_disk_is_a_full_disk_and_a_rollback_makes_the_file_usable_a
     database = await rows_of(tmp_path / "f")
     await database.execute("PRAGMA max_page_count=5")
     with pytest.raises(OSError, match="full") as caught:
-        await database.execute_many("INSERT INTO t VALUES(?,?)", ((n, bytes(9000)) for n in range(10, 20)))
+        await database.execute_many([("INSERT INTO t VALUES(?,?)", ((n, bytes(9000)) for n in range(10, 20)))])
     assert caught.value.errno == errno.ENOSPC
     await database.rollback()
     await database.execute("PRAGMA max_page_count=1000")
@@ -160,10 +153,17 @@ async def test_what_was_not_committed_is_gone_with_the_file(loop: None, tmp_path
     await again.close()
 
 
-async def test_a_change_counts_its_rows(loop: None, tmp_path: Path) -> None:
+async def test_each_statement_of_a_change_counts_its_rows(loop: None, tmp_path: Path) -> None:
     database = await rows_of(tmp_path / "f", 5)
-    assert await database.execute_many("DELETE FROM t WHERE a IN (?,?)", [(0, 1), (1, 2), (7, 8)]) == 3
-    assert await database.execute_many("DELETE FROM t WHERE a=?", []) == 0
+    counts = await database.execute_many(
+        [
+            ("DELETE FROM t WHERE a IN (?,?)", [(0, 1), (1, 2), (7, 8)]),
+            ("DELETE FROM t WHERE a=?", []),
+            ("INSERT INTO t VALUES(?,?),(?,?)", [(0, b"", 1, b"")]),
+        ]
+    )
+    assert counts == [3, 0, 2]
+    assert await database.execute_many([]) == []
     await database.close()
 
 
@@ -176,7 +176,7 @@ async def test_an_error_in_the_rows_is_the_callers_and_changes_nothing(loop: Non
         raise LookupError("of the caller")
 
     with pytest.raises(LookupError, match="of the caller"):
-        await database.execute_many("INSERT INTO t VALUES(?,?)", rows())
+        await database.execute_many([("DELETE FROM t WHERE a=?", [(1,)]), ("INSERT INTO t VALUES(?,?)", rows())])
     await database.rollback()
     assert len(await database.fetch("SELECT a FROM t")) == 3
     await database.close()
@@ -188,7 +188,7 @@ async def test_statements_leave_no_value_in_memory(loop: None, tmp_path: Path) -
     await database.execute("PRAGMA cache_size=8")
     for rows in range(1, 33):
         values = [value for n in range(rows) for value in (n, bytes(64 << 10))]
-        await database.execute_many(f"INSERT OR REPLACE INTO t VALUES {','.join(['(?,?)'] * rows)}", [values])
+        await database.execute_many([(f"INSERT OR REPLACE INTO t VALUES {','.join(['(?,?)'] * rows)}", [values])])
         await database.fetch(f"SELECT a FROM t WHERE b IN ({','.join('?' * rows)})", values[1::2])
         await database.commit()
     kept = memory_of_sqlite()

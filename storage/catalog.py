@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import errno
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -141,24 +142,42 @@ class Catalog:
         )
         return [_sound(segment_extent_of, row) for row in segments] + [_sound(loose_extent_of, row) for row in loose]
 
-    async def loose_blocks(self, log: Log, extent: Extent) -> tuple[list[PackedBlock], list[Damage], int]:
-        """A loose block, as a list; what is damaged; and the number below which the answer is complete.
+    async def loose_blocks(self, log: Log, extents: Sequence[Extent]) -> tuple[list[PackedBlock], list[Damage], int]:
+        """Loose blocks, rising; what is damaged; and the number below which the answer is complete.
 
-        Where a checkpoint has just replaced the block, that is `extent.first`: look at the log again.
+        That is behind the last of them, or before one that a checkpoint replaces: look at the log again.
 
         Raises:
-            OSError, DatabaseDamagedError: it can't be read.
+            OSError: they can't be read.
+            DatabaseDamagedError: the first of them can't.
         """
-        # A commit and the swap that belongs to it happen under the same lock: what is read is what the log names.
-        async with self._lock:
-            if extent not in log.extents:
-                return [], [], extent.first
-            rows = await self._database.fetch(
-                "SELECT first, last, messages, records FROM loose WHERE log=? AND first=?", (log.id, extent.first)
-            )
-        if rows and rows[0][:3] == (extent.first, extent.last, extent.messages) and isinstance(rows[0][3], bytes):
-            return [PackedBlock(*rows[0])], [], extent.last + 1
-        return [], [Damage(extent.first, extent.last, "a block in the catalog is missing")], extent.last + 1
+        # Without the lock, or every read would wait for a checkpoint to come to its end. In the middle of one, a row
+        # that has the numbers of a block has its records, too, whether it is committed or not.
+        found = await self._look_up(log.id, extents)
+        if not found:
+            # A commit and the swap that belongs to it happen under the same lock: what is read is what the log names.
+            async with self._lock:
+                if extents[0] not in log.extents:
+                    return [], [], extents[0].first
+                found = await self._look_up(log.id, extents[:1])
+        if not found:
+            first, last = extents[0][:2]
+            return [], [Damage(first, last, "a block in the catalog is missing")], last + 1
+        return found, [], found[-1].last + 1
+
+    async def _look_up(self, log_id: int, extents: Sequence[Extent]) -> list[PackedBlock]:
+        """The blocks of these extents, up to one that is missing, or not what it should be."""
+        marks = ",".join("?" * len(extents))
+        sql = f"SELECT first, last, messages, records FROM loose WHERE log=? AND first IN ({marks})"  # noqa: S608
+        try:
+            rows = await self._database.fetch(sql, (log_id, *(extent.first for extent in extents)))
+        except DatabaseDamagedError:
+            if len(extents) == 1:
+                raise
+            return await self._look_up(log_id, extents[:1])
+        blocks = {row[:3]: PackedBlock(*row) for row in rows if isinstance(row[3], bytes)}
+        numbers = takewhile(blocks.__contains__, ((each.first, each.last, each.messages) for each in extents))
+        return [blocks[each] for each in numbers]
 
     async def apply(self, change: CatalogChange, committed: Callable[[], None]) -> None:
         """Write a checkpoint; it is durable on return. `committed` is called in one step with that.

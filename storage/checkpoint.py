@@ -23,8 +23,9 @@ from segue.storage.catalog import Catalog
 from segue.storage.catalog_rows import CatalogChange, LogState
 from segue.storage.disk import Disk
 from segue.storage.errors import DiskFailureError
-from segue.storage.extents import READ_ERRORS, ExtentReader
+from segue.storage.extents import READ_ERRORS, ExtentReader, Part, piece_of
 from segue.storage.log import Extent, Log
+from segue.storage.quarantine import Damage
 from segue.storage.segment import segment_path, write_segment
 from segue.storage.snapshot import LogSnapshot, Sorting, sort_extents
 
@@ -134,11 +135,9 @@ class Checkpoint:
         extents = sorting.kept
         # Stragglers of sparse segments become loose blocks in their old place.
         for extent in sorting.sparse:
-            extents += self._loose(log.id, iter(await self._take_over(reader, snapshot, extent, sorting)))
+            extents += self._loose(log.id, iter(await self._take_over(reader, snapshot, [extent], sorting)))
         # Loose blocks at the end join what is spilled now.
-        tail: list[tuple[int, bytes]] = []
-        for extent in sorting.tail:
-            tail += await self._take_over(reader, snapshot, extent, sorting)
+        tail = await self._take_over(reader, snapshot, sorting.tail, sorting)
         for extent in sorting.dead:
             (self.change.gone_segments if extent.path else self.change.gone_loose).append((log.id, extent.first))
         messages = chain(tail, snapshot.owed_of_spilling())
@@ -150,26 +149,31 @@ class Checkpoint:
         return _Result(extents, [extent.path for extent in sorting.dead if extent.path])
 
     async def _take_over(
-        self, reader: ExtentReader, snapshot: LogSnapshot, extent: Extent, sorting: Sorting
+        self, reader: ExtentReader, snapshot: LogSnapshot, extents: list[Extent], sorting: Sorting
     ) -> list[tuple[int, bytes]]:
-        """The messages of an extent that are still owed; the extent is dead then. None of a damaged one: it stays."""
+        """The messages of extents that are still owed; these are dead then. None of a damaged one: it stays."""
         messages: list[tuple[int, bytes]] = []
-        seq = extent.first
-        while seq <= extent.last:
+        damaged: list[Extent] = []
+        rest = extents
+        seq = rest[0].first if rest else 0
+        while rest:
+            piece = piece_of(rest, _READ_BYTES)
             try:
                 # Of a sparse segment most blocks have nothing to take over: to take each of them apart, a queue that is
                 # worked off with some left behind would cost the event loop half a microsecond more for each message.
-                part, _ = await reader.read(snapshot.log, extent, seq, _READ_BYTES, snapshot.owes)
-            except READ_ERRORS:
-                part = None
-            if part is None or any(snapshot.owes(damage.first, damage.last) for damage in part.damage):
-                sorting.kept.append(extent)
-                return []
+                part, _ = await reader.read(snapshot.log, piece, seq, _READ_BYTES, snapshot.owes)
+            except READ_ERRORS as error:
+                part = Part([], [Damage(seq, piece[-1].last, str(error))], piece[-1].last + 1)
+            for damage in part.damage:
+                if snapshot.owes(damage.first, damage.last):
+                    damaged += [each for each in piece if each.first <= damage.last and each.last >= damage.first]
             for first, records in part.runs:
                 messages += [(s, record) for s, record in enumerate(records, first) if snapshot.owed(s)]
             seq = part.upto
-        sorting.dead.append(extent)
-        return messages
+            rest = [extent for extent in rest if extent.last >= seq]
+        for extent in extents:
+            (sorting.kept if extent in damaged else sorting.dead).append(extent)
+        return [message for message in messages if not any(each.first <= message[0] <= each.last for each in damaged)]
 
     async def _segment(self, disk: Disk, salt: int, log_id: int, messages: Iterator[tuple[int, bytes]]) -> list[Extent]:
         first_message = next(messages, None)

@@ -126,7 +126,8 @@ class ExtentReader:
                 sound, bad = unpack_block(block)
                 runs += sound
                 damage += bad
-        part = Part(_from(seq, runs), sorted(each for each in damage if each.last >= seq), upto)
+        # A block that was replaced is looked for again from `seq` on, not from its beginning.
+        part = Part(_from(seq, runs), sorted(each for each in damage if each.last >= seq), max(seq, upto))
         size = sum(len(block.records) for block in blocks)
         self.bytes_read += size
         return part, size

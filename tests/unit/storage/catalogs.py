@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+import pytest
 import trio
 
 from segue.storage.block import PackedBlock, blocks_of
@@ -25,6 +26,7 @@ __all__ = [
     "LOOSE",
     "LOOSE_EXTENTS",
     "SEGMENTS",
+    "HeldCommit",
     "block",
     "change",
     "everything",
@@ -108,3 +110,18 @@ def failing(what: str, number: int, after: int = 0) -> Callable[[Call], Exceptio
         return OSError(number, os.strerror(number), call.path) if left[0] < 0 else None
 
     return fault
+
+
+class HeldCommit:
+    """Lets a checkpoint wait just before its commit, when all its rows are written."""
+
+    def __init__(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.reached = trio.Event()
+        self.go = trio.Event()
+        self._commit = catalog._database.commit
+        monkeypatch.setattr(catalog._database, "commit", self._wait_and_commit)
+
+    async def _wait_and_commit(self) -> None:
+        self.reached.set()
+        await self.go.wait()
+        await self._commit()

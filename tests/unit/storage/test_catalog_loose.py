@@ -16,7 +16,7 @@ from segue.storage.posix import PosixDisk
 from segue.storage.quarantine import Damage
 from tests.faults.storage.driver import until
 from tests.faults.storage.simulated_disk import Call, SimulatedDisk
-from tests.unit.storage.catalogs import LOOSE_EXTENTS, block, change, everything, failing, opened, write
+from tests.unit.storage.catalogs import LOOSE_EXTENTS, HeldCommit, block, change, everything, failing, opened, write
 from tests.unit.storage.memory_store import MemoryStore
 
 
@@ -89,21 +89,6 @@ async def test_a_page_that_cannot_be_read_keeps_no_block_from_being_read_that_is
         answers = iter([DatabaseDamagedError("both"), DatabaseDamagedError("the first")])
         with pytest.raises(DatabaseDamagedError, match="the first"):
             await catalog.loose_blocks(log_of(ONE_LOG), ONE_LOG)
-
-
-class HeldCommit:
-    """Lets a checkpoint wait just before its commit, when all its rows are written."""
-
-    def __init__(self, catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.reached = trio.Event()
-        self.go = trio.Event()
-        self._commit = catalog._database.commit
-        monkeypatch.setattr(catalog._database, "commit", self._wait_and_commit)
-
-    async def _wait_and_commit(self) -> None:
-        self.reached.set()
-        await self.go.wait()
-        await self._commit()
 
 
 JOINED = change(gone_loose=[(1, 9)], loose=[(1, 9, block(9, 3))])

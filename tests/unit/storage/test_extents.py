@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from segue.storage.api import Cursor, Log, Store
 from segue.storage.extents import Part, piece_of
 from segue.storage.log import Extent
-from tests.faults.storage.driver import fill, only, record, run_store
+from tests.faults.storage.driver import fill, only, record, run_store, until
 from tests.faults.storage.simulated_disk import Call, SimulatedDisk
+from tests.unit.storage.catalogs import HeldCommit
 
 _MESSAGES = 10
 _BLOCKS = 6
@@ -103,6 +105,37 @@ def test_no_more_is_read_than_was_asked_for(disk: SimulatedDisk) -> None:
         return [(part.runs[0][0], part.upto) for part in parts]
 
     assert run_loose(disk, body) == [(1, 21), (15, 41)]
+
+
+def test_no_message_before_the_first_comes_along_when_a_checkpoint_joins_the_block_meanwhile(
+    disk: SimulatedDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who reads on after the middle of a block, as a browser does, has had them already."""
+
+    async def body(store: Store) -> list[Part]:
+        log, _ = await with_loose_blocks(store)
+        for _ in range(2):
+            await fill(store, _MESSAGES, 20)
+            await store.checkpoint()
+        await fill(store, _MESSAGES, 20)
+        parts = []
+
+        async def read() -> None:
+            parts.append(await store.reader.read_range(log, 15, 1000, 1 << 20))
+
+        catalog = store.checkpointer._catalog
+        commit = HeldCommit(catalog, monkeypatch)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(store.checkpoint)
+            await commit.reached.wait()
+            nursery.start_soon(read)
+            await until(lambda: catalog._lock.statistics().tasks_waiting == 1)
+            commit.go.set()
+        assert log.extents[0].last > 2 * _MESSAGES, "they were joined"
+        return parts
+
+    (part,) = run_loose(disk, body)
+    assert (messages_of(part), part.damage) == (expected(15, 90), [])
 
 
 def test_a_damaged_loose_block_among_others_is_the_only_one_that_is_set_aside(disk: SimulatedDisk) -> None:

@@ -58,6 +58,8 @@ _TRIED_MAX: Final = 10_000
 _TRIED_BYTES_MAX: Final = 8 << 20
 """Messages that were pushed before and are held, in memory: mostly reserved ones. While there are so many, no new ones
 are pushed; those that come back from the schedule are held up to twice that."""
+_ON_ITS_WAY_MS: Final = 60_000
+"""What has not come to the queue of the tried by then was purged there, or has expired."""
 _STUCK_MS: Final = 1000
 """What can't be moved because a limit is reached is tried again so much later."""
 
@@ -195,8 +197,8 @@ class PushQueue:
     def clear(self) -> None:
         """Settle what is held, also what is being pushed: it is not pushed again."""
         for held in list(self._held.values()):
+            self._drop(held)
             if held.arrival is not None:
-                self._drop(held)
                 held.arrival.source.settle(held.arrival)
 
     def close(self) -> None:
@@ -312,7 +314,7 @@ class PushQueue:
         if held.changed and (held.told or not tries.under_way):
             self._move(held, held.arrival)
         elif not tries.under_way:
-            self._services.timers.set(held, tries.next_due_ms(), partial(self._go_on, held))
+            self._services.timers.set(held, tries.next_due_ms(options), partial(self._go_on, held))
 
     async def _push(self, held: _Held, subscriber: Subscriber) -> None:
         reservation_id = secrets.token_hex(12)
@@ -369,8 +371,10 @@ class PushQueue:
                 tried.publish(record)
                 held.arrival = None
                 self._enter_tried(held)
+                self._call_in(_ON_ITS_WAY_MS, held, self._give_up_waiting)
             else:
-                self._node.schedule.put_off(tried.name, record, tries.next_due_ms(), arrival.deliveries)
+                due_ms = tries.next_due_ms(self._options)
+                self._node.schedule.put_off(tried.name, record, due_ms, arrival.deliveries)
                 self._drop(held)
         except LimitReachedError as error:
             self._stick(held, self.tried_name, error)
@@ -380,14 +384,21 @@ class PushQueue:
         held.tell()
 
     def _open_tried(self) -> Source:
-        if self._tried is None:
+        if self._tried is None or not self._tried.consumer.open:
             self._tried = self._consume_tried(self._node.queue(self.tried_name))
         return self._tried
 
     def _stick(self, held: _Held, queue: str, error: LimitReachedError) -> None:
         """There is no room in a queue: the message stays as it is, and is tried again."""
         self._node.log.warning("push.stuck", queue=queue, reason=str(error))
-        self._services.timers.set(held, self._node.clock.now_ms() + _STUCK_MS, partial(self._go_on, held))
+        self._call_in(_STUCK_MS, held, self._go_on)
+
+    def _call_in(self, delay_ms: int, held: _Held, call: Callable[[_Held], None]) -> None:
+        self._services.timers.set(held, self._node.clock.now_ms() + delay_ms, partial(call, held))
+
+    def _give_up_waiting(self, held: _Held) -> None:
+        if held.arrival is None:
+            self._drop(held)  # if it comes after all, its tries come with it
 
 
 def _tries_in(record: bytes) -> Tries | None:

@@ -51,8 +51,11 @@ class Timers:
     def look(self) -> float:
         """Call whom it is time for. Returns in how many seconds to look again; infinity for never."""
         now_ms = self._node.clock.now_ms()
+        due: list[tuple[int, object]] = []
         while self._heap and self._heap[0][0] <= now_ms:
             due_ms, _, who = heapq.heappop(self._heap)
+            due.append((due_ms, who))
+        for due_ms, who in due:  # what they set for now again has its turn after all others
             if self._is_awaited(due_ms, who):
                 self._waiting.pop(who)[1]()
         return (self._heap[0][0] - now_ms) / 1000 if self._heap else math.inf

@@ -158,9 +158,12 @@ class Tries:
         """True while it is being pushed to somebody."""
         return bool(self._under_way)
 
-    def next_due_ms(self) -> int:
+    def next_due_ms(self, options: PushOptions) -> int:
         """Of a message that is not finished, and not under way: when there is something to be done again."""
-        return min(one.due_ms for one in self.subscribers.values() if not one.is_over)
+        waiting = [one for one in self.subscribers.values() if not one.is_over]
+        if options.type is PushType.UNICAST and self.is_reserved:
+            waiting = [one for one in waiting if one.status is Status.RESERVED]  # the others wait for its end
+        return min(one.due_ms for one in waiting)
 
     def is_finished(self, options: PushOptions) -> bool:
         """True when the message is delivered, or will never be; pushes that are still under way change nothing."""

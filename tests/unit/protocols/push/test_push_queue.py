@@ -405,6 +405,50 @@ async def test_a_push_that_ends_after_its_queue_was_deleted_changes_nothing(worl
     assert TRIED not in world.node.queues
 
 
+async def test_what_is_lost_on_its_way_to_the_queue_of_the_tried_is_forgotten(world: PushWorld) -> None:
+    world.endpoints["a"] = Endpoint(202)
+    world.open("a", retries_delay_seconds=600)
+    tried = world.node.queue(TRIED)
+    tried.pause()
+    world.post_messages("1")
+    await world.run()
+    tried.purge()
+    tried.resume()
+    assert world.statuses("1") == {"a": "reserved"}
+    await world.later(60)
+    assert world.push_queue._held == {}
+    assert await world.later(600) == []
+
+
+async def test_the_queue_of_the_tried_is_made_anew_when_somebody_has_deleted_it(world: PushWorld) -> None:
+    world.endpoints["a"] = Endpoint(202)
+    world.open("a", retries_delay_seconds=60)
+    world.post_messages("1")
+    await world.run()
+    world.node.delete_queue(TRIED)
+    world.post_messages("2")
+    await world.run()
+    assert world.counts(TRIED) == (0, 1, 0)
+    assert [push.id for push in await world.later(60)] == ["2"]
+
+
+async def test_what_is_cleared_is_not_pushed_again(world: PushWorld) -> None:
+    world.endpoints["a"] = Endpoint(202)
+    world.endpoints["b"] = Endpoint(200, trio.Event())
+    world.open("a", "b", retries_delay_seconds=60)
+    world.post_messages("1", "2")
+    await world.run()
+    world.push_queue.clear()
+    world.settle_down()
+    assert world.counts() == (0, 0, 0)
+    gate = world.endpoints["b"].gate
+    assert gate is not None
+    gate.set()
+    assert await world.run() == []
+    assert await world.later(60) == []
+    assert TRIED not in world.node.queues
+
+
 async def test_a_message_that_only_looks_tried_is_pushed_as_a_new_one(world: PushWorld) -> None:
     world.node.queue(TRIED)
     world.open("a")

@@ -57,6 +57,20 @@ def test_who_waits_no_more_is_not_called(world: World) -> None:
     assert waiter.calls == 0
 
 
+def test_who_wants_to_be_called_at_once_again_holds_up_nobody(world: World) -> None:
+    timers = Timers(world.node)
+    calls: list[int] = []
+
+    def call() -> None:
+        calls.append(len(calls))
+        timers.set(timers, world.node.clock.now_ms(), call)
+
+    call()
+    for count in (2, 3):
+        assert timers.look() == 0
+        assert len(calls) == count
+
+
 def test_times_that_nobody_waits_for_do_not_gather(world: World) -> None:
     timers = Timers(world.node)
     for number in range(10_000):

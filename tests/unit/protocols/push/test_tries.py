@@ -126,7 +126,7 @@ def test_only_those_that_failed_are_pushed_to_again_and_after_the_delay() -> Non
     message = multicast("a", "b", "c")
     message.round(OK, FAILED, FAILED)
     assert message.statuses() == {"a": "deleted", "b": "retrying", "c": "retrying"}
-    assert message.tries.next_due_ms() == DELAY_MS
+    assert message.tries.next_due_ms(message.options) == DELAY_MS
     message.later(DELAY_MS - 1)
     assert message.due() == []
     message.later(1)
@@ -246,7 +246,7 @@ def test_unicast_waits_from_the_end_of_its_round() -> None:
         [name] = message.due()
         message.later(10_000)
         message.ended(name, FAILED)
-    assert message.tries.next_due_ms() == 20_000 + DELAY_MS
+    assert message.tries.next_due_ms(message.options) == 20_000 + DELAY_MS
 
 
 def test_unicast_has_failed_when_all_have() -> None:
@@ -278,7 +278,7 @@ def test_a_push_that_was_not_made_is_no_try() -> None:
     message.tries.put_off("a", 5_000)
     message.ended("b", OK)
     assert message.tries.subscribers["a"] == TriesOfSubscriber(due_ms=5_000)
-    assert message.tries.next_due_ms() == 5_000
+    assert message.tries.next_due_ms(message.options) == 5_000
     message.later(5_000)
     assert message.round(OK) == ["a"]
 
@@ -288,9 +288,21 @@ def test_unicast_passes_over_who_is_left_alone() -> None:
     message.due()
     message.tries.put_off("a", 5_000)
     assert message.round(FAILED) == ["b"]
-    assert message.tries.next_due_ms() == 5_000
+    assert message.tries.next_due_ms(message.options) == 5_000
     message.later(5_000)
     assert message.round(OK) == ["a"]
+
+
+def test_unicast_looks_at_who_was_left_alone_when_the_reservation_of_another_ends() -> None:
+    message = unicast("a", "b")
+    message.due()
+    message.tries.put_off("a", 5_000)
+    assert message.round(ACCEPTED) == ["b"]
+    message.later(5_000)
+    assert message.due() == []
+    assert message.tries.next_due_ms(message.options) == DELAY_MS
+    message.later(DELAY_MS - 5_000)
+    assert message.due() == ["a"]
 
 
 # -- subscribers that come and go

@@ -30,6 +30,7 @@ __all__ = [
     "durable_subscriptions",
     "explain_queue",
     "queue_row",
+    "state",
     "status",
     "topics",
 ]
@@ -44,6 +45,11 @@ _COLUMNS: Final = tuple(column.name for column in fields(QueueStatistics))
 
 
 def status(node: Node, meter: RateMeter) -> dict[str, Any]:
+    """The whole broker at this moment: `state`, and messages a second."""
+    return {**state(node), "rates": meter.totals}
+
+
+def state(node: Node) -> dict[str, Any]:
     """The whole broker at this moment."""
     now_ms = node.clock.now_ms()
     pressure = node.pressure
@@ -88,7 +94,6 @@ def status(node: Node, meter: RateMeter) -> dict[str, Any]:
         "schedule": {"delayed": node.schedule.size, "counted": node.schedule.census.complete},
         "logins": asdict(node.users.statistics()),
         "log": asdict(node.log.statistics()),
-        "rates": meter.totals,
     }
 
 

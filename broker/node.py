@@ -36,6 +36,7 @@ from segue.broker.selector_parser import SelectorParser
 from segue.broker.session import Session
 from segue.broker.settings import Settings
 from segue.broker.topic import DurableSubscription, Topic, TopicRoutes, TopicSubscription
+from segue.broker.totals import Totals
 from segue.broker.users import Users
 from segue.storage.api import Store
 
@@ -133,6 +134,7 @@ class Node:
         self.jobs = Jobs(self)
         self.leases = Leases(self)
         take_up(self)
+        self.totals = Totals(self.queues.values())
         self.started_ms = self.clock.now_ms()
         store.after_step = self.end_step
         store.on_fault = self.alarms.storage_fault
@@ -259,6 +261,7 @@ class Node:
         if if_unused and statistics.consumers:
             raise InUseError(f"queue '{name}' has {statistics.consumers} consumers")
         del self.queues[name]
+        self.totals.note_deleted(statistics)
         queue.close("queue deleted")
         self.idle_queues.forget(queue)
         for pattern in queue.log.definition.get("bindings", ()):

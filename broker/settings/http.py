@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from segue.broker.settings.address import ListenAddress
-from segue.broker.settings.keys import addresses, choice, count, names, origins, seconds, size
+from segue.broker.settings.keys import addresses, boolean, choice, count, names, origins, seconds, size
 from segue.broker.settings.quantity import KIB, MIB
 
 __all__ = ["Http"]
@@ -88,4 +88,9 @@ class Http:
         "again.",
         minimum=1,
         maximum=3600,
+    )
+
+    metrics_per_queue: bool = boolean(
+        False,
+        "Whether `/metrics` has figures for each queue too: some 2 KiB of text and 15 series for each.",
     )

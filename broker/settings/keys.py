@@ -23,6 +23,7 @@ from segue.broker.settings.kinds import (
     Addresses,
     Choice,
     Count,
+    Flag,
     Kind,
     Names,
     Origins,
@@ -38,6 +39,7 @@ __all__ = [
     "Key",
     "Setting",
     "addresses",
+    "boolean",
     "choice",
     "count",
     "keys_of",
@@ -151,6 +153,11 @@ def count(default: int, unit: str, text: str, *, minimum: int, maximum: int) -> 
 def choice(default: str, words: tuple[str, ...], text: str) -> str:
     """Declare one word of a few."""
     return _declare(default, Setting(Choice(*words), text))
+
+
+def boolean(default: bool, text: str) -> bool:
+    """Declare a yes or no."""
+    return _declare(default, Setting(Flag(), text))
 
 
 def path_name(default: Path, text: str, *, flag: str | None = None) -> Path:

@@ -1,1 +1,1 @@
-"""What operators and their tools ask over HTTP: whether the broker lives, and what it is."""
+"""What operators and their tools ask over HTTP: whether the broker lives, what it is, and what it does."""

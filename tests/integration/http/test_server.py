@@ -50,6 +50,15 @@ def test_the_broker_is_well_and_ready(connect: Connect) -> None:
     assert json.loads(client.ask(request("/readyz")).body) == {"status": "ready"}
 
 
+def test_prometheus_is_served(broker: BrokerProcess, connect: Connect) -> None:
+    with broker.client() as client:
+        client.publish_confirmed("/queue/metrics", b"hello")
+    answer = connect().ask(request("/metrics"))
+    assert (answer.status, answer.headers["content-type"].partition(";")[0]) == (200, "application/openmetrics-text")
+    assert b"\nsegue_messages_published_total 1\n" in answer.body
+    assert answer.body.endswith(b"\n# EOF\n")
+
+
 @pytest.mark.parametrize("count", [1000, pytest.param(10_000, marks=pytest.mark.long)])
 def test_thousands_of_requests_at_once_are_answered_in_order(connect: Connect, count: int) -> None:
     """Fault 91."""

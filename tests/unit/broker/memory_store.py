@@ -16,6 +16,7 @@ from segue.storage.api import Cursor, Log, Store, StoreOptions
 from segue.storage.batch import Batch
 from segue.storage.extents import Part
 from segue.storage.log import Extent
+from segue.storage.recovery import Recovery
 
 __all__ = ["FakeClock", "MemoryStore"]
 
@@ -171,6 +172,7 @@ class MemoryStore(Store):
         self.sealing = []
         self.dirty = []
         self.hot_bytes = 0
+        self.recovery = Recovery()
         self.on_fault = lambda log, text: None
         self.after_step = self.flush
         self.next_id = 1

@@ -19,7 +19,6 @@ from segue.broker.selector import compile_selector
 from segue.broker.settings import Policy
 from segue.protocols.control.message import show_body
 from segue.protocols.control.session import _message
-from segue.storage.recovery import Recovery
 from tests.tidy.tree import ROOT
 from tests.unit.broker.actors import FakeSink, World, record
 from tests.unit.broker.memory_store import FakeClock
@@ -37,7 +36,6 @@ def busy(world: World, queue: Queue) -> World:
     world.consume(queue, session=session, prefetch=1)
     session.subscribe_topic("news.#", FakeSink(), prefetch=1, settles=False)
     session.subscribe_durable("diary", "news.*", FakeSink(), prefetch=1, settles=True)
-    world.store.recovery = Recovery()
     return world
 
 

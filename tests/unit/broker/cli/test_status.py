@@ -9,13 +9,11 @@ import pytest
 from segue.broker import inspect
 from segue.broker.cli.status import _lines
 from segue.broker.rates import RateMeter
-from segue.storage.recovery import Recovery
 from tests.unit.broker.actors import World
 
 
 @pytest.fixture
 def status(world: World) -> dict[str, Any]:
-    world.store.recovery = Recovery()
     return inspect.status(world.node, RateMeter(world.node))
 
 

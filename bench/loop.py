@@ -7,18 +7,20 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from segue.bench.link import Link
+from segue.bench.stream import Stream
 
 __all__ = ["End", "Loop"]
 
 
 class End(Protocol):
-    """A producer or a consumer."""
+    """A producer or a consumer, or another client."""
 
-    link: Link
+    @property
+    def link(self) -> Stream:
+        """Its connection."""
 
     def receive(self, frames: bytes, now: int) -> None:
-        """Whole frames came."""
+        """Whole frames came, or what is whole in the link's protocol."""
 
 
 class Loop:

@@ -78,9 +78,19 @@ class Arena:
 
     def measure(self, scenario: str, words: str, target: Target) -> dict[str, Any]:
         """Run a command of the load generator and record it with what it cost; return the values of the record."""
+        return self.observe(scenario, lambda: run_bench(words, target))
+
+    def observe(self, scenario: str, load: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Put a load on the broker and record what came out with what it cost; return the values of the record.
+
+        Args:
+            scenario: the figure's name.
+            load: returns figures by the names that `segue bench` has for them, with an `error` if it did not go
+                through.
+        """
         print(f"{time.strftime('%T')}  {self.name:17} {scenario}", file=sys.stderr, flush=True)
         with Observation(self.peer) as observation:
-            figures = run_bench(words, target)
+            figures = load()
         assert observation.figures is not None
         values = {name: figures[name] for name in _KEPT if name in figures} | {"cost": asdict(observation.figures)}
         if values.get("seconds"):

@@ -15,9 +15,9 @@ from segue.bench.connections import open_connections
 from segue.bench.deep import measure_deep_queue
 from segue.bench.frames import BODY_BYTES_MIN
 from segue.bench.header_pattern import PatternError, check_pattern
-from segue.bench.http import HttpLoad, request_wire, run_requests
 from segue.bench.ledger import Ledger
 from segue.bench.progress import ProgressBar
+from segue.bench.requests import HttpLoad, request_wire, run_requests
 from segue.bench.result import Result
 from segue.bench.run import Watcher, run_workload
 from segue.bench.table import describe, describe_blocks, describe_http

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from segue.bench.histogram import Percentiles
-from segue.bench.http import HttpResult
 from segue.bench.ledger import Block
+from segue.bench.requests import HttpResult
 from segue.bench.result import Result
 
 __all__ = ["align", "describe", "describe_blocks", "describe_http", "milliseconds"]

@@ -78,27 +78,33 @@ class Arena:
 
     def measure(self, scenario: str, words: str, target: Target) -> dict[str, Any]:
         """Run a command of the load generator and record it with what it cost; return the values of the record."""
-        return self.observe(scenario, lambda: run_bench(words, target))
+
+        def load() -> dict[str, Any]:
+            figures = run_bench(words, target)
+            return {name: figures[name] for name in (*_KEPT, "error") if name in figures}
+
+        return self.observe(scenario, load)
 
     def observe(self, scenario: str, load: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Put a load on the broker and record what came out with what it cost; return the values of the record.
 
         Args:
             scenario: the figure's name.
-            load: returns figures by the names that `segue bench` has for them, with an `error` if it did not go
-                through.
+            load: returns figures, with these names for what they have in common: `confirmed` or `unique` messages,
+                `seconds`, `generator_cpu_seconds`, and `error`, empty when it went through.
         """
         print(f"{time.strftime('%T')}  {self.name:17} {scenario}", file=sys.stderr, flush=True)
         with Observation(self.peer) as observation:
             figures = load()
         assert observation.figures is not None
-        values = {name: figures[name] for name in _KEPT if name in figures} | {"cost": asdict(observation.figures)}
+        error = figures.pop("error", "")
+        values = figures | {"cost": asdict(observation.figures)}
         if values.get("seconds"):
             values["generator_share"] = round(values["generator_cpu_seconds"] / values["seconds"], 3)
         messages = figures.get("unique") or figures.get("confirmed") or 0
         if observation.figures.cpu_seconds:
             values["messages_per_cpu_second"] = round(messages / observation.figures.cpu_seconds, 1)
-        self.record(scenario, values, figures.get("error", ""))
+        self.record(scenario, values, error)
         return values
 
     def record(self, scenario: str, values: dict[str, Any], error: str = "") -> None:

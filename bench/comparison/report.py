@@ -10,7 +10,7 @@ from segue.bench.comparison.records import Records
 from segue.bench.comparison.scenarios import DEEP
 from segue.bench.comparison.tables import DEEP_TABLE, TABLES, Table, number
 
-__all__ = ["BEGIN", "END", "ReportError", "grid", "insert", "noise", "render"]
+__all__ = ["BEGIN", "END", "ReportError", "generator_share", "grid", "insert", "noise", "render"]
 
 BEGIN = "<!-- comparison: begin -->"
 END = "<!-- comparison: end -->"
@@ -74,6 +74,14 @@ def noise(records: Records) -> str:
         return ""
     usual, worst = median(cores), cores[-1]
     return f"Cores busy with something else meanwhile: {usual:.2f} in the median run, {worst:.2f} in the worst."
+
+
+def generator_share(records: Records) -> str:
+    """How much of a core the load generator took: near 100% it is what was measured."""
+    shares = sorted(records.all("generator_share"))
+    if not shares:
+        return ""
+    return f"The load generator took {median(shares):.0%} of a core in the median run, {shares[-1]:.0%} in the worst. "
 
 
 def _peer(peers: dict[str, dict[str, str]], name: str) -> list[str]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from statistics import median
 from typing import Any
 
 from segue.bench.comparison.records import Records
-from segue.bench.comparison.report import grid, noise
+from segue.bench.comparison.report import generator_share, grid, noise
 from segue.bench.comparison.tables import number, whole
 from segue.bench.features.figures import Figure, Row, rows, waits
 
@@ -67,16 +66,8 @@ def _machine(records: Records) -> str:
     return (
         f"{values['processor']}, {values['cores']} cores; Linux {values['kernel']}, {values['file_system']}; Python "
         f"{values['python']}. {values['depth']:,} messages wait; medians of {values['rounds']} times "
-        f"{values['pieces']} runs, twice as many of the plain queue. {_generator(records)}{noise(records)}"
+        f"{values['pieces']} runs, twice as many of the plain queue. {generator_share(records)}{noise(records)}"
     )
-
-
-def _generator(records: Records) -> str:
-    """How much of a core the load generator took: near 100% it is what was measured."""
-    shares = sorted(records.all("generator_share"))
-    if not shares:
-        return ""
-    return f"The load generator took {median(shares):.0%} of a core in the median run, {shares[-1]:.0%} in the worst. "
 
 
 def _cells(row: Row) -> list[str]:

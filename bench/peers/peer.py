@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
@@ -31,6 +32,7 @@ class Peer(ABC):
         title: for people.
         durability: what stands behind a receipt, for the report.
         port: of its STOMP listener, on 127.0.0.1; none that a service of the machine has.
+        http_port: of its HTTP listener, there as well; 0 where it has none.
         main: the name of the process that is asked to stop.
         warm_up_seconds: of traffic before the first measured run, for a virtual machine that compiles what is hot.
     """
@@ -39,6 +41,7 @@ class Peer(ABC):
     title: str
     durability: str
     port: int
+    http_port: int = 0
     main: str = ""
     warm_up_seconds: float = 2.0
 
@@ -140,7 +143,9 @@ class Peer(ABC):
     def _answers(self) -> bool:
         try:
             Link(self.target("unused", timeout_seconds=1.0)).close()
-        except BrokerError:
+            if self.http_port:
+                socket.create_connection(("127.0.0.1", self.http_port), 1.0).close()
+        except (BrokerError, OSError):
             return False
         return True
 

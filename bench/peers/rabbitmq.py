@@ -1,4 +1,4 @@
-"""RabbitMQ as Debian ships it, with its STOMP plug-in: quorum queues or classic ones."""
+"""RabbitMQ as Debian ships it, with its STOMP plug-in, and its HTTP API if wanted: quorum queues or classic ones."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ from segue.bench.peers.peer import Peer, PeerError, debian_version
 __all__ = ["RabbitMQ"]
 
 _BIN = Path("/usr/lib/rabbitmq/bin")
-_PORTS = {"stomp": 18613, "amqp": 18672, "distribution": 18673, "epmd": 18669}
+_PORTS = {"stomp": 18613, "amqp": 18672, "distribution": 18673, "epmd": 18669, "management": 18680}
 
 _CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{amqp}
 stomp.listeners.tcp.1 = 127.0.0.1:{stomp}
 log.file.level = warning
 log.console = false
+"""
+
+_MANAGEMENT = """\
+management.tcp.ip = 127.0.0.1
+management.tcp.port = {management}
 """
 
 
@@ -30,16 +35,18 @@ class RabbitMQ(Peer):
     Args:
         directory: below which its files go.
         queue_type: of the queues that are declared.
+        management: its HTTP API is served as well. It collects statistics, which costs the other protocols something.
     """
 
     port = _PORTS["stomp"]
     main = "beam.smp"
     warm_up_seconds = 3.0
 
-    def __init__(self, directory: Path, queue_type: Literal["quorum", "classic"]) -> None:
+    def __init__(self, directory: Path, queue_type: Literal["quorum", "classic"], *, management: bool = False) -> None:
         self.name = f"rabbitmq-{queue_type}"
         self.title = f"RabbitMQ, {queue_type} queues"
         self.durability = "quorum queue of one member" if queue_type == "quorum" else "durable classic queue"
+        self.http_port = _PORTS["management"] if management else 0
         self._queue_type = queue_type
         super().__init__(directory)
 
@@ -70,8 +77,11 @@ class RabbitMQ(Peer):
 
     def configure(self) -> None:
         (self.directory / "log").mkdir(exist_ok=True)
-        (self.directory / "enabled_plugins").write_text("[rabbitmq_stomp].\n", encoding="utf-8")
-        (self.directory / "rabbitmq.conf").write_text(_CONFIGURATION.format(**_PORTS), encoding="utf-8")
+        plugins, configuration = "rabbitmq_stomp", _CONFIGURATION
+        if self.http_port:
+            plugins, configuration = f"{plugins},rabbitmq_management", configuration + _MANAGEMENT
+        (self.directory / "enabled_plugins").write_text(f"[{plugins}].\n", encoding="utf-8")
+        (self.directory / "rabbitmq.conf").write_text(configuration.format(**_PORTS), encoding="utf-8")
 
     def stop(self) -> float:
         seconds = super().stop()

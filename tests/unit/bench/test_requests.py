@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from segue.bench.http import HttpLoad, request_wire, run_requests
+from segue.bench.requests import HttpLoad, request_wire, run_requests
 from segue.bench.table import describe_http
 
 WIRE = request_wire("POST", "/a?b", "localhost:1", [("X", "y")], b"hello")

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
+from segue.bench.answers import end_of_answer
 from segue.bench.histogram import Histogram, Percentiles
 from segue.bench.replies import BrokerError
 
@@ -160,7 +161,7 @@ class _Connection:
             raise BrokerError("the server closed the connection")
         data = self._received + data
         pos = count = 0
-        while end := _end_of_answer(data, pos):
+        while end := end_of_answer(data, pos):
             self.refused += data[pos + 9 : pos + 10] >= b"4"  # HTTP/1.1 404
             latencies.record(now - self._sent_at.popleft())
             pos = end
@@ -170,16 +171,3 @@ class _Connection:
 
     def close(self) -> None:
         self._socket.close()
-
-
-def _end_of_answer(data: bytes, pos: int) -> int:
-    """Where the answer that begins at `pos` ends; 0 if it is not whole."""
-    head_end = data.find(b"\r\n\r\n", pos) + 4
-    if head_end < 4:
-        return 0
-    head = data[pos:head_end].lower()
-    _, named, rest = head.partition(b"\r\ncontent-length:")
-    if b"\r\ntransfer-encoding:" in head:
-        raise BrokerError("an answer comes in chunks, which are not measured here")
-    end = head_end + (int(rest.partition(b"\r\n")[0]) if named else 0)
-    return end if end <= len(data) else 0

@@ -92,5 +92,5 @@ class Http:
 
     metrics_per_queue: bool = boolean(
         False,
-        "Whether `/metrics` has figures for each queue too: some 2 KiB of text and 15 series for each.",
+        "Whether `/metrics` has figures of each queue too: 16 series, and 1 KiB of text, for each.",
     )

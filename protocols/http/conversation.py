@@ -390,7 +390,8 @@ class HttpConversation:
     def _go_on(self, exchange: Exchange) -> None:
         """The request is answered."""
         self._exchange = self._route = self._request = None
-        self._body.break_off(PeerGoneError())
+        if self._body.open:
+            self._body.break_off(PeerGoneError())
         self._body = Body()
         self._answered.append(exchange)
         self._since = self.node.clock.monotonic()

@@ -65,8 +65,12 @@ def split_target(target: str) -> tuple[str, list[str], dict[str, str]]:
 
 
 def _decode(text: str, *, plus: bool = False) -> str:
+    if plus:
+        text = text.replace("+", " ")
+    if "%" not in text:
+        return text
     try:
-        return unquote_to_bytes(text.replace("+", " ") if plus else text).decode()
+        return unquote_to_bytes(text).decode()
     except UnicodeDecodeError:
         raise _bad_target("it is not UTF-8") from None
 

@@ -23,9 +23,10 @@ _STATUSES: Final[Mapping[type[BrokerError], int]] = {
 
 
 def as_http_error(error: BrokerError) -> HttpError:
-    """An error with the same code and text; 400 where no status says more."""
+    """An error with the same code, and the same text if peers may see that; 400 where no status says more."""
+    text = "What lies on disk can't be read now" if isinstance(error, errors.UnreadableError) else str(error)
     status = next((_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES), 400)
-    return HttpError(status, error.code, str(error))
+    return HttpError(status, error.code, text)
 
 
 def plain_text(error: HttpError) -> bytes:

@@ -25,7 +25,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 import trio
@@ -33,21 +33,20 @@ import trio
 from segue.broker.errors import LimitReachedError, NotHeldError
 from segue.broker.headers import Headers, with_headers
 from segue.broker.message import decode
-from segue.protocols.push.endpoints import Endpoints
 from segue.protocols.push.error_letter import error_letter
+from segue.protocols.push.held import Held
 from segue.protocols.push.message import PushMessage, request_headers
 from segue.protocols.push.options import PushOptions, PushType, Subscriber
 from segue.protocols.push.outcome import Outcome
-from segue.protocols.push.results import PushResult, PushResults
+from segue.protocols.push.results import PushResult
+from segue.protocols.push.services import PushServices
 from segue.protocols.push.source import Arrival, Source
-from segue.protocols.push.timers import Timers
 from segue.protocols.push.tries import Tries
 
 if TYPE_CHECKING:
-    from segue.broker.node import Node
     from segue.broker.queue import Queue
 
-__all__ = ["PushCounts", "PushPort", "PushQueue", "PushServices"]
+__all__ = ["PushCounts", "PushQueue"]
 
 _TRIES: Final = "push-tries"
 """The header in which a message that was pushed has its tries."""
@@ -60,47 +59,10 @@ _TRIED_BYTES_MAX: Final = 8 << 20
 are pushed; those that come back from the schedule are held up to twice that."""
 _ON_ITS_WAY_MS: Final = 60_000
 """What has not come to the queue of the tried by then was purged there, or has expired."""
+_DELIVERIES: Final = 1
+"""Of what waits for another try. More could reach the delivery limit of a policy, which knows nothing of tries."""
 _STUCK_MS: Final = 1000
 """What can't be moved because a limit is reached is tried again so much later."""
-
-
-class PushPort(Protocol):
-    """What a push queue has to be told of its messages by whoever has put them there."""
-
-    def message(self, queue: Queue, seq: int, record: bytes) -> PushMessage:
-        """What a record is as a request.
-
-        Args:
-            queue: where it is: the push queue, or that of the tried, whose messages have their ids already.
-            seq: its number there.
-            record: it.
-        """
-
-    def acknowledge_url(self, queue: str, message_id: str) -> str:
-        """Where a subscriber of a push queue acknowledges a message, by DELETE."""
-
-
-@dataclass(frozen=True, slots=True)
-class PushServices:
-    """What all push queues share.
-
-    Attributes:
-        node: whose queues they are.
-        port: what knows their messages.
-        endpoints: what pushes.
-        results: what has become of messages.
-        timers: of messages that wait.
-        nursery: for the pushes that are under way.
-        queue_in_flight_max: pushes of one queue at a time.
-    """
-
-    node: Node
-    port: PushPort
-    endpoints: Endpoints
-    results: PushResults
-    timers: Timers
-    nursery: trio.Nursery
-    queue_in_flight_max: int
 
 
 @dataclass(slots=True)
@@ -122,34 +84,6 @@ class PushCounts:
     put_off: int = 0
 
 
-class _Held:
-    """A message that was taken.
-
-    Attributes:
-        message, tries: see there.
-        arrival: what settles it; None while it is on its way to the queue of the tried.
-        was_tried: it is from there, or on its way.
-        changed: its tries are not as they were written.
-        told: to be called when what has happened is in the open batch.
-    """
-
-    __slots__ = ("arrival", "changed", "message", "told", "tries", "was_tried")
-
-    def __init__(self, message: PushMessage, tries: Tries, arrival: Arrival) -> None:
-        self.message = message
-        self.tries = tries
-        self.arrival: Arrival | None = arrival
-        self.was_tried = False
-        self.changed = False
-        self.told: list[Callable[[], None]] = []
-
-    def tell(self) -> None:
-        """What has happened is in the open batch."""
-        told, self.told = self.told, []
-        for call in told:
-            call()
-
-
 class PushQueue:
     """See the module.
 
@@ -168,7 +102,7 @@ class PushQueue:
         self.counts = PushCounts()
         self._options = PushOptions(PushType.MULTICAST, ())
         self._limiter = trio.CapacityLimiter(services.queue_in_flight_max)
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, Held] = {}
         self._tried_held = 0
         self._tried_bytes = 0
         self._source = self._consume(queue, _NEW_MAX, _NEW_BYTES_MAX, blocked=True)
@@ -250,21 +184,27 @@ class PushQueue:
         for arrival in arrivals:
             self._go_on(self._hold(arrival))
 
-    def _hold(self, arrival: Arrival) -> _Held:
+    def _hold(self, arrival: Arrival) -> Held:
         source, seq, record, _ = arrival
         message = self._port.message(source.queue, seq, record)
         tries = None if source is self._source else _tries_in(record)
-        if tries is not None and (waited := self._held.get(tries.message_id)) is not None:
+        waited = None if tries is None else self._held.get(tries.message_id)
+        if waited is not None and waited.arrival is None:
             waited.arrival = arrival
             return waited
-        if tries is None:
-            held = _Held(message, Tries.begin(message.id, self._order(message.id)), arrival)
-        else:
-            held = _Held(replace(message, id=tries.message_id), tries, arrival)
+        if tries is not None and waited is None:
+            held = Held(replace(message, id=tries.message_id), tries, arrival)
             self._enter_tried(held)
+        else:
+            message = self._as_only_one(message, seq)
+            held = Held(message, Tries.begin(message.id, self._order(message.id)), arrival)
         self._held[held.message.id] = held
         self._services.results.forget(self.name, held.message.id)
         return held
+
+    def _as_only_one(self, message: PushMessage, seq: int) -> PushMessage:
+        """Clients of other protocols may write any id into a message: one that is held already gets another one."""
+        return replace(message, id=f"{message.id}-{seq}") if message.id in self._held else message
 
     def _order(self, message_id: str) -> list[str]:
         """In which order unicast tries subscribers: each message begins with another one."""
@@ -276,14 +216,14 @@ class PushQueue:
         full = self._tried_held >= _TRIED_MAX or self._tried_bytes >= _TRIED_BYTES_MAX
         self._source.set_blocked(full or not self._options.subscribers)
 
-    def _enter_tried(self, held: _Held) -> None:
+    def _enter_tried(self, held: Held) -> None:
         if not held.was_tried:
             held.was_tried = True
             self._tried_held += 1
             self._tried_bytes += len(held.message.body)
             self._look_at_room()
 
-    def _drop(self, held: _Held) -> None:
+    def _drop(self, held: Held) -> None:
         """It is settled, or waits elsewhere."""
         self._services.timers.cancel(held)
         self._held.pop(held.message.id, None)
@@ -295,7 +235,7 @@ class PushQueue:
 
     # -- what is to be done with a message
 
-    def _go_on(self, held: _Held) -> None:
+    def _go_on(self, held: Held) -> None:
         tries, options, now_ms = held.tries, self._options, self._node.clock.now_ms()
         if held.arrival is None or self._held.get(held.message.id) is not held or not options.subscribers:
             return
@@ -316,7 +256,7 @@ class PushQueue:
         elif not tries.under_way:
             self._services.timers.set(held, tries.next_due_ms(options), partial(self._go_on, held))
 
-    async def _push(self, held: _Held, subscriber: Subscriber) -> None:
+    async def _push(self, held: Held, subscriber: Subscriber) -> None:
         reservation_id = secrets.token_hex(12)
         held.tries.reserve(subscriber.name, reservation_id)
         async with self._limiter:
@@ -328,7 +268,7 @@ class PushQueue:
         self._go_on(held)
         self._node.end_step()
 
-    def _note(self, held: _Held, name: str, outcome: Outcome | float) -> None:
+    def _note(self, held: Held, name: str, outcome: Outcome | float) -> None:
         now_ms = self._node.clock.now_ms()
         if isinstance(outcome, Outcome):
             self.counts.pushes += 1
@@ -341,7 +281,7 @@ class PushQueue:
 
     # -- what is written
 
-    def _finish(self, held: _Held, arrival: Arrival) -> None:
+    def _finish(self, held: Held, arrival: Arrival) -> None:
         """All is done: settle the message; the error queue is told in the same batch."""
         options = self._options
         failed = held.tries.failed(options)
@@ -358,7 +298,7 @@ class PushQueue:
         arrival.source.settle(arrival)
         held.tell()
 
-    def _move(self, held: _Held, arrival: Arrival) -> None:
+    def _move(self, held: Held, arrival: Arrival) -> None:
         """Put a message where it can wait, with its tries."""
         tries = held.tries
         old = decode(arrival.record)
@@ -374,7 +314,7 @@ class PushQueue:
                 self._call_in(_ON_ITS_WAY_MS, held, self._give_up_waiting)
             else:
                 due_ms = tries.next_due_ms(self._options)
-                self._node.schedule.put_off(tried.name, record, due_ms, arrival.deliveries)
+                self._node.schedule.put_off(tried.name, record, due_ms, _DELIVERIES)
                 self._drop(held)
         except LimitReachedError as error:
             self._stick(held, self.tried_name, error)
@@ -388,15 +328,15 @@ class PushQueue:
             self._tried = self._consume_tried(self._node.queue(self.tried_name))
         return self._tried
 
-    def _stick(self, held: _Held, queue: str, error: LimitReachedError) -> None:
+    def _stick(self, held: Held, queue: str, error: LimitReachedError) -> None:
         """There is no room in a queue: the message stays as it is, and is tried again."""
         self._node.log.warning("push.stuck", queue=queue, reason=str(error))
         self._call_in(_STUCK_MS, held, self._go_on)
 
-    def _call_in(self, delay_ms: int, held: _Held, call: Callable[[_Held], None]) -> None:
+    def _call_in(self, delay_ms: int, held: Held, call: Callable[[Held], None]) -> None:
         self._services.timers.set(held, self._node.clock.now_ms() + delay_ms, partial(call, held))
 
-    def _give_up_waiting(self, held: _Held) -> None:
+    def _give_up_waiting(self, held: Held) -> None:
         if held.arrival is None:
             self._drop(held)  # if it comes after all, its tries come with it
 

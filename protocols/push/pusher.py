@@ -16,9 +16,10 @@ from segue.protocols.push.breaker import BreakerStatistics
 from segue.protocols.push.client import PushClient
 from segue.protocols.push.endpoints import Endpoints, Post
 from segue.protocols.push.networks import AddressRules
-from segue.protocols.push.push_queue import PushPort, PushQueue, PushServices
+from segue.protocols.push.push_queue import PushQueue
 from segue.protocols.push.resolver import SystemResolver
 from segue.protocols.push.results import PushResults
+from segue.protocols.push.services import PushPort, PushServices
 from segue.protocols.push.timers import Timers
 
 if TYPE_CHECKING:

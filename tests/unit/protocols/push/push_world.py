@@ -18,8 +18,9 @@ from segue.protocols.push.endpoints import Endpoints
 from segue.protocols.push.message import PushMessage
 from segue.protocols.push.options import PushOptions, PushType, Subscriber
 from segue.protocols.push.outcome import Outcome
-from segue.protocols.push.push_queue import PushQueue, PushServices
+from segue.protocols.push.push_queue import PushQueue
 from segue.protocols.push.results import PushResults
+from segue.protocols.push.services import PushServices
 from segue.protocols.push.timers import Timers
 from tests.unit.broker.actors import record
 from tests.unit.broker.schedule.waiting import Waiting

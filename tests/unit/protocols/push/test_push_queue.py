@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from segue.broker.errors import NotHeldError
+from segue.broker.settings import Policy
 from segue.protocols.push.options import PushOptions, PushType
 from tests.unit.protocols.push.push_world import TRIED, Endpoint, PushWorld, push_world
 
@@ -447,6 +448,33 @@ async def test_what_is_cleared_is_not_pushed_again(world: PushWorld) -> None:
     assert await world.run() == []
     assert await world.later(60) == []
     assert TRIED not in world.node.queues
+
+
+async def test_two_messages_of_the_same_id_are_both_pushed(world: PushWorld) -> None:
+    world.endpoints["a"] = Endpoint(200, trio.Event())
+    world.open("a")
+    world.post_messages("1", "1")
+    assert sorted(push.id for push in await world.run()) == ["1", "1-2"]
+    gate = world.endpoints["a"].gate
+    assert gate is not None
+    gate.set()
+    await world.run()
+    assert world.counts() == (0, 0, 0)
+
+
+async def test_a_policy_for_deliveries_does_not_end_retries() -> None:
+    async with push_world(policies={"p": Policy(queues="*", delivery_limit=3)}) as world:
+        world.endpoints["a"] = Endpoint(500)
+        world.open("a", retries_delay_seconds=60, retries=9)
+        world.post_messages("1")
+        await world.run()
+        for _ in range(5):
+            assert len(await world.later(60)) == 1
+        world.endpoints["a"].gate = trio.Event()
+        assert len(await world.later(60)) == 1
+        world.push_queue.close()
+        world.settle_down()
+        assert world.counts(TRIED) == (1, 0, 0)
 
 
 async def test_a_message_that_only_looks_tried_is_pushed_as_a_new_one(world: PushWorld) -> None:

@@ -27,3 +27,14 @@ def test_its_port_mapper_is_not_that_of_the_machine(tmp_path: Path) -> None:
 
 def test_queues_are_used_by_a_name_that_declares_nothing(tmp_path: Path) -> None:
     assert RabbitMQ(tmp_path, "quorum").target("bench-1", 2).queue(1) == "/amq/queue/bench-1-1"
+
+
+def test_its_http_api_is_there_when_it_is_wanted_and_on_loopback(tmp_path: Path) -> None:
+    broker = RabbitMQ(tmp_path, "quorum", management=True)
+    broker.data_directory.mkdir(parents=True)
+    broker.configure()
+    lines = (broker.directory / "rabbitmq.conf").read_text(encoding="utf-8").splitlines()
+    assert {"management.tcp.ip = 127.0.0.1", f"management.tcp.port = {broker.http_port}"} <= set(lines)
+    plugins = (broker.directory / "enabled_plugins").read_text(encoding="utf-8")
+    assert plugins == "[rabbitmq_stomp,rabbitmq_management].\n"
+    assert RabbitMQ(tmp_path, "quorum").http_port == 0

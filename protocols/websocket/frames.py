@@ -6,6 +6,7 @@ A frame is: FIN, three reserved bits, the opcode (4 bits); the mask bit, the len
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -35,6 +36,8 @@ _MASK_BYTES: Final = 4
 _SHORT_HEAD_BYTES: Final = 2 + _MASK_BYTES
 _TRANSLATED_BYTES_MIN: Final = 400
 """Below this, two large numbers are quicker: 0.5 us for 64 octets, against 1.1; for 10,000 it is 25 against 12."""
+_DECODED_BYTES: Final = 64 << 10
+_new_utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
 _XOR_TABLES: Final = [bytes(octet ^ key for octet in range(256)) for key in range(256)]
 
 
@@ -149,8 +152,12 @@ def is_utf8(message: bytes) -> bool:
     """True for what may be sent as text."""
     if message.isascii():
         return True
+    # In pieces: 16 MiB would take up to 64 when decoded.
+    decode = _new_utf8_decoder().decode
+    size = len(message)
     try:
-        message.decode()
+        for start in range(0, size, _DECODED_BYTES):
+            decode(message[start : start + _DECODED_BYTES], start + _DECODED_BYTES >= size)
     except UnicodeDecodeError:
         return False
     return True

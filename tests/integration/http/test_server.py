@@ -59,6 +59,14 @@ def test_prometheus_is_served(broker: BrokerProcess, connect: Connect) -> None:
     assert answer.body.endswith(b"\n# EOF\n")
 
 
+def test_who_knows_no_chunks_gets_an_answer_without(connect: Connect) -> None:
+    client = connect()
+    answer = client.ask(request("/metrics").replace(b"HTTP/1.1", b"HTTP/1.0"))
+    assert (answer.status, answer.headers["transfer-encoding"], answer.headers["connection"]) == (200, None, "close")
+    assert answer.body.endswith(b"\n# EOF\n")
+    assert client.is_closed()
+
+
 @pytest.mark.parametrize("count", [1000, pytest.param(10_000, marks=pytest.mark.long)])
 def test_thousands_of_requests_at_once_are_answered_in_order(connect: Connect, count: int) -> None:
     """Fault 91."""

@@ -26,7 +26,7 @@ from segue.protocols.http.exchange import Exchange, plain_error
 from segue.protocols.http.request import Request
 
 if TYPE_CHECKING:
-    from segue.protocols.http.routes import Route
+    from segue.protocols.http.routes import Renderer, Route
     from segue.protocols.http.server import HttpFrontend
     from segue.protocols.tcp import Conversation, TcpConnection
 
@@ -61,6 +61,7 @@ class HttpConversation:
         # Of the request that is being read.
         self._request: Request | None = None
         self._route: Route | None = None
+        self._target = "/"
         self._body = Body()
         self._leave_due = False  # the peer waits for it before it sends the body
         # The one that is being carried out, and those whose answers are not with the kernel yet.
@@ -235,6 +236,7 @@ class HttpConversation:
     def _begin(self, head: RequestHead) -> None:
         """A head has come. Raises HttpError when nothing more of the request needs to be seen."""
         try:
+            self._target = head.target
             self._request = request = Request(head.method, head.target, head.headers)
             self.frontend.check_host(request.headers.get("host", ""))
             if head.method != "OPTIONS":
@@ -273,7 +275,7 @@ class HttpConversation:
         request, route = self._request, self._route
         assert request is not None
         request.body = self._body.take()
-        exchange = self._exchange = Exchange(self, request, plain_error if route is None else route.renderer)
+        exchange = self._exchange = Exchange(self, request, self._renderer())
         try:
             if route is None:
                 allowed = ", ".join(self.frontend.routes.allowed(request.segments))
@@ -295,9 +297,14 @@ class HttpConversation:
             self._body.break_off(error)
             return
         request = self._request or Request("GET", "/", ())
-        renderer = plain_error if self._route is None else self._route.renderer
-        self._exchange = Exchange(self, request, renderer)
+        self._exchange = Exchange(self, request, self._renderer())
         self._exchange.fail(error)
+
+    def _renderer(self) -> Renderer:
+        """Of the interface that the request is for, as far as that is known."""
+        if self._route is not None:
+            return self._route.renderer
+        return self.frontend.routes.renderer(self._target) or plain_error
 
     # -- called by exchanges
 

@@ -27,7 +27,9 @@ _bare_line_end: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)").search
 _length_lines: Final = re.compile(rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r]*)", re.IGNORECASE).findall
 # Beyond any limit, and below what an integer of 64 bits can hold.
 _length: Final = re.compile(rb"[0-9]{1,18}").fullmatch
-_METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"CONNECT", b"TRACE"})
+_METHODS: Final = frozenset(
+    {b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"QUERY", b"CONNECT", b"TRACE"}
+)
 
 
 class HeadReader:

@@ -67,6 +67,7 @@ class Routes:
     def __init__(self) -> None:
         self._root: Final = _Place()
         self._routes: list[Route] = []
+        self._renderers: dict[str, Renderer] = {}
         self.services: list[Service] = []
 
     def add(self, route: Route) -> None:
@@ -81,6 +82,7 @@ class Routes:
                 place = place.by_name.setdefault(segment, _Place())
         place.methods[route.method] = route
         self._routes.append(route)
+        self._renderers.setdefault(_interface(route.path), route.renderer)
 
     def __iter__(self) -> Iterator[Route]:
         return iter(self._routes)
@@ -98,6 +100,10 @@ class Routes:
             text = f"{method} is not possible here, but {', '.join(allowed)}"
             raise HttpError(405, "method-not-allowed", text, headers=[(b"allow", ", ".join(allowed).encode())])
         return route, parameters
+
+    def renderer(self, target: str) -> Renderer | None:
+        """Who says errors where nothing is served: the interface with the same first segment; None if there is none."""
+        return self._renderers.get(_interface(target))
 
     def allowed(self, segments: Sequence[str]) -> list[str]:
         """The methods that a path is served by. Raises HttpError: 404."""
@@ -125,3 +131,7 @@ class Routes:
 def allowed_methods(methods: dict[str, Route]) -> list[str]:
     """What `Allow` says."""
     return sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})
+
+
+def _interface(target: str) -> str:
+    return target.partition("?")[0][1:].partition("/")[0]

@@ -130,6 +130,11 @@ class Operation(Generic[_P, _B]):
         self._header_names = {name: text.lower() for name, text in HEADER_PARAMETERS.items() if name in fields}
         self._decoder = None if body is NoneType else msgspec.json.Decoder(body)
 
+    @property
+    def needs_body(self) -> bool:
+        """True when nothing can be asked without saying something in a body."""
+        return issubclass(self.body, msgspec.Struct) and any(one.required for one in msgspec.structs.fields(self.body))
+
     def handle(self, exchange: Exchange) -> None:
         """Read a request, and carry it out: a `segue.protocols.http.routes.Handler`.
 

@@ -18,12 +18,21 @@ from segue.protocols.http import Exchange, HttpError
 from segue.protocols.http.errors import Header
 from segue.protocols.rest.json_body import BodyError
 
-__all__ = ["PROBLEMS", "PROBLEM_JSON", "Problem", "ProblemError", "ProblemKind", "problem_of", "render_problem"]
+__all__ = [
+    "PROBLEMS",
+    "PROBLEM_JSON",
+    "RETRY_STATUSES",
+    "Problem",
+    "ProblemError",
+    "ProblemKind",
+    "problem_of",
+    "render_problem",
+]
 
 PROBLEM_JSON: Final = b"application/problem+json"
 _TYPES: Final = "/problems/"
 _RETRY_AFTER: Final = (b"retry-after", b"1")
-_WAITS: Final = frozenset({429, 503})
+RETRY_STATUSES: Final = frozenset({429, 503})
 """Statuses with which a client is told when to come again (RFC 9110 §10.2.3, RFC 6585 §4)."""
 
 
@@ -43,25 +52,26 @@ class ProblemKind(NamedTuple):
 
 PROBLEMS: Final[Mapping[str, ProblemKind]] = {
     "bad-json": ProblemKind(400, "The body is not JSON"),
-    "bad-request": ProblemKind(400, "The request is not HTTP"),
-    "bad-selector": ProblemKind(400, "The filter is no selector"),
+    "bad-target": ProblemKind(400, "The path can't be read"),
     "body-too-large": ProblemKind(413, "The body is too large"),
     "conflict": ProblemKind(409, "It is there already, and is not the same"),
     "content-encoding": ProblemKind(415, "The body has a Content-Encoding"),
-    "cross-site": ProblemKind(403, "A page of another site has asked"),
-    "publishers-held": ProblemKind(503, "Publishers have to wait", retryable=True),
     "in-use": ProblemKind(409, "It is in use"),
+    "incomplete-body": ProblemKind(400, "The connection ended before the body did"),
     "internal-error": ProblemKind(500, "An error in Segue"),
     "invalid-body": ProblemKind(400, "The body is not what it should be"),
     "invalid-parameter": ProblemKind(400, "A parameter is not what it should be"),
     "limit-reached": ProblemKind(429, "A limit is reached", retryable=True),
+    "method-not-allowed": ProblemKind(405, "That is not done here"),
     "not-found": ProblemKind(404, "It is not there"),
     "not-held": ProblemKind(409, "The lease is over"),
     "not-supported": ProblemKind(400, "That is not possible here"),
     "precondition-failed": ProblemKind(412, "It has changed"),
+    "publishers-held": ProblemKind(503, "Publishers have to wait", retryable=True),
     "request-timeout": ProblemKind(408, "The request did not come in time", retryable=True),
     "shutting-down": ProblemKind(503, "The broker is shutting down", retryable=True),
     "unauthorized": ProblemKind(401, "Credentials are missing or wrong"),
+    "unknown-host": ProblemKind(403, "The host that was asked is not this one"),
     "unreadable": ProblemKind(503, "What lies on disk can't be read now", retryable=True),
     "unsupported-media-type": ProblemKind(415, "The body is of a type that is not taken here"),
 }
@@ -111,7 +121,7 @@ def problem_of(error: HttpError) -> Problem:
 def render_problem(exchange: Exchange, error: HttpError) -> None:
     """See `segue.protocols.http.routes.Renderer`."""
     headers: list[Header] = [*error.headers]
-    if error.status in _WAITS:
+    if error.status in RETRY_STATUSES:
         headers.append(_RETRY_AFTER)
     body = msgspec.json.encode(problem_of(error)) + b"\n"
     exchange.answer(error.status, body, content_type=PROBLEM_JSON, headers=headers)

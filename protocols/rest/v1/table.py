@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Final
 
-from segue.protocols.http import Route, Routes
+import msgspec
+
+from segue.protocols.http import Exchange, Route, Routes
 from segue.protocols.http.credentials import Credentials
-from segue.protocols.rest.v1 import leases, publishing, queues
+from segue.protocols.rest.v1 import index, leases, publishing, queues
 from segue.protocols.rest.v1.destinations import QueueNamed, TopicNamed
+from segue.protocols.rest.v1.openapi import describe
 from segue.protocols.rest.v1.operation import MERGE_PATCH, OCTETS, NoParameters, Operation, Reply
 from segue.protocols.rest.v1.problems import render_problem
 from segue.protocols.rest.v1.queue_options import QueueChanges, QueueDeclaration
@@ -22,6 +26,16 @@ _ETAG: Final = {"ETag": "Stands for what can be changed about the queue."}
 _QUEUE: Final = Reply("The queue.", queues.QueueView, _ETAG)
 
 OPERATIONS: Final[tuple[Operation[Any, Any], ...]] = (
+    Operation(
+        "showIndex",
+        "GET",
+        "/v1",
+        "Where to begin",
+        parameters=NoParameters,
+        body=NoneType,
+        replies={200: Reply("Places.", index.Index)},
+        perform=index.show_index,
+    ),
     Operation(
         "listQueues",
         "GET",
@@ -165,3 +179,14 @@ def mount(node: Node, routes: Routes) -> None:
     for operation in OPERATIONS:
         handler = credentials.guarded(operation.handle)
         routes.add(Route(operation.method, operation.path, handler, render_problem))
+    routes.add(Route("GET", index.OPENAPI_PATH, _show_description, render_problem))
+
+
+def _show_description(exchange: Exchange) -> None:
+    """It is no secret: everybody may see what can be asked."""
+    exchange.answer(200, _description())
+
+
+@cache
+def _description() -> bytes:
+    return msgspec.json.encode(describe(OPERATIONS)) + b"\n"

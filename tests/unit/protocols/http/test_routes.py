@@ -53,3 +53,10 @@ def test_another_method_is_refused_with_those_that_are_possible() -> None:
         routes.find("DELETE", ["q"])
     assert (refused.value.status, refused.value.headers) == (405, [(b"allow", b"GET, HEAD, OPTIONS, PUT")])
     assert routes.allowed(["q"]) == ["GET", "HEAD", "OPTIONS", "PUT"]
+
+
+def test_who_refuses_is_who_serves_below_the_same_first_segment() -> None:
+    routes = table(("GET", "/q/{queue}"))
+    assert routes.renderer("/q?a/b") is render
+    assert routes.renderer("/q/a/b") is render
+    assert routes.renderer("/r/q") is None

@@ -12,6 +12,7 @@ from segue.protocols.rest.v1.table import mount
 from segue.protocols.tcp import TcpConnection
 from tests.helpers.http_client import request
 from tests.unit.protocols.http.http_world import HttpWorld
+from tests.unit.protocols.rest.v1.description import check_described
 
 __all__ = ["Answer", "V1World"]
 
@@ -42,6 +43,7 @@ class V1World(HttpWorld):
         mount(self.node, self.frontend.routes)
         self.connection = self.connect()
         self.conversation = self.connection.conversation
+        self._asked = "GET", "/v1"
 
     def ask(self, method: str, path: str, body: object = None, *lines: str) -> Answer:
         """Send a request, and hear its answer, which has to come now."""
@@ -54,14 +56,17 @@ class V1World(HttpWorld):
         if octets and not any(line.lower().startswith("content-type:") for line in lines):
             kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
             lines = (*lines, f"Content-Type: {kind}")
+        self._asked = method, path
         self.conversation.receive(request(path, GUEST, *lines, method=method, body=octets))
         if settled:
             self.settle_down()
 
     def answer(self) -> Answer:
-        """The answer that has come."""
+        """The answer that has come; it is one that the description of the API knows."""
         self.settle_down()
         head, _, body = bytes(self.connection.written).partition(b"\r\n\r\n")
         self.connection.written.clear()
         assert head.startswith(b"HTTP/1.1 "), head
-        return Answer(int(head[9:12]), json.loads(body) if body else None, head.decode("latin-1").lower())
+        answer = Answer(int(head[9:12]), json.loads(body) if body else None, head.decode("latin-1").lower())
+        check_described(*self._asked, answer.status, answer.body)
+        return answer

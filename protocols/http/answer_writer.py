@@ -1,4 +1,4 @@
-"""Answers as octets (RFC 9112 §6, §7, §9): for codecs whose parser only reads. Sans-IO."""
+"""Answers as octets (RFC 9112 §6, §7, §9). Sans-IO."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Final
 
 from segue.protocols.http.errors import Header
 
-__all__ = ["WITHOUT_BODY", "AnswerWriter"]
+__all__ = ["AnswerWriter"]
 
-WITHOUT_BODY: Final = (204, 304)
+_WITHOUT_BODY: Final = (204, 304)
 """Answers that have none, nor a length."""
 _STATUS_LINES: Final = {status: f"HTTP/1.1 {status} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _CLOSE: Final = b"connection: close\r\n"
@@ -40,7 +40,7 @@ class AnswerWriter:
 
     def whole(self, status: int, headers: Sequence[Header], body: bytes) -> bytes:
         """See `Codec.answer`."""
-        if status in WITHOUT_BODY:
+        if status in _WITHOUT_BODY:
             return self._head(status, headers, b"")
         head = self._head(status, headers, b"content-length: %d\r\n" % len(body))
         return head if self._is_head else head + body

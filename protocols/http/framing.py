@@ -18,10 +18,11 @@ from segue.protocols.http.limits import Limits
 __all__ = ["HEADER_LINE", "HEAD_END", "HeadReader", "check_head"]
 
 HEAD_END: Final = b"\r\n\r\n"
-HEADER_LINE: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n"
+_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+HEADER_LINE: Final = _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n"
 """A pattern: name and value, not folded."""
 _whole_head: Final = re.compile(
-    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([\x21-\x7e]+) HTTP/([0-9]\.[0-9])\r\n(?:" + HEADER_LINE + rb")*\r\n"
+    rb"(" + _TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9]\.[0-9])\r\n(?:" + HEADER_LINE + rb")*\r\n"
 ).fullmatch
 _bare_line_end: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)").search
 _length_lines: Final = re.compile(rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r]*)", re.IGNORECASE).findall
@@ -84,15 +85,15 @@ class HeadReader:
             head.clear()
             self.length = check_head(whole, self._limits)
             return whole, after
-        self._check_part()
+        self._check_part(seen)
         return None, pos + len(taken)
 
-    def _check_part(self) -> None:
-        """Refuse at once what can't become a head."""
-        head = bytes(self._head)
+    def _check_part(self, seen: int) -> None:
+        """Refuse at once what can't become a head; what stands before `seen` was looked at."""
+        head = self._head
         # A CR that comes last may have its LF in the next read.
-        if _bare_line_end(head, 0, len(head) - head.endswith(b"\r")) is not None:
-            raise _bad_head(head)
+        if _bare_line_end(head, seen, len(head) - head.endswith(b"\r")) is not None:
+            raise _bad_line_end()
         if head.find(b"\r\n") < 0 and len(head) > self._limits.target_bytes_max + 64:
             raise _target_too_long(self._limits)
         if len(head) > self._limits.head_bytes_max:
@@ -145,9 +146,13 @@ def _body_length(head: bytes, version: bytes) -> int | None:
     raise HttpError(400, "bad-length", "The length of the body is no number, or its coding is unknown", closes=True)
 
 
+def _bad_line_end() -> HttpError:
+    return HttpError(400, "bad-line-end", "A line of the head ends with LF or CR alone", closes=True)
+
+
 def _bad_head(head: bytes) -> HttpError:
     if _bare_line_end(head) is not None:
-        return HttpError(400, "bad-line-end", "A line of the head ends with LF or CR alone", closes=True)
+        return _bad_line_end()
     text = (
         "The first line is no request of HTTP, or a header has a space before its colon, a control character in its "
         "value, or a second line"

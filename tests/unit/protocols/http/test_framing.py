@@ -26,6 +26,12 @@ def test_a_head_is_whole_wherever_it_is_cut(cut: int) -> None:
     assert not reader.begun
 
 
+def test_a_head_may_come_octet_by_octet() -> None:
+    reader = HeadReader(LIMITS)
+    found = [reader.read(HEAD[at : at + 1], 0)[0] for at in range(len(HEAD))]
+    assert found == [None] * (len(HEAD) - 1) + [HEAD]
+
+
 def test_empty_lines_before_a_request_are_skipped() -> None:
     assert HeadReader(LIMITS).read(b"\r\n\r\n" + HEAD + b"x", 0) == (HEAD, len(HEAD) + 4)
 

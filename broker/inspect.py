@@ -94,6 +94,7 @@ def state(node: Node) -> dict[str, Any]:
         "schedule": {"delayed": node.schedule.size, "counted": node.schedule.census.complete},
         "logins": asdict(node.users.statistics()),
         "log": asdict(node.log.statistics()),
+        **{name: tell() for name, tell in node.states.items()},
     }
 
 

@@ -88,6 +88,7 @@ class Node:
         deduplication: what they remember of their publishers.
         retained: the last messages of topics, for who subscribes later; to be loaded before anybody does.
         selectors: what compiles them.
+        states: what front-ends show operators of themselves, by the names of the members; see `inspect.state`.
         sessions: authenticated peers by id.
         held: True while publishers have to wait; acknowledgements are still taken.
         fan_out_bytes: what subscribers to topics are to be given in this step, at most; kept by the topics.
@@ -114,6 +115,7 @@ class Node:
         self.policy_book = PolicyBook(store, settings.policies)
         self.routes_version = 0
         self.schedule = Schedule(self)
+        self.states: dict[str, Callable[[], Any]] = {}
         self.deduplication = DeduplicationMemory(self, settings.memory.deduplication_bytes_max)
         self.retained = RetainedMessages(self)
         self.selectors = SelectorParser(self)

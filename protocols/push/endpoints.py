@@ -14,7 +14,7 @@ from segue.protocols.push.outcome import Outcome
 if TYPE_CHECKING:
     from segue.broker.log_lines import Log
 
-__all__ = ["Endpoints", "Post"]
+__all__ = ["Endpoints", "Post", "shown_url"]
 
 Post: TypeAlias = Callable[[str, Mapping[str, str], bytes, float], Awaitable[Outcome]]
 """`PushClient.post`."""
@@ -74,8 +74,7 @@ class Endpoints:
         else:
             breaker.withdraw(now)
         after = breaker.statistics(now)
-        # What stands behind the question mark may be a password.
-        shown = url.partition("?")[0]
+        shown = shown_url(url)
         if after.opened != before.opened:
             self._log.warning("push.circuit_opened", url=shown, seconds=after.wait_seconds, reason=outcome.text)
         elif after.circuit is Circuit.CLOSED and before.circuit is not Circuit.CLOSED:
@@ -89,3 +88,8 @@ class Endpoints:
             self._breakers[url] = breaker
             if len(self._breakers) > _BREAKERS_MAX:
                 self._breakers.popitem(last=False)
+
+
+def shown_url(url: str) -> str:
+    """A URL for logs: what stands behind its question mark may be a password."""
+    return url.partition("?")[0]

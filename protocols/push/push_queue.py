@@ -23,7 +23,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
@@ -46,7 +46,7 @@ from segue.protocols.push.tries import Tries
 if TYPE_CHECKING:
     from segue.broker.queue import Queue
 
-__all__ = ["PushCounts", "PushQueue"]
+__all__ = ["PushQueue"]
 
 _TRIES: Final = "push-tries"
 """The header in which a message that was pushed has its tries."""
@@ -65,32 +65,12 @@ _STUCK_MS: Final = 1000
 """What can't be moved because a limit is reached is tried again so much later."""
 
 
-@dataclass(slots=True)
-class PushCounts:
-    """What has become of the pushes of a queue since it was opened.
-
-    Attributes:
-        delivered: messages that all, or the one, subscriber has got.
-        failed: messages that could not be delivered.
-        pushes: that were made.
-        failures: of these, those that were answered with neither 200 nor 202.
-        put_off: pushes that were not made, because the endpoint is left alone.
-    """
-
-    delivered: int = 0
-    failed: int = 0
-    pushes: int = 0
-    failures: int = 0
-    put_off: int = 0
-
-
 class PushQueue:
     """See the module.
 
     Attributes:
         name: of the queue.
         tried_name: of the queue of the tried.
-        counts: what has become of its messages.
     """
 
     def __init__(self, services: PushServices, queue: Queue, tried_name: str) -> None:
@@ -99,7 +79,7 @@ class PushQueue:
         self._port = services.port
         self.name = queue.name
         self.tried_name = tried_name
-        self.counts = PushCounts()
+        self._counts = services.counts
         self._options = PushOptions(PushType.MULTICAST, ())
         self._limiter = trio.CapacityLimiter(services.queue_in_flight_max)
         self._held: dict[str, Held] = {}
@@ -271,12 +251,12 @@ class PushQueue:
     def _note(self, held: Held, name: str, outcome: Outcome | float) -> None:
         now_ms = self._node.clock.now_ms()
         if isinstance(outcome, Outcome):
-            self.counts.pushes += 1
-            self.counts.failures += outcome.status not in (200, 202)
+            self._counts.pushes += 1
+            self._counts.failures += outcome.status not in (200, 202)
             held.tries.ended(name, outcome, self._options, now_ms, self._node.clock.wall.now_ms())
             held.changed = True
         else:
-            self.counts.put_off += 1
+            self._counts.put_off += 1
             held.tries.put_off(name, now_ms + math.ceil(outcome * 1000))
 
     # -- what is written
@@ -292,8 +272,8 @@ class PushQueue:
             except LimitReachedError as error:
                 self._stick(held, options.error_queue, error)
                 return
-        self.counts.failed += bool(failed)
-        self.counts.delivered += not failed
+        self._counts.failed += bool(failed)
+        self._counts.delivered += not failed
         self._drop(held)
         arrival.source.settle(arrival)
         held.tell()

@@ -8,18 +8,20 @@ queue.configure(options)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
 from segue.protocols.push.breaker import BreakerStatistics
 from segue.protocols.push.client import PushClient
-from segue.protocols.push.endpoints import Endpoints, Post
+from segue.protocols.push.endpoints import Endpoints, Post, shown_url
 from segue.protocols.push.networks import AddressRules
 from segue.protocols.push.push_queue import PushQueue
 from segue.protocols.push.resolver import SystemResolver
 from segue.protocols.push.results import PushResults
-from segue.protocols.push.services import PushPort, PushServices
+from segue.protocols.push.services import PushCounts, PushPort, PushServices
 from segue.protocols.push.timers import Timers
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from segue.broker.settings import Push
 
 __all__ = ["Pusher", "client_of"]
+
+_ENDPOINTS_SHOWN: Final = 100
 
 
 def client_of(settings: Push) -> PushClient:
@@ -51,6 +55,7 @@ class Pusher:
         )
         self._timers = Timers(node)
         self._results = PushResults()
+        self._counts = PushCounts()
         self._services: PushServices | None = None
         self._queues: dict[str, PushQueue] = {}
 
@@ -65,6 +70,7 @@ class Pusher:
                 self._port,
                 self._endpoints,
                 self._results,
+                self._counts,
                 self._timers,
                 nursery,
                 self._settings.queue_in_flight_max,
@@ -102,11 +108,23 @@ class Pusher:
         """The push queue of a name."""
         return self._queues.get(name)
 
-    def circuits(self) -> dict[str, BreakerStatistics]:
-        """The endpoints that have failed lately, by URL."""
-        return self._endpoints.circuits()
+    def state(self) -> dict[str, Any]:
+        """What an operator sees: plain values, see docs/reference/statistics.md."""
+        circuits = self._endpoints.circuits()
+        return {
+            "queues": len(self._queues),
+            "in_flight": self._endpoints.in_flight,
+            **asdict(self._counts),
+            "endpoints_failing": len(circuits),
+            "endpoints": [_endpoint(url, breaker) for url, breaker in islice(circuits.items(), _ENDPOINTS_SHOWN)],
+        }
 
-    @property
-    def in_flight(self) -> int:
-        """Pushes that are under way."""
-        return self._endpoints.in_flight
+
+def _endpoint(url: str, breaker: BreakerStatistics) -> dict[str, Any]:
+    return {
+        "url": shown_url(url),
+        "circuit": breaker.circuit.value,
+        "failures": breaker.failures,
+        "opened": breaker.opened,
+        "wait_seconds": breaker.wait_seconds,
+    }

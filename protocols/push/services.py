@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from segue.broker.node import Node
     from segue.broker.queue import Queue
 
-__all__ = ["PushPort", "PushServices"]
+__all__ = ["PushCounts", "PushPort", "PushServices"]
 
 
 class PushPort(Protocol):
@@ -35,6 +35,25 @@ class PushPort(Protocol):
         """Where a subscriber of a push queue acknowledges a message, by DELETE."""
 
 
+@dataclass(slots=True)
+class PushCounts:
+    """What has become of messages and pushes since the start of the broker.
+
+    Attributes:
+        delivered: messages that all, or the one, subscriber has got.
+        failed: messages that could not be delivered.
+        pushes: that were made.
+        failures: of these, those that were answered with neither 200 nor 202.
+        put_off: pushes that were not made, because the endpoint is left alone.
+    """
+
+    delivered: int = 0
+    failed: int = 0
+    pushes: int = 0
+    failures: int = 0
+    put_off: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class PushServices:
     """What all push queues share.
@@ -44,6 +63,7 @@ class PushServices:
         port: what knows their messages.
         endpoints: what pushes.
         results: what has become of messages.
+        counts: how many.
         timers: of messages that wait.
         nursery: for the pushes that are under way.
         queue_in_flight_max: pushes of one queue at a time.
@@ -53,6 +73,7 @@ class PushServices:
     port: PushPort
     endpoints: Endpoints
     results: PushResults
+    counts: PushCounts
     timers: Timers
     nursery: trio.Nursery
     queue_in_flight_max: int

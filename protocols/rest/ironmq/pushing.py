@@ -70,6 +70,7 @@ class Pushing:
         self._client = client_of(node.settings.push)
         self._pusher = Pusher(node, node.settings.push, self, self._post)
         self._url = _url_of(node.settings.http)
+        node.states["push"] = self._pusher.state
 
     async def serve(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Push, until cancelled. Raises OSError: a file of `push.ca_files` can't be read."""

@@ -61,6 +61,11 @@ def test_every_member_of_the_status_is_documented_and_no_other(busy: World) -> N
     assert set(members(inspect.status(busy.node, RateMeter(busy.node)))) == documented("Status")
 
 
+def test_front_ends_add_what_they_show_of_themselves(world: World) -> None:
+    world.node.states["tea"] = lambda: {"cups": 3}
+    assert inspect.state(world.node)["tea"] == {"cups": 3}
+
+
 def test_every_member_of_a_queue_is_documented_and_no_other(busy: World, queue: Queue) -> None:
     meter = RateMeter(busy.node)
     row = inspect.queue_row(busy.node, queue, meter)

@@ -20,12 +20,12 @@ from segue.protocols.push.options import PushOptions, PushType, Subscriber
 from segue.protocols.push.outcome import Outcome
 from segue.protocols.push.push_queue import PushQueue
 from segue.protocols.push.results import PushResults
-from segue.protocols.push.services import PushServices
+from segue.protocols.push.services import PushCounts, PushServices
 from segue.protocols.push.timers import Timers
 from tests.unit.broker.actors import record
 from tests.unit.broker.schedule.waiting import Waiting
 
-__all__ = ["Push", "PushWorld", "push_world"]
+__all__ = ["Port", "Push", "PushWorld", "push_world"]
 
 TRIED = "q.tried"
 
@@ -74,8 +74,9 @@ class PushWorld(Waiting):
     """See the module.
 
     Attributes:
-        pushes: that were made since `take`.
+        pushes: that were made since `run` has returned them.
         endpoints: by host.
+        push_counts: what has become of them.
     """
 
     def __init__(self, **more: Any) -> None:
@@ -88,7 +89,7 @@ class PushWorld(Waiting):
         self.options = PushOptions(PushType.MULTICAST, ())
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, seconds: float) -> Outcome:
-        host = url.removeprefix("http://").removesuffix("/")
+        host = url.removeprefix("http://").partition("/")[0]
         endpoint = self.endpoints.setdefault(host, Endpoint())
         self.pushes.append(Push(host, body.decode(), headers))
         if endpoint.gate is not None:
@@ -114,8 +115,16 @@ class PushWorld(Waiting):
         )
         self.timers = Timers(self.node)
         self.results = PushResults()
+        self.push_counts = PushCounts()
         services = PushServices(
-            self.node, Port(), endpoints, self.results, self.timers, self.nursery, queue_in_flight_max=in_flight_max
+            self.node,
+            Port(),
+            endpoints,
+            self.results,
+            self.push_counts,
+            self.timers,
+            self.nursery,
+            queue_in_flight_max=in_flight_max,
         )
         self.push_queue = PushQueue(services, self.node.queue("q"), TRIED)
         self.push_queue.configure(self.options)

@@ -44,7 +44,7 @@ async def test_a_message_is_pushed_to_each_subscriber_and_settled(world: PushWor
     assert world.counts() == (0, 0, 0)
     assert TRIED not in world.node.queues
     assert world.statuses("1") == {"a": "deleted", "b": "deleted"}
-    assert (world.push_queue.counts.delivered, world.push_queue.counts.pushes) == (2, 4)
+    assert (world.push_counts.delivered, world.push_counts.pushes) == (2, 4)
 
 
 async def test_a_push_has_the_headers_of_ironmq(world: PushWorld) -> None:
@@ -181,7 +181,7 @@ async def test_the_error_queue_is_told_of_what_could_not_be_delivered(world: Pus
     ]
     assert world.counts() == (0, 0, 0)
     assert world.statuses("1") == {"a": "error", "b": "deleted"}
-    assert world.push_queue.counts.failed == 1
+    assert world.push_counts.failed == 1
 
 
 async def test_without_an_error_queue_it_is_given_up(world: PushWorld) -> None:

@@ -155,7 +155,8 @@ def change_queue(queue: Queue, project: str, change: QueueChange) -> None:
 def show_queue(queue: Queue, name: str, project: str) -> dict[str, Any]:
     """The settings as answers have them; what does not apply is left out."""
     settings, options = settings_of(queue), queue.options
-    shown: dict[str, Any] = {"project_id": project, "name": name, "type": settings.type}
+    # Two clients read an `id`, which IronMQ's documentation does not have.
+    shown: dict[str, Any] = {"project_id": project, "id": str(queue.log.id), "name": name, "type": settings.type}
     shown["message_timeout"] = settings.message_timeout
     if options.message_ttl_ms is not None:
         shown["message_expiration"] = options.message_ttl_ms // 1000

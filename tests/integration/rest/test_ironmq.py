@@ -40,6 +40,7 @@ def test_reserving_with_delete_takes_the_message_for_good(iron: IronClient, queu
 def test_a_queue_is_made_changed_and_deleted(iron: IronClient, queue_name: str) -> None:
     path = f"queues/{queue_name}"
     made = iron.said("PUT", path, {"queue": {"message_timeout": 30}})["queue"]
+    assert made.pop("id").isdigit()
     assert made == {
         "project_id": PROJECT,
         "name": queue_name,

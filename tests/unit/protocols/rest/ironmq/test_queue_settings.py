@@ -29,6 +29,7 @@ def test_a_new_queue_has_the_defaults(world: World) -> None:
     queue = new_queue(world.node, "p/q", "p", change())
     assert show_queue(queue, "q", "p") == {
         "project_id": "p",
+        "id": str(queue.log.id),
         "name": "q",
         "type": "pull",
         "message_timeout": 60,

@@ -91,6 +91,11 @@ class Codec:
         """True when something of a request is there whose head is not whole."""
         return self._head.begun
 
+    @property
+    def refused(self) -> str:
+        """The target of the request whose head was refused, or never came, as far as it can be read."""
+        return self._head.refused
+
     def next_event(self) -> Event | None:
         """The next one; None if more has to come first, or the last request has not been answered.
 

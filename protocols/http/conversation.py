@@ -61,7 +61,7 @@ class HttpConversation:
         # Of the request that is being read.
         self._request: Request | None = None
         self._route: Route | None = None
-        self._target = "/"
+        self._target = ""
         self._body = Body()
         self._leave_due = False  # the peer waits for it before it sends the body
         # The one that is being carried out, and those whose answers are not with the kernel yet.
@@ -304,7 +304,7 @@ class HttpConversation:
         """Of the interface that the request is for, as far as that is known."""
         if self._route is not None:
             return self._route.renderer
-        return self.frontend.routes.renderer(self._target) or plain_error
+        return self.frontend.routes.renderer(self._target or self._codec.refused) or plain_error
 
     # -- called by exchanges
 
@@ -397,6 +397,7 @@ class HttpConversation:
     def _go_on(self, exchange: Exchange) -> None:
         """The request is answered."""
         self._exchange = self._route = self._request = None
+        self._target = ""
         if self._body.open:
             self._body.break_off(PeerGoneError())
         self._body = Body()

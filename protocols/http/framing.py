@@ -24,6 +24,7 @@ HEADER_LINE: Final = _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n"
 _whole_head: Final = re.compile(
     rb"(" + _TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9]\.[0-9])\r\n(?:" + HEADER_LINE + rb")*\r\n"
 ).fullmatch
+_target: Final = re.compile(rb"[^ \r\n]+ ([\x21-\x7e]+)").match
 _bare_line_end: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)").search
 _length_lines: Final = re.compile(rb"\r\n(content-length|transfer-encoding):[ \t]*([^\r]*)", re.IGNORECASE).findall
 # Beyond any limit, and below what an integer of 64 bits can hold.
@@ -38,6 +39,7 @@ class HeadReader:
 
     Attributes:
         begun: something of a head is there.
+        refused: the target in one that was refused, or never came, as far as it can be read.
         length: what the last head says of its body's length: see `check_head`.
     """
 
@@ -52,6 +54,12 @@ class HeadReader:
     def begun(self) -> bool:
         """See above."""
         return bool(self._head)
+
+    @property
+    def refused(self) -> str:
+        """See above."""
+        found = _target(self._head)
+        return "" if found is None else found[1].decode("ascii")
 
     def read(self, data: bytes, pos: int) -> tuple[bytes | None, int]:
         """Take what belongs to the head.
@@ -82,8 +90,8 @@ class HeadReader:
             end += len(HEAD_END)
             after = pos + len(taken) - (len(head) - end)
             whole = bytes(head[:end])
-            head.clear()
             self.length = check_head(whole, self._limits)
+            head.clear()
             return whole, after
         self._check_part(seen)
         return None, pos + len(taken)

@@ -42,7 +42,8 @@ def refused(call: Callable[..., object], *arguments: object, **named: object) ->
     try:
         call(*arguments, **named)
     except HTTPError as error:
-        return error.response.status_code, error.response.json()["msg"]
+        response: Any = error.response
+        return response.status_code, response.json()["msg"]
     raise AssertionError("it was not refused")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from segue.broker.errors import NotFoundError
-from segue.protocols.http import Exchange, HttpError, Routes
+from segue.protocols.http import Exchange, HttpError, Route, Routes
+from tests.helpers.http_client import request
 from tests.unit.protocols.http.http_world import HttpWorld, post
 from tests.unit.protocols.tcp.fake_connection import FakeConnection
 
@@ -214,3 +215,22 @@ def wait_for_frames(world: HttpWorld) -> None:
 def test_routes_come_from_elsewhere(world: HttpWorld) -> None:
     assert [route.path for route in world.frontend.routes] == ["/a/{b}", "/a/{b}", "/stream", "/stream"]
     assert isinstance(world.frontend.routes, Routes)
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        request("/theirs/x"),
+        request("/theirs/%zz"),
+        request("/theirs/x", host="elsewhere"),
+        request("/theirs/x", "A : b"),
+        request("/theirs/x", "A: " + "b" * 20_000),
+    ],
+)
+def test_what_no_route_answers_is_said_as_its_interface_says_it(world: HttpWorld, wire: bytes) -> None:
+    render = lambda exchange, error: exchange.answer(error.status, b"theirs")  # noqa: E731
+    world.frontend.routes.add(Route("GET", "/theirs", lambda _: None, render))
+    world.say(request("/theirs/x") + request("/other") + wire)
+    first, plain, theirs = world.heard()
+    assert plain.endswith(b"There is nothing at /other\n")
+    assert first[3:] == theirs[3:] == b" theirs"

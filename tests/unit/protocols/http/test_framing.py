@@ -83,6 +83,23 @@ def test_what_may_be_read_in_two_ways_or_is_too_large_is_refused(head: bytes, st
         assert (refused.value.status, refused.value.code, refused.value.closes) == (status, code, True)
 
 
+@pytest.mark.parametrize(
+    ("wire", "target"),
+    [
+        (with_header(b"A: b\r\n c\r\n"), "/a"),
+        (HEAD.replace(b"HTTP/1.1", b"HTTP/2.0"), "/a"),
+        (b"GET /3/" + b"a" * 200, "/3/" + "a" * 200),
+        (b"\x16\x03\x01\n", ""),
+        (b"GET \n", ""),
+    ],
+)
+def test_whom_a_refused_head_was_for_is_told(wire: bytes, target: str) -> None:
+    reader = HeadReader(LIMITS)
+    with pytest.raises(HttpError):
+        reader.read(wire, 0)
+    assert reader.refused == target
+
+
 def test_the_limits_are_those_that_they_are_called() -> None:
     target = HEAD.replace(b"/a", b"/" + b"a" * 99)
     assert HeadReader(LIMITS).read(target, 0)[0] == target

@@ -11,6 +11,7 @@ carried one says what it still owes, receipts included. Behind that comes our Cl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
@@ -42,13 +43,13 @@ class WebSocketConversation:
         self._ping_seconds = ping_seconds
         self._carried = subprotocol.converse(connection)
         self._reader = MessageReader(subprotocol.message_bytes_max)
-        self._over = False  # we have something to say to the end of it: see `_end`
+        self._over = False  # the end has begun, for a reason of ours: see `_end`
         self._close: tuple[int, str] = (CloseReason.NORMAL_CLOSURE, "")
         self._close_said = False
         # What is ours in the output: the answer to the last ping, which stands for those before it, and a ping.
         self._pong: bytes | None = None
         self._ping_due = False
-        self._pinged_at = -1.0  # monotonic seconds, if nothing has come since; negative if no answer is awaited
+        self._pinged_at = self._drained_at = -math.inf  # monotonic seconds; drained: of output that had to wait
         self._carried_is_sending = False
         # A bucket that leaks: pings and pongs that have come, as of a moment.
         self._controls = 0.0
@@ -122,6 +123,8 @@ class WebSocketConversation:
     def output_stuck(self, size: int) -> None:
         """See `Conversation`."""
         self._carried.output_stuck(size)
+        if not size:
+            self._drained_at = self.connection.last_progress
 
     def quiet(self) -> bool:
         """See `Conversation`."""
@@ -137,7 +140,7 @@ class WebSocketConversation:
         self._look_for_end()
         if reason or now < self._ping_at():
             return reason
-        if self._pinged_at >= self.connection.last_received:
+        if self._pinged_at >= self._silent_since():
             return "no answer to a ping"
         self._pinged_at = now
         self._ping_due = True
@@ -229,6 +232,10 @@ class WebSocketConversation:
 
     def _ping_at(self) -> float:
         """When a ping is due, or its answer is overdue."""
-        if self.finished or not self.connection.reading:
-            return float("inf")
-        return max(self._pinged_at, self.connection.last_received) + self._ping_seconds
+        if self.finished or not self.connection.reading or self.connection.stalled_since < math.inf:
+            return math.inf
+        return max(self._pinged_at, self._silent_since()) + self._ping_seconds
+
+    def _silent_since(self) -> float:
+        """Who reads slowly is not dead: a ping would stand behind all that he has not read, and so would its answer."""
+        return max(self.connection.last_received, self._drained_at)

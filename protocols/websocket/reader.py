@@ -79,7 +79,9 @@ class MessageReader:
     def __init__(self, message_bytes_max: int) -> None:
         """`message_bytes_max`: the largest message, of one frame or of many."""
         self._message_bytes_max = message_bytes_max
-        self._wsproto = Connection(ConnectionType.SERVER)
+        # Made when it is needed first. It refers to itself, so that only the garbage collector frees it, unless a Close
+        # has come: clients that come and go a thousand times should leave nothing.
+        self._wsproto: Connection | None = None
         self._unread = b""
         self._frame_rest = 0  # octets that wsproto has not got yet of a frame that it has the beginning of
         self._in_message = False  # wsproto has the beginning of a message
@@ -136,8 +138,9 @@ class MessageReader:
         return self._message_bytes > self._message_bytes_max
 
     def _ask_wsproto(self, piece: bytes, events: list[Event]) -> None:
-        self._wsproto.receive_data(piece)
-        for event in self._wsproto.events():
+        wsproto = self._wsproto = self._wsproto or Connection(ConnectionType.SERVER)
+        wsproto.receive_data(piece)
+        for event in wsproto.events():
             if isinstance(event, BytesMessage | TextMessage):
                 self._in_message = not event.message_finished
                 events.append(event.data.encode() if isinstance(event, TextMessage) else bytes(event.data))
@@ -147,7 +150,7 @@ class MessageReader:
                 events.append(Control(None))
             elif isinstance(event, CloseConnection):
                 self._ended = True
-                if self._wsproto.state is ConnectionState.REMOTE_CLOSING:
+                if wsproto.state is ConnectionState.REMOTE_CLOSING:
                     events.append(Closing(int(event.code)))
                 else:
                     events.append(Violation(int(event.code), event.reason or "This is not WebSocket"))

@@ -157,6 +157,19 @@ def test_nobody_is_asked_while_his_answer_would_not_be_read(world: WebSocketWorl
     assert world.websocket.deadline(1e9) == ""
 
 
+def test_who_reads_slowly_has_time_to_answer_when_he_has_read_everything(world: WebSocketWorld) -> None:
+    now = world.clock.monotonic()
+    world.connection.room = 10
+    world.say(b"x" * 100)
+    assert world.websocket.next_deadline(now) == float("inf")
+    world.clock.advance(3 * PING_SECONDS)
+    assert world.websocket.deadline(now + 3 * PING_SECONDS) == ""
+    world.connection.take_more()
+    assert world.websocket.next_deadline(now) == now + 4 * PING_SECONDS
+    assert world.websocket.deadline(now + 4 * PING_SECONDS) == ""
+    assert world.websocket.deadline(now + 5 * PING_SECONDS) == "no answer to a ping"
+
+
 def test_the_deadlines_of_what_is_carried_are_kept(world: WebSocketWorld) -> None:
     world.carried.moment = world.clock.monotonic() + 1
     assert world.websocket.next_deadline(0) == world.carried.moment

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import wsproto.events
 from hypothesis import example, given
@@ -134,3 +136,14 @@ def test_nothing_is_read_behind_the_end() -> None:
     close = client_frame(0x88, b"\x03\xe8")
     assert read(reader, close + client_frame(BINARY, b"x"), client_frame(BINARY, b"y")) == [Closing(1000)]
     assert not reader.more
+
+
+@pytest.mark.parametrize("frames", [client_frame(BINARY, b"x") * 3, client_frame(PING, b"x") + client_frame(0x88, b"")])
+def test_a_reader_leaves_nothing_for_the_garbage_collector(frames: bytes) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        read(MessageReader(LARGE), frames)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

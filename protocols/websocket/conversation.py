@@ -110,7 +110,7 @@ class WebSocketConversation:
             self._ping_due = False
         if self.finished and self._carried.quiet():
             code, reason = self._close
-            framed.append(frame_control(CLOSE, code.to_bytes(2, "big") + reason.encode()))
+            framed.append(frame_control(CLOSE, code.to_bytes(2, "big") + reason.encode("ascii", "replace")))
             self._close_said = True
         return b"".join(framed)
 

@@ -66,15 +66,8 @@ class MessageReader:
     """
 
     __slots__ = (
-        "_ended",
-        "_frame_rest",
-        "_in_message",
-        "_message_bytes",
-        "_message_bytes_max",
-        "_unread",
-        "_wsproto",
-        "more",
-    )
+        "_ended", "_frame_rest", "_in_message", "_message_bytes", "_message_bytes_max", "_unread", "_wsproto", "more",
+    )  # fmt: skip
 
     def __init__(self, message_bytes_max: int) -> None:
         """`message_bytes_max`: the largest message, of one frame or of many."""
@@ -125,6 +118,8 @@ class MessageReader:
                 return 0
             self._frame_rest = head.size + head.payload_bytes
         piece = data[pos : pos + self._frame_rest]
+        if not piece:
+            return 0
         self._frame_rest -= len(piece)
         self._ask_wsproto(piece, events)
         return len(piece)
@@ -153,4 +148,11 @@ class MessageReader:
                 if wsproto.state is ConnectionState.REMOTE_CLOSING:
                     events.append(Closing(int(event.code)))
                 else:
-                    events.append(Violation(int(event.code), event.reason or "This is not WebSocket"))
+                    events.append(_violation(event))
+
+
+def _violation(event: CloseConnection) -> Violation:
+    """What wsproto has found; what it says of UTF-8 is Python's words, and not meant for peers."""
+    if event.code == CloseReason.INVALID_FRAME_PAYLOAD_DATA:
+        return Violation(int(event.code), "A text is not UTF-8")
+    return Violation(int(event.code), event.reason or "This is not WebSocket")

@@ -47,9 +47,10 @@ def read(reader: MessageReader, *reads: bytes) -> list[Event]:
 
 
 def summary(events: list[Event]) -> tuple[bytes, list[Event]]:
-    """The payload, and everything else."""
+    """The payload, and everything else; of violations the code."""
     payload = b"".join([event for event in events if isinstance(event, bytes)])
-    return payload, [event for event in events if not isinstance(event, bytes)]
+    others = [event for event in events if not isinstance(event, bytes)]
+    return payload, [Violation(one.code, "") if isinstance(one, Violation) else one for one in others]
 
 
 def asked_of_wsproto(reads: list[bytes]) -> list[Event]:
@@ -73,7 +74,7 @@ def translated(event: wsproto.events.Event, state: ConnectionState) -> Event:
     assert isinstance(event, CloseConnection)
     if state is ConnectionState.REMOTE_CLOSING:
         return Closing(int(event.code))
-    return Violation(int(event.code), event.reason or "")
+    return Violation(int(event.code), "")
 
 
 @given(FRAMES, CUTS)
@@ -129,6 +130,15 @@ def test_a_read_with_very_many_frames_takes_several_turns() -> None:
         turns.append(reader.read())
     assert len(turns) > 10
     assert sum(map(len, turns)) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("octets", "reason"), [(client_frame(TEXT, b"\xff"), "A text is not UTF-8"), (b"\x82\x00", "unmasked")]
+)
+def test_what_is_wrong_is_said_in_words(octets: bytes, reason: str) -> None:
+    (violation,) = read(MessageReader(LARGE), octets)
+    assert isinstance(violation, Violation)
+    assert reason in violation.reason
 
 
 def test_nothing_is_read_behind_the_end() -> None:

@@ -76,7 +76,7 @@ class Taking:
 
     Attributes:
         queue: whose messages.
-        leases: what it was given, settled or not.
+        leases: what it was given, settled or not; none any more when all of it is settled or has gone back.
         blocked: see `Sink`; True once it has been served, or has as many bytes as one may take.
         patience: until when it waits for the first message, monotonic seconds.
         consumer: it, as the queue sees it.
@@ -131,6 +131,8 @@ class Taking:
             taken, self._taken = self._taken, []
             self.leases = self._leases.lease_out(self, taken, until)
             self._end(self.leases)
+            if self.leases:  # not all settled at once
+                self._leases.look_at(until, self)
         elif self._leases.node.clock.monotonic() >= self.patience and not self._may_come():
             self.give_up()
 
@@ -278,7 +280,6 @@ class Leases:
         epoch, numbers = self._epoch, self._numbers
         leases = [Lease(taking, f"{epoch}-{next(numbers)}", *message, until) for message in taken]
         self._by_id.update({lease.id: lease for lease in leases})
-        self.look_at(until, taking)
         return leases
 
     def forget(self, taking: Taking) -> None:
@@ -337,3 +338,5 @@ class Leases:
     def _leave(self, taking: Taking) -> None:
         if not taking.consumer.unacknowledged and taking.consumer.open:
             taking.queue.dispatcher.remove(taking.consumer)
+            # Its deadline stays for a while, and would keep the messages in memory.
+            taking.leases = []

@@ -195,6 +195,29 @@ def test_deadlines_that_nobody_waits_for_are_not_kept_for_a_day(world: World, qu
     assert len(world.node.leases._deadlines) < 1100
 
 
+def test_messages_that_are_settled_do_not_stay_in_memory_until_their_deadline(world: World, queue: Queue) -> None:
+    world.publish(queue, "a", "b", "c")
+    taking, (leases,) = take(world, queue, 2)
+    world.node.leases.settle(leases[:1])
+    assert taking.leases == leases
+    world.node.leases.settle(leases[1:])
+    assert taking.leases == []
+    world.node.leases.take(queue, 1, 60, world.node.leases.settle)
+    deadlines = len(world.node.leases._deadlines)
+    world.settle_down()
+    assert (queue.statistics().acknowledged, len(world.node.leases._deadlines)) == (3, deadlines)
+
+
+def test_no_deadline_is_lost_when_those_that_nobody_waits_for_are_thrown_out(world: World, queue: Queue) -> None:
+    for _ in range(1100):
+        queue.publish(record("a"))
+    world.settle_down()
+    for _ in range(1100):
+        taken(world, queue, seconds=60)
+    later(world, 60)
+    assert (queue.statistics().in_flight, len(world.node.leases)) == (0, 0)
+
+
 def test_a_taker_gets_some_mib_at_most_and_one_message_at_least(world: World, queue: Queue) -> None:
     world.publish(queue, *["x" * (1 << 20)] * 8, "y" * (6 << 20))
     assert [len(taken(world, queue, 100)) for _ in range(3)] == [4, 4, 1]

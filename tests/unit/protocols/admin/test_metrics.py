@@ -147,7 +147,7 @@ async def test_a_queue_that_is_deleted_while_others_are_asked_counts_once(world:
 
 
 async def test_who_reads_slowly_makes_nobody_hold_more_than_a_little(world: MetricsWorld) -> None:
-    make_queues(world, 1500)
+    make_queues(world, 1000)
     world.connection.room = 1000
     world.say(SCRAPE)
     await world.run_tasks()
@@ -159,7 +159,7 @@ async def test_who_reads_slowly_makes_nobody_hold_more_than_a_little(world: Metr
 
 
 async def test_only_some_are_answered_at_a_time(world: MetricsWorld) -> None:
-    make_queues(world, 1500)
+    make_queues(world, 1000)
     for _ in range(4):
         world.connect_anew(room=1000)
         world.say(SCRAPE)

@@ -6,7 +6,7 @@ own ports, to its neighbours behind the firewall, and to the credentials that cl
 in a network of `push.allow_addresses`.
 
 Only addresses are judged, as the resolver gives them: however one is written (`127.1`, `0x7f000001`), and whatever name
-leads to it. An IPv6 address that carries one of IPv4 leads where that one does, and both are judged.
+leads to it. An IPv6 address that carries one of IPv4 leads where that one does, and is judged by it.
 """
 
 from __future__ import annotations
@@ -64,7 +64,6 @@ class AddressRules:
         forms = [outer] if inner is None else [outer, inner]
         if any(form in network for form in forms for network in self._allowed):
             return None
-        # A carrier is judged by what it carries, but for what lies outside of where anybody may be reached.
         return _kind(outer if inner is None else inner)
 
 

@@ -165,7 +165,7 @@ class PushQueue:
             self._go_on(self._hold(arrival))
 
     def _hold(self, arrival: Arrival) -> Held:
-        source, seq, record, _ = arrival
+        source, seq, record = arrival
         message = self._port.message(source.queue, seq, record)
         tries = None if source is self._source else _tries_in(record)
         waited = None if tries is None else self._held.get(tries.message_id)

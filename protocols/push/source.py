@@ -20,13 +20,11 @@ class Arrival(NamedTuple):
         source: of which it is out.
         seq: its number there.
         record: it.
-        deliveries: how often it was delivered, this one included.
     """
 
     source: Source
     seq: int
     record: bytes
-    deliveries: int
 
 
 class Source:
@@ -61,9 +59,10 @@ class Source:
 
     def settle(self, arrival: Arrival) -> None:
         """A message is done with. Durable with the open batch."""
-        if self.consumer.open:
-            self.consumer.acknowledge(arrival.seq, self.consumer.unacknowledged[arrival.seq])
-            self.consumer.settle()
+        consumer = self.consumer
+        if consumer.open:
+            consumer.acknowledge(arrival.seq, consumer.unacknowledged[arrival.seq])
+            consumer.settle()
             self._node.store.want()
 
     def set_blocked(self, blocked: bool) -> None:
@@ -87,11 +86,11 @@ class Source:
 
     def deliver(self, seqs: Sequence[int], records: list[bytes], redelivered: bool) -> None:
         self._note()
-        self._gathered += [Arrival(self, seq, record, 1) for seq, record in zip(seqs, records, strict=True)]
+        self._gathered += [Arrival(self, seq, record) for seq, record in zip(seqs, records, strict=True)]
 
     def deliver_again(self, seq: int, record: bytes, deliveries: int) -> None:
         self._note()
-        self._gathered.append(Arrival(self, seq, record, deliveries))
+        self._gathered.append(Arrival(self, seq, record))
 
     def cancelled(self, reason: str) -> None: ...
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
+from urllib.parse import unquote
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from segue.broker.names import InvalidNameError, check_queue_name
 from segue.broker.queue_options import QueueOptions
 from segue.protocols.http import HttpError
 from segue.protocols.push.signing import InvalidSecretError, read_secret
@@ -134,6 +136,7 @@ def new_queue(node: Node, name: str, project: str, change: QueueChange) -> Queue
         LimitReachedError: there may be no more queues.
     """
     settings = _changed(_DEFAULTS, change, is_new=True)
+    _check_push(settings.push, name, project)
     options = _with_options(QueueOptions(message_ttl_ms=DEFAULT_EXPIRATION * 1000), change, settings, name, project)
     queue = node.declare_queue(name, options=options)
     _keep(queue, settings, options)
@@ -148,6 +151,7 @@ def change_queue(queue: Queue, project: str, change: QueueChange) -> None:
     """
     before = settings_of(queue)
     settings = _changed(before, change, is_new=False)
+    _check_push(settings.push, queue.name, project)
     options = _with_options(QueueOptions(**queue.declared), change, settings, queue.name, project)
     _keep(queue, settings, options)
 
@@ -227,6 +231,21 @@ def _check_endpoint(subscriber: Subscriber) -> None:
             read_secret(subscriber.secret)
     except InvalidSecretError as error:
         raise HttpError(400, "bad-secret", f"Subscriber '{subscriber.name}': {error}") from None
+
+
+def _check_push(push: Push | None, name: str, project: str) -> None:
+    """The queues that a push queue names have to be possible, and others: what it pushed to itself would never end."""
+    if push is None:
+        return
+    local = [one.url for one in push.subscribers if one.url.startswith(LOCAL_QUEUE)]
+    targets = [unquote(url.removeprefix(LOCAL_QUEUE)) for url in local] + [push.error_queue] * bool(push.error_queue)
+    for target in targets:
+        try:
+            found = check_queue_name(f"{project}/{target}")
+        except InvalidNameError as error:
+            raise HttpError(400, "bad-name", f"A queue can't have this name: {error.reason}") from None
+        if found == name or not target:
+            raise HttpError(400, "push-loop", "The subscriber or error queue of a push queue is another queue")
 
 
 def _checked_alerts(alerts: tuple[Alert, ...]) -> tuple[Alert, ...]:

@@ -230,6 +230,22 @@ def test_a_subscriber_that_can_not_be_pushed_to_is_refused(
     assert "guess" not in message
 
 
+@pytest.mark.parametrize(
+    "push",
+    [
+        {"subscribers": [{"name": "s", "url": "ironmq:///itself"}]},
+        {"subscribers": [{"name": "s", "url": "ironmq:///%69tself"}]},
+        {"subscribers": [{"name": "s", "url": "ironmq:///"}]},
+        {"subscribers": [{"name": "s", "url": "ironmq:///%00"}]},
+        {"subscribers": [{"name": "s", "url": "http://a.example/"}], "error_queue": "itself"},
+        {"subscribers": [{"name": "s", "url": "http://a.example/"}], "error_queue": "a\nb"},
+    ],
+)
+def test_a_queue_that_can_not_be_pushed_to_is_refused(iron: IronClient, push: dict[str, Any]) -> None:
+    assert iron.said("PUT", "queues/itself", {"queue": {"push": push}}, 400)["msg"]
+    iron.said("GET", "queues/itself", status=404)
+
+
 def test_a_broker_of_which_nothing_else_is_said_does_not_push_to_its_own_machine(
     broker_factory: BrokerFactory, receiver: PushReceiver
 ) -> None:

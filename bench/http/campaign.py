@@ -24,11 +24,15 @@ def run_campaign(extent: Extent, directory: Path, emit: Callable[[Record], None]
         extent: how much.
         directory: on the disk that is meant.
         emit: takes each record as it is made.
+
+    Raises:
+        PeerError: a broker is not installed, which is found before anything is measured.
     """
     directory.mkdir(parents=True, exist_ok=True)
     peers = {case.name: (case, case.peer(directory)) for case in CASES if extent.has(case)}
     about = {"depth": extent.depth, "rounds": extent.rounds, "pieces": extent.pieces, "seconds": extent.seconds}
-    emit(Record("campaign", "machine", 1, asdict(describe_machine(directory)) | about))
+    versions = {name: peer.version() for name, (_, peer) in peers.items()}
+    emit(Record("campaign", "machine", 1, asdict(describe_machine(directory)) | about | {"versions": versions}))
     for number in range(1, extent.rounds + 1):
         for case, peer in peers.values():
             _with_broker(peer, case, number, emit, extent)
@@ -40,7 +44,7 @@ def _with_broker(peer: Peer, case: Case, number: int, emit: Callable[[Record], N
         arena.begin()
         run_lap(arena, case, extent)
     except (BrokerError, PeerError) as failure:
-        # One broker that falls over, or is not installed, is a result too: the others go on.
+        # One broker that falls over is a result too: the others go on.
         arena.record("start", {}, str(failure))
     finally:
         arena.end()

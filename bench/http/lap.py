@@ -17,7 +17,7 @@ from segue.bench.http.wake_up import run_long_polls
 __all__ = ["Extent", "run_lap"]
 
 _BATCH = 100
-_FILL_CLIENTS = 8
+_CLIENTS = 8
 _STOMP_WORDS = "publish --window 1000 --seconds {seconds:g}"
 
 
@@ -59,7 +59,7 @@ def run_lap(arena: Arena, case: Case, extent: Extent) -> None:
         lap.drain()
         if case.is_ours:
             lap.measure_stomp()
-    if case.is_ours:
+    if case.deep:
         lap.fill()
         for _ in range(extent.pieces):
             lap.measure("deep")
@@ -108,11 +108,11 @@ class _Lap:
         def publisher() -> Conversation:
             return publishing(self._door, _BATCH, self._tally, lambda: self._tally.published < end)
 
-        self._arena.observe("fill", lambda: self._talk([publisher() for _ in range(_FILL_CLIENTS)]))
+        self._arena.observe("fill", lambda: self._talk([publisher() for _ in range(_CLIENTS)]))
 
     def drain(self) -> None:
         """Take all that waits."""
-        self._arena.observe("drain", lambda: self._talk([self._taking_all(self._door)]))
+        self._arena.observe("drain", lambda: self._talk([self._taking_all(self._door) for _ in range(_CLIENTS)]))
 
     def check(self) -> None:
         """See that nothing was lost and nothing came twice."""

@@ -9,7 +9,8 @@ from typing import Any
 from segue.bench.comparison.records import Records
 from segue.bench.comparison.report import generator_share, grid, noise
 from segue.bench.comparison.tables import number, whole
-from segue.bench.http.figures import DEPTH_SHARE, Figure, Goal, Row, WakeUp, goals, rows, wake_ups
+from segue.bench.http.cases import Case
+from segue.bench.http.figures import DEPTH_SHARE, Figure, Goal, Row, WakeUp, goals, rows, stomp, wake_ups
 
 __all__ = ["BEGIN", "END", "as_json", "render"]
 
@@ -34,6 +35,7 @@ def as_json(records: Records) -> dict[str, Any]:
             | {"p50": wake_up.p50, "p99": wake_up.p99, "max": wake_up.max}
             for wake_up in wake_ups(records)
         ],
+        "stomp": [{"case": case.name} | asdict(figure) for case, figure in stomp(records)],
         "goals": [asdict(goal) | {"met": goal.met} for goal in goals(records)],
     }
 
@@ -51,7 +53,10 @@ def _sections(records: Records) -> Iterator[str]:
     yield _machine(records)
     measured = list(rows(records))
     for case in dict.fromkeys(row.case for row in measured):
-        yield _loads(case.title, [row for row in measured if row.case is case])
+        yield _loads(_title(records, case), [row for row in measured if row.case is case])
+    by_stomp = [[case.title, *_figure(figure)] for case, figure in stomp(records)]
+    if by_stomp:
+        yield "\n".join(grid([["publish by STOMP to the daemon of", *_FIGURE_HEADS], *by_stomp]))
     polls = [_poll(wake_up) for wake_up in wake_ups(records)]
     if polls:
         yield "\n".join(grid([["long poll: from publishing to the answer", "p50 ms", "p99 ms", "max ms"], *polls]))
@@ -75,6 +80,13 @@ def _machine(records: Records) -> str:
         f"{values['python']}. Deep: {values['depth']:,} messages wait. Medians of {values['rounds']} times "
         f"{values['pieces']} runs of {values['seconds']:g} s. {generator_share(records)}{noise(records)}"
     )
+
+
+def _title(records: Records, case: Case) -> str:
+    """With the version, of what is not ours."""
+    described = next(iter(records.of("campaign", "machine")), None)
+    version = described.values.get("versions", {}).get(case.name) if described is not None else None
+    return case.title if case.is_ours or not version else f"{case.title} ({version})"
 
 
 def _loads(title: str, measured: list[Row]) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from segue.bench.comparison.records import Record, Records
-from segue.bench.http.figures import Goal, Row, goals, rows, wake_ups
+from segue.bench.http.figures import Goal, Row, goals, rows, stomp, wake_ups
 
 
 def run(case: str, scenario: str, rate: float, cpu_rate: float = 10_000.0, number: int = 1) -> Record:
@@ -76,13 +76,24 @@ def test_an_api_that_can_not_get_takes_and_settles_as_fast() -> None:
     assert list(goals(Records(other))) == []
 
 
+def stomp_run(case: str, rate: float) -> Record:
+    confirm = {"p50": 4.0, "p99": 12.0}
+    return Record(case, "stomp", 1, {"publish_rate": rate, "confirm": confirm, "messages_per_cpu_second": 200_000.0})
+
+
 def test_batches_are_compared_with_stomp_to_the_same_daemon() -> None:
-    asked = goal(
-        run("ironmq-h11", "publish-100x8-shallow", 120_000.0),
-        Record("ironmq-h11", "stomp", 1, {"publish_rate": 200_000.0}),
-        Record("v1-h11", "stomp", 1, {"publish_rate": 400_000.0}),
-    )
+    by_stomp = [stomp_run("ironmq-h11", 200_000.0), stomp_run("v1-h11", 400_000.0)]
+    asked = goal(run("ironmq-h11", "publish-100x8-shallow", 120_000.0), *by_stomp)
     assert (asked.value, asked.wanted, asked.met) == (0.6, 0.6, True)
+    assert [(case.name, figure.cpu_us) for case, figure in stomp(Records(by_stomp))] == [
+        ("ironmq-h11", 5.0),
+        ("v1-h11", 5.0),
+    ]
+
+
+def test_one_connection_has_too_few_messages_unconfirmed_to_be_compared_with_stomp() -> None:
+    records = [run("v1-h11", "publish-100x1-shallow", 120_000.0), stomp_run("v1-h11", 200_000.0)]
+    assert list(goals(Records(records))) == []
 
 
 def test_long_polls_are_compared_by_their_median_and_shown_with_the_longest() -> None:

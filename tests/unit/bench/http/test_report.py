@@ -6,7 +6,7 @@ from itertools import pairwise
 from segue.bench.comparison.records import Record, Records
 from segue.bench.comparison.report import insert
 from segue.bench.http.report import BEGIN, END, as_json, render
-from tests.unit.bench.http.test_figures import both, polls, run
+from tests.unit.bench.http.test_figures import both, polls, run, stomp_run
 
 MACHINE = {
     "processor": "a processor",
@@ -18,6 +18,7 @@ MACHINE = {
     "rounds": 1,
     "pieces": 3,
     "seconds": 0.8,
+    "versions": {"v1-h11": "0.1.0", "rabbitmq-quorum": "3.10.8"},
 }
 RECORDS = Records(
     [
@@ -25,6 +26,7 @@ RECORDS = Records(
         *both(950.0, 8000.0),
         polls("v1-h11", "shallow", 0.9),
         polls("v1-h11", "deep", 1.0),
+        stomp_run("v1-h11", 200_000.0),
         run("rabbitmq-quorum", "get-1x1-shallow", 100.0),
         Record("v1-h11", "sum", 1, {}, error="1 messages missing, 0 twice"),
     ]
@@ -56,8 +58,13 @@ def test_what_is_compared_with_has_no_depth() -> None:
     ]
 
 
-def test_the_parser_stands_over_its_figures() -> None:
+def test_the_parser_or_the_version_stands_over_the_figures() -> None:
     assert cells("| `/v1`, h11 |")[0] == "`/v1`, h11"
+    assert cells("| RabbitMQ")[0] == "RabbitMQ, quorum queue (3.10.8)"
+
+
+def test_stomp_stands_in_a_table_of_its_own() -> None:
+    assert cells("| `/v1`, h11 | 200,000") == ["`/v1`, h11", "200,000", "5.00", "4.00 / 12.0"]
 
 
 def test_goals_are_shown_in_times_or_in_per_cent() -> None:
@@ -99,4 +106,5 @@ def test_json_has_the_same_figures() -> None:
     )
     assert (load["rate_share"], load["met"]) == (0.95, False)
     assert [poll["depth"] for poll in figures["long_polls"]] == ["shallow", "deep"]
+    assert [each["case"] for each in figures["stomp"]] == ["v1-h11"]
     assert {goal["met"] for goal in figures["goals"]} == {True}

@@ -8,7 +8,6 @@ silent; the first look after a start only takes note.
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -16,6 +15,7 @@ import trio
 
 from segue.broker.errors import BrokerError
 from segue.protocols.http import Exchange, HttpError
+from segue.protocols.rest.ironmq.answers import time_text
 from segue.protocols.rest.ironmq.naming import named_queue
 from segue.protocols.rest.ironmq.posting import NewMessage, post
 from segue.protocols.rest.ironmq.queue_settings import Alert, settings_of
@@ -102,7 +102,7 @@ class Alerts:
                 "alert_type": alert.type,
                 "alert_direction": alert.direction,
                 "alert_trigger": alert.trigger,
-                "created_at": _time_text(self._node.clock.wall.now_ms()),
+                "created_at": time_text(self._node.clock.wall.now_ms()),
             }
         ).decode()
         try:
@@ -116,7 +116,3 @@ def alert_id(alert: Alert) -> str:
     """What an alert is called: 24 hexadecimal digits, the same for what is the same."""
     said = f"{alert.type}|{alert.direction}|{alert.trigger}|{alert.queue}"
     return hashlib.sha256(said.encode()).hexdigest()[:_ID_DIGITS]
-
-
-def _time_text(now_ms: int) -> str:
-    return datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

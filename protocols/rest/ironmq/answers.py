@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
 from segue.protocols.http import Exchange, HttpError
 
-__all__ = ["answer_json", "answer_when_durable", "refuse_while_held", "render_error"]
+__all__ = ["answer_json", "answer_when_durable", "refuse_while_held", "render_error", "time_text"]
 
 _STATUSES: Final = {409: 403, 429: 503}
 """Theirs for ours: a reservation that is over is forbidden; what is full is to be tried again, which clients do for 503
@@ -39,3 +40,8 @@ def refuse_while_held(exchange: Exchange) -> None:
     """Raises HttpError: 503 while publishers have to wait; nothing is stored then."""
     if exchange.node.held:
         raise HttpError(503, "publishers-held", "The broker takes no messages now: try again")
+
+
+def time_text(time_ms: int) -> str:
+    """A time as answers have it, to the second; `time_ms`: since 1970."""
+    return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, unquote
@@ -26,7 +25,7 @@ from segue.protocols.push.outcome import Outcome
 from segue.protocols.push.pusher import Pusher, client_of
 from segue.protocols.push.signing import read_secret
 from segue.protocols.push.tries import Tries
-from segue.protocols.rest.ironmq.answers import answer_json, answer_when_durable
+from segue.protocols.rest.ironmq.answers import answer_json, answer_when_durable, time_text
 from segue.protocols.rest.ironmq.lookup import message_not_found, record_of
 from segue.protocols.rest.ironmq.message import PUSH_HEADERS
 from segue.protocols.rest.ironmq.message_id import id_of
@@ -184,7 +183,7 @@ class Pushing:
                 "tries": one.tries,
                 "retries_remaining": one.retries_remaining(push.retries),
             }
-            shown.append(status | ({"last_try_at": _time_text(one.last_try_ms)} if one.last_try_ms else {}))
+            shown.append(status | ({"last_try_at": time_text(one.last_try_ms)} if one.last_try_ms else {}))
         answer_json(exchange, {"subscribers": shown})
 
     def _push_queue(self, exchange: Exchange) -> PushQueue:
@@ -275,7 +274,3 @@ def _url_of(settings: Http) -> str:
     named = next((name for name in settings.host_names if name != "*"), "")
     host = socket.gethostname() if address.host in ("0.0.0.0", "::") else str(address).rpartition(":")[0]  # noqa: S104
     return f"http://{named or host}:{address.port}"
-
-
-def _time_text(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

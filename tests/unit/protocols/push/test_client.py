@@ -251,19 +251,3 @@ async def test_a_server_without_tls_is_not_taken_for_one_with_it() -> None:
     async with receiver(chat, reads=False) as server:
         outcome = await client_of().post(f"https://127.0.0.1:{server.port}/", {}, b"", PATIENCE)
         assert outcome == Outcome(0, "There is no TLS connection")
-
-
-@pytest.mark.parametrize(
-    ("outcome", "expected"),
-    [
-        (Outcome(0, "No answer"), True),
-        (Outcome(0, "refused", retry=False), False),
-        (Outcome.answered(200), False),
-        (Outcome.answered(404), False),
-        (Outcome.answered(500), False),
-        (Outcome.answered(429), True),
-        (Outcome.answered(503), True),
-    ],
-)
-def test_an_endpoint_is_down_or_busy_when_nothing_comes_or_it_says_so(outcome: Outcome, expected: bool) -> None:
-    assert outcome.says_busy is expected

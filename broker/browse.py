@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain, dropwhile, repeat
 
 from segue.broker.headers import Headers
+from segue.broker.levels import SEQ_BITS, SEQ_MASK
 from segue.broker.log_part import read_part
 from segue.broker.queue import Queue
 from segue.broker.selector import Selector
@@ -19,11 +21,18 @@ class Browser:
     What leaves the queue meanwhile may or may not be seen; what comes is not.
     """
 
-    def __init__(self, queue: Queue, selector: Selector | None = None) -> None:
-        """`selector`: what is shown; None for everything."""
+    def __init__(self, queue: Queue, selector: Selector | None = None, *, after: int = 0) -> None:
+        """`selector`: what is shown; None: everything. `after`: the number of a message to begin behind."""
         queue.node.idle_queues.used(queue)
-        cursors = [(0, queue.cursor)] if isinstance(queue.cursor, Cursor) else queue.cursor.cursors()
-        self._all = [(tag, _Walk(queue, cursor, selector)) for tag, cursor in cursors]
+        cursors = [(0, queue.cursor)] if isinstance(queue.cursor, Cursor) else list(queue.cursor.cursors())
+        if after:
+            which = after >> SEQ_BITS << SEQ_BITS
+            cursors = list(dropwhile(lambda one: one[0] != which, cursors))
+        # Only of the first one is a part behind it: levels are walked one after the other.
+        begins = chain([after & SEQ_MASK], repeat(0))
+        self._all = [
+            (tag, _Walk(queue, cursor, selector, begin)) for (tag, cursor), begin in zip(cursors, begins, strict=False)
+        ]
         self._walks = deque(self._all)
 
     def rewind(self) -> None:
@@ -49,17 +58,19 @@ class Browser:
 class _Walk:
     """Over one cursor: returned and unread messages."""
 
-    def __init__(self, queue: Queue, cursor: Cursor, selector: Selector | None) -> None:
+    def __init__(self, queue: Queue, cursor: Cursor, selector: Selector | None, after: int) -> None:
         self._queue = queue
         self._cursor = cursor
         self._selector = selector
         self._end = cursor.log.durable
+        self._after = after
         self.rewind()
 
     def rewind(self) -> None:
-        waiting = [seq for seq, standing in self._cursor.returned.items() if standing < CONDEMNED and seq < self._end]
+        returned = self._cursor.returned.items()
+        waiting = [seq for seq, standing in returned if standing < CONDEMNED and self._after < seq < self._end]
         self._returned = deque(sorted(waiting))
-        self._next = self._cursor.next
+        self._next = max(self._cursor.next, self._after + 1)
 
     async def chunk(self, bytes_max: int) -> list[tuple[int, bytes]]:
         found: list[tuple[int, bytes]] = []

@@ -52,6 +52,7 @@ class ProblemKind(NamedTuple):
 
 PROBLEMS: Final[Mapping[str, ProblemKind]] = {
     "bad-json": ProblemKind(400, "The body is not JSON"),
+    "bad-selector": ProblemKind(400, "The filter is no selector"),
     "bad-target": ProblemKind(400, "The path can't be read"),
     "body-too-large": ProblemKind(413, "The body is too large"),
     "conflict": ProblemKind(409, "It is there already, and is not the same"),

@@ -10,7 +10,7 @@ import msgspec
 
 from segue.protocols.http import Exchange, Route, Routes
 from segue.protocols.http.credentials import Credentials
-from segue.protocols.rest.v1 import index, leases, publishing, queues
+from segue.protocols.rest.v1 import index, jobs, leases, messages, publishing, queues
 from segue.protocols.rest.v1.destinations import QueueNamed, TopicNamed
 from segue.protocols.rest.v1.openapi import describe
 from segue.protocols.rest.v1.operation import MERGE_PATCH, OCTETS, NoParameters, Operation, Reply
@@ -169,6 +169,85 @@ OPERATIONS: Final[tuple[Operation[Any, Any], ...]] = (
         body=leases.Settlements,
         replies={200: Reply("What became of each; durable.", leases.Settled)},
         perform=leases.settle,
+    ),
+    Operation(
+        "purgeQueue",
+        "POST",
+        "/v1/queues/{queue}/purge",
+        "Settle everything that is ready",
+        text="At once, at any depth. What is with consumers stays.",
+        parameters=QueueNamed,
+        body=NoneType,
+        replies={200: Reply("It is gone.", jobs.Purged)},
+        problems=("not-found", "in-use"),
+        perform=jobs.purge_queue,
+    ),
+    Operation(
+        "browse",
+        "GET",
+        "/v1/queues/{queue}/messages",
+        "Look at messages, a page at a time",
+        parameters=messages.Browsing,
+        body=NoneType,
+        replies={200: Reply("One page.", messages.MessagePage)},
+        problems=("not-found", "in-use", "unreadable"),
+        perform=messages.browse,
+    ),
+    Operation(
+        "showMessage",
+        "GET",
+        "/v1/queues/{queue}/messages/{message}",
+        "Look at a message",
+        parameters=messages.MessageNamed,
+        body=NoneType,
+        replies={200: Reply("The message.", messages.StoredMessage)},
+        problems=("not-found", "in-use", "unreadable"),
+        perform=messages.show_message,
+    ),
+    Operation(
+        "startJob",
+        "POST",
+        "/v1/jobs",
+        "Move, copy or redrive messages",
+        text="It goes on when this is answered, and ends with the messages that were ready when it began.",
+        parameters=NoParameters,
+        body=jobs.JobWish,
+        replies={202: Reply("It has begun.", jobs.JobView)},
+        problems=("bad-selector", "in-use", "limit-reached", "not-found"),
+        perform=jobs.start_job,
+    ),
+    Operation(
+        "listJobs",
+        "GET",
+        "/v1/jobs",
+        "List jobs",
+        parameters=NoParameters,
+        body=NoneType,
+        replies={200: Reply("Those that run, and the last that have ended.", jobs.JobList)},
+        perform=jobs.list_jobs,
+    ),
+    Operation(
+        "showJob",
+        "GET",
+        "/v1/jobs/{job}",
+        "See how far a job has come",
+        parameters=jobs.JobNamed,
+        body=NoneType,
+        replies={200: Reply("The job.", jobs.JobView)},
+        problems=("not-found",),
+        perform=jobs.show_job,
+    ),
+    Operation(
+        "cancelJob",
+        "DELETE",
+        "/v1/jobs/{job}",
+        "End a job",
+        text="What it has passed on stays so. One that has ended stays as it is.",
+        parameters=jobs.JobNamed,
+        body=NoneType,
+        replies={200: Reply("It has ended.", jobs.JobView)},
+        problems=("not-found",),
+        perform=jobs.cancel_job,
     ),
 )
 

@@ -65,7 +65,7 @@ def test_every_status_is_described(operation: Operation[Any, Any]) -> None:
 @every_operation
 def test_a_body_is_required_where_nothing_can_be_asked_without_one(operation: Operation[Any, Any]) -> None:
     body = described(operation).get("requestBody", {"required": False})
-    assert body["required"] == (operation.name in {"publish", "publishToTopic", "settle"})
+    assert body["required"] == (operation.name in {"publish", "publishToTopic", "settle", "startJob"})
 
 
 def test_what_docstrings_say_of_attributes_is_said_of_members() -> None:

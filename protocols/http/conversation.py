@@ -35,6 +35,9 @@ __all__ = ["HttpConversation"]
 _PIECE_BYTES: Final = 16 << 10
 _UNFED_BYTES_MAX: Final = 64 << 10
 _REQUESTS_A_STEP: Final = 64
+_UNREAD_SECONDS: Final = 5.0
+"""Who resets a connection so soon after an answer was sent has not read it: he was gone before. Later, a firewall may
+have lost an idle connection, and whoever was answered is at work."""
 _OUTPUT_BYTES_MAX: Final = 64 << 10
 """Of an answer in pieces that the kernel has not taken; it takes some MiB itself."""
 # Why a connection ends at a deadline.
@@ -68,6 +71,9 @@ class HttpConversation:
         self._exchange: Exchange | None = None
         self._answered: list[Exchange] = []
         self._sending: list[Exchange] = []
+        # Whom it concerns if the last answers were not read, though the kernel had taken them; and since when it has.
+        self._when_unread: list[Callable[[], None]] = []
+        self._sent_at = 0.0
         self._out: list[bytes] = []
         self._out_bytes = self._stuck_bytes = 0
         self._successor: Callable[[TcpConnection], Conversation] | None = None  # see `Exchange.upgrade`
@@ -88,6 +94,7 @@ class HttpConversation:
         return receiving.may_read(self.connection) if self._exchange is None else not receiving.crowded
 
     def receive(self, data: bytes) -> None:
+        self._when_unread.clear()
         if not self._codec.begun and self._request is None and not self._unfed:
             self._since = self.node.clock.monotonic()
         self._unfed += data
@@ -114,8 +121,8 @@ class HttpConversation:
 
     def output_sent(self) -> None:
         sending, self._sending = self._sending, []
-        for exchange in sending:
-            exchange.arrived()
+        self._when_unread += [lost for exchange in sending if (lost := exchange.arrived()) is not None]
+        self._sent_at = self.connection.last_progress
         if self._successor is not None and not self._out:
             self.connection.start(self._hand_over)
         elif self._exchange is not None and not self._out:
@@ -162,6 +169,10 @@ class HttpConversation:
         self._out.clear()
         for exchange in exchanges:
             exchange.lost()
+        unread, self._when_unread = self._when_unread, []
+        if self.connection.was_reset and self.node.clock.monotonic() < self._sent_at + _UNREAD_SECONDS:
+            for lost in unread:
+                lost()
         self._body.break_off(PeerGoneError())
 
     # -- requests

@@ -169,7 +169,7 @@ class Exchange:
         self.node.on_durable(partial(self.attempt, then), self._conversation.connection)
 
     def when_lost(self, then: Callable[[], None]) -> None:
-        """Call back if the peer is gone before the kernel has the whole answer: it will not have seen it."""
+        """Call back if the peer is gone before the kernel has the whole answer, or shows at once that it was gone."""
         self._when_lost = then
 
     def when_ending(self, then: Callable[[], None]) -> None:
@@ -195,9 +195,10 @@ class Exchange:
         if when_drained is not None:
             when_drained()
 
-    def arrived(self) -> None:
-        """The kernel has the whole answer."""
-        self._when_lost = None
+    def arrived(self) -> Callable[[], None] | None:
+        """The kernel has the whole answer. Returns whom it concerns if the peer does not read it."""
+        when_lost, self._when_lost = self._when_lost, None
+        return when_lost
 
     def ending(self) -> None:
         """See `when_ending`."""

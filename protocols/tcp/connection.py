@@ -35,12 +35,13 @@ class TcpConnection:
         last_received: monotonic seconds of the last octet that came.
         last_progress: of the last octet that the kernel took, or of the moment when output began to wait.
         reason: why the connection ends; empty while it lives.
+        was_reset: the peer has torn it down: what was written last it may never have read.
     """
 
     __slots__ = (
         "_closed", "_conversation", "_finishing", "_linger_until", "_listener", "_login_running", "_mask", "_node",
         "_rest", "_socket", "address", "deadline_at", "deadline_number", "last_progress", "last_received", "peer",
-        "reason",
+        "reason", "was_reset",
     )  # fmt: skip
 
     def __init__(self, listener: Listener, sock: socket.socket, address: str, port: int) -> None:
@@ -59,6 +60,7 @@ class TcpConnection:
         self.deadline_number = 0
         self.last_received = self.last_progress = listener.node.clock.monotonic()
         self.reason = ""
+        self.was_reset = False
         self._conversation = listener.make(self)
         listener.poller.register(sock.fileno(), self)
 
@@ -139,6 +141,8 @@ class TcpConnection:
 
     def ready(self, mask: int) -> int:
         """The socket can be read or written. Returns how many octets were read."""
+        if mask & select.EPOLLERR:
+            self.was_reset = True
         if mask & select.EPOLLOUT and self._rest:
             self._send(self._rest)
             self.flush_output()
@@ -202,6 +206,7 @@ class TcpConnection:
         except BlockingIOError:
             return 0
         except OSError as error:
+            self.was_reset = True
             self.abandon(f"read failed: {error.strerror}")
             return 0
         data = bytes(_BUFFER[:size])

@@ -234,3 +234,28 @@ def test_what_no_route_answers_is_said_as_its_interface_says_it(world: HttpWorld
     first, plain, theirs = world.heard()
     assert plain.endswith(b"There is nothing at /other\n")
     assert first[3:] == theirs[3:] == b" theirs"
+
+
+@pytest.mark.parametrize(("seconds", "reset", "lost"), [(0.0, True, True), (0.0, False, False), (6.0, True, False)])
+def test_an_answer_is_lost_too_if_the_peer_tears_the_connection_down_at_once(
+    world: HttpWorld, seconds: float, reset: bool, lost: bool
+) -> None:
+    world.say(post(b"1"))
+    losses: list[bool] = []
+    world.exchanges[0].when_lost(lambda: losses.append(True))
+    answer(world)
+    world.clock.advance(seconds)
+    world.connection.was_reset = reset
+    world.connection.abandon("gone")
+    assert losses == [True] * lost
+
+
+def test_who_has_asked_for_more_has_read_the_answer(world: HttpWorld) -> None:
+    world.say(post(b"1"))
+    losses: list[bool] = []
+    world.exchanges[0].when_lost(lambda: losses.append(True))
+    answer(world)
+    world.say(b"POST")
+    world.connection.was_reset = True
+    world.connection.abandon("gone")
+    assert losses == []

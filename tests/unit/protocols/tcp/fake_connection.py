@@ -26,6 +26,7 @@ class FakeConnection:
         self.peer = peer
         self.peer_is_loopback = peer.startswith("127.")
         self.reason = ""
+        self.was_reset = False
         self.room = 1 << 40
         self.written = bytearray()
         self.tasks: list[Callable[[], Awaitable[None]]] = []

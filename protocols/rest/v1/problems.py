@@ -76,7 +76,7 @@ PROBLEMS: Final[Mapping[str, ProblemKind]] = {
     "unreadable": ProblemKind(503, "What lies on disk can't be read now", retryable=True),
     "unsupported-media-type": ProblemKind(415, "The body is of a type that is not taken here"),
 }
-"""Every type that this API answers with; docs/reference/http-problems.md says what each means."""
+"""Every type that this API answers with; docs/reference/http-api.md has the list."""
 
 
 class Problem(msgspec.Struct, omit_defaults=True):

@@ -43,6 +43,7 @@ class PushHistory:
     Attributes:
         ids: of all messages that were posted.
         done: messages that a host has taken or acknowledged.
+        failed: messages that are given up, and hosts that have not got them.
         repeated: messages that were being pushed when the broker was killed.
         reservations: message, host and reservation of all pushes.
     """
@@ -52,6 +53,7 @@ class PushHistory:
         self.kind = kind
         self.ids: list[str] = []
         self.done: set[tuple[str, str]] = set()
+        self.failed: set[tuple[str, str]] = set()
         self.repeated: set[str] = set()
         self.reservations: list[tuple[str, str, str]] = []
         world.open(*HOSTS, kind=kind, retries=RETRIES, retries_delay_seconds=DELAY_SECONDS, error_queue="errors")
@@ -99,10 +101,14 @@ class PushHistory:
             self.reservations.append((push.id, push.host, push.reservation_id))
         for message_id in self.ids:
             result = self.world.push_queue.result(message_id)
-            for host, one in {} if result is None else result.tries.subscribers.items():
+            if result is None:
+                continue
+            for host, one in result.tries.subscribers.items():
                 assert one.tries <= RETRIES + 1
                 if one.status == "deleted":
                     self.done.add((message_id, host))
+                elif one.status == "error" and result.tries.is_finished(self.world.options):
+                    self.failed.add((message_id, host))
 
     def is_under_way(self, message_id: str) -> bool:
         result = self.world.push_queue.result(message_id)
@@ -114,15 +120,6 @@ class PushHistory:
         for _ in range(2 * RETRIES + 4):
             await self.look(DELAY_SECONDS)
 
-    def failed(self) -> set[tuple[str, str]]:
-        return {
-            (message_id, host)
-            for message_id in self.ids
-            if (result := self.world.push_queue.result(message_id)) is not None
-            for host, one in result.tries.subscribers.items()
-            if one.status == "error"
-        }
-
 
 @examples(60)
 @given(steps)
@@ -132,7 +129,7 @@ async def test_multicast_reaches_everybody_or_has_used_up_its_retries(played: li
         for step in played:
             await history.play(step)
         await history.come_to_an_end()
-        failed = history.failed()
+        failed = history.failed
         assert history.done | failed == {(message_id, host) for message_id in history.ids for host in HOSTS}
         check_that_nothing_is_left(world)
         assert len(world.bodies("errors")) == len({message_id for message_id, _ in failed})
@@ -146,7 +143,7 @@ async def test_unicast_reaches_somebody_or_has_used_up_all_retries(played: list[
         for step in played:
             await history.play(step)
         await history.come_to_an_end()
-        failed = Counter(message_id for message_id, _ in history.failed())
+        failed = Counter(message_id for message_id, _ in history.failed)
         taken = Counter(message_id for message_id, _ in history.done)
         for message_id in history.ids:
             assert taken[message_id] == 1 or failed[message_id] == len(HOSTS) or message_id in history.repeated

@@ -154,8 +154,7 @@ class Checkpoint:
         """The messages of extents that are still owed; these are dead then. None of a damaged one: it stays."""
         messages: list[tuple[int, bytes]] = []
         damaged: list[Extent] = []
-        rest = extents
-        seq = rest[0].first if rest else 0
+        rest, seq = extents, 0
         while rest:
             piece = piece_of(rest, _READ_BYTES)
             try:
@@ -163,7 +162,7 @@ class Checkpoint:
                 # worked off with some left behind would cost the event loop half a microsecond more for each message.
                 part, _ = await reader.read(snapshot.log, piece, seq, _READ_BYTES, snapshot.owes)
             except READ_ERRORS as error:
-                part = Part([], [Damage(seq, piece[-1].last, str(error))], piece[-1].last + 1)
+                part = Part([], [Damage(piece[0].first, piece[-1].last, str(error))], piece[-1].last + 1)
             for damage in part.damage:
                 if snapshot.owes(damage.first, damage.last):
                     damaged += [each for each in piece if each.first <= damage.last and each.last >= damage.first]

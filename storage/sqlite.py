@@ -1,7 +1,7 @@
 """SQLite through aiosqlite on a trio-asyncio loop: the one place that knows about either.
 
-Each open database has a thread of its own. CPython gives up the GIL at every `sqlite3_step`, so callers count
-statements and rows, not bytes (DESIGN §3.1).
+Each open database has a thread of its own. A call is a hop there and back, some steps of the event loop, and CPython
+gives up the GIL at every `sqlite3_step`: so callers count calls, statements and rows, not bytes (DESIGN §3.1).
 
 What SQLite raises becomes either an `OSError` (the disk is at fault: try again, or free some space) or a
 `DatabaseDamagedError` (the file is at fault: trying again is of no use).

@@ -28,8 +28,8 @@ class Http:
     )
 
     allowed_origins: tuple[str, ...] = origins(
-        "The pages whose scripts may connect by WebSocket, such as `https://shop.example`, besides the broker's own "
-        "and those of this machine; `*` for any. Clients that are no browsers need not be listed."
+        "The pages whose scripts may connect by WebSocket or ask for a change, such as `https://shop.example`, besides "
+        "the broker's own and those of this machine; `*` for any. Clients that are no browsers need not be listed."
     )
 
     parser: str = choice(

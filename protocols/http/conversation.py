@@ -249,7 +249,7 @@ class HttpConversation:
         try:
             self._target = head.target
             self._request = request = Request(head.method, head.target, head.headers)
-            self.frontend.check_host(request.headers.get("host", ""))
+            self.frontend.check_sender(request)
             if head.method != "OPTIONS":
                 self._route, request.parameters = self.frontend.routes.find(head.method, request.segments)
             if request.headers.get("content-encoding", "identity").lower() != "identity":

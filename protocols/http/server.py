@@ -19,16 +19,20 @@ from segue.protocols.http.failures import plain_text
 from segue.protocols.http.head_parsers import head_parser
 from segue.protocols.http.hosts import HostNames
 from segue.protocols.http.limits import Limits
+from segue.protocols.http.origins import AllowedOrigins
 from segue.protocols.http.routes import Routes
 from segue.protocols.tcp import Listener
 
 if TYPE_CHECKING:
     from segue.broker.node import Node
     from segue.broker.settings import Http
+    from segue.protocols.http.request import Request
     from segue.protocols.tcp import TcpConnection
 
 __all__ = ["GROUP", "HttpFrontend", "Mount"]
 
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""RFC 9110 §9.2.1: they change nothing, and no other page sees the answer."""
 GROUP: Final = "segue.http"
 """Entry points of what is served: each is a `Mount`."""
 
@@ -74,6 +78,7 @@ class HttpFrontend:
         )
         self._parse_head = head_parser(settings.parser)
         self._hosts = HostNames(settings.host_names)
+        self.origins = AllowedOrigins(settings.allowed_origins)
         self.routes = Routes()
         for point in sorted(mounts, key=lambda point: point.name):
             cast("Mount", point.load())(node, self.routes)
@@ -85,9 +90,12 @@ class HttpFrontend:
         """For a new connection."""
         return Codec(self.limits, self._parse_head)
 
-    def check_host(self, host: str) -> None:
-        """Raises HttpError: the peer believes that we are somebody else. See hosts.py."""
+    def check_sender(self, request: Request) -> None:
+        """Raises HttpError: the peer takes us for somebody else, or is led by a foreign page: hosts.py, origins.py."""
+        host = request.headers.get("host", "")
         self._hosts.check(host)
+        if request.method not in _SAFE:
+            self.origins.check(request.headers.get("origin"), host)
 
     def common_headers(self) -> list[Header]:
         """What every answer has."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 from segue.protocols.http import Exchange, Route, Routes
 from segue.protocols.http.exchange import plain_error
+from segue.protocols.http.origins import AllowedOrigins
 from segue.protocols.websocket.conversation import WebSocketConversation
 from segue.protocols.websocket.handshake import accept
-from segue.protocols.websocket.origins import AllowedOrigins
 from segue.protocols.websocket.subprotocol import GROUP
 
 if TYPE_CHECKING:

@@ -259,3 +259,14 @@ def test_who_has_asked_for_more_has_read_the_answer(world: HttpWorld) -> None:
     world.connection.was_reset = True
     world.connection.abandon("gone")
     assert losses == []
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("http://evil.example", b"403"), ("null", b"403"), ("http://localhost", b"200"), ("http://localhost:80", b"200")],
+)
+def test_a_page_of_somebody_else_changes_nothing(world: HttpWorld, origin: str, status: bytes) -> None:
+    """Fault 86: a form of any page would be sent with the credentials that the browser has stored."""
+    world.handler = lambda exchange: exchange.answer(200)
+    world.say(post(b"x=1", f"Origin: {origin}", "Content-Type: text/plain"))
+    assert world.heard()[0].startswith(status)

@@ -1,7 +1,8 @@
-"""The pages whose scripts may open a WebSocket.
+"""The pages whose scripts and forms may open a WebSocket, or ask for a change.
 
-A browser lets every page open one to everywhere, with the credentials that it has stored, but says in `Origin` which
-page it is (RFC 6455 §10.2, §4.1). Who is no browser sends none, or what he likes: this protects users of browsers.
+A browser lets every page send a form or open a WebSocket to everywhere, with the credentials that it has stored, but
+says in `Origin` which page it is (RFC 6454 §7, RFC 6455 §10.2). Who is no browser sends none, or what he likes: this
+protects users of browsers.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
-from segue.protocols.http import HttpError
+from segue.protocols.http.errors import HttpError
 
 __all__ = ["AllowedOrigins"]
 
@@ -25,7 +26,7 @@ class AllowedOrigins:
         self._origins = {origin.lower() for origin in origins}
 
     def check(self, origin: str | None, host: str) -> None:
-        """Raises HttpError: 403: a page of `origin` may not connect.
+        """Raises HttpError: 403: a page of `origin` may not do what it asks for.
 
         Args:
             origin: the header, None if there is none.
@@ -36,7 +37,7 @@ class AllowedOrigins:
         scheme, _, authority = origin.lower().partition("://")
         if scheme in ("http", "https") and (authority == host.lower() or _is_loopback(origin)):
             return
-        text = f"Pages of '{origin[:100]}' may not connect: see http.allowed_origins"
+        text = f"Pages of '{origin[:100]}' may not do this: see http.allowed_origins"
         raise HttpError(403, "foreign-origin", text, closes=True)
 
 

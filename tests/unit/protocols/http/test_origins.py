@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from segue.protocols.http import HttpError
-from segue.protocols.websocket.origins import AllowedOrigins
+from segue.protocols.http.origins import AllowedOrigins
 
 ALLOWED = AllowedOrigins(["https://Shop.example", "http://[2001:db8::1]:8080"])
 

@@ -26,11 +26,18 @@ class IronClient:
         self, method: str, path: str, members: object = None, *lines: str, query: Mapping[str, str] | None = None
     ) -> Answer:
         """`path`: below the project; its segments are to be quoted already."""
+        self.send(method, path, members, *lines, query=query)
+        return self.client.answer(method)
+
+    def send(
+        self, method: str, path: str, members: object = None, *lines: str, query: Mapping[str, str] | None = None
+    ) -> None:
+        """As `ask`, for who does not wait for the answer."""
         body = b"" if members is None else json.dumps(members).encode()
         arguments = "&".join(f"{quote(name)}={quote(value)}" for name, value in (query or {}).items())
         target = f"/3/projects/{self.project}/{path}" + (f"?{arguments}" if arguments else "")
         kind = ["Content-Type: application/json"] if body else []
-        return self.client.ask(request(target, _TOKEN, *kind, *lines, method=method, body=body), method)
+        self.client.send(request(target, _TOKEN, *kind, *lines, method=method, body=body))
 
     def said(self, method: str, path: str, members: object = None, status: int = 200, **query: str) -> Any:
         """The object that is answered; the status has to be this one."""

@@ -1,13 +1,13 @@
-"""Clients of the IronMQ gateway that die, come too late or repeat themselves, and a broker that is killed."""
+"""Clients of the IronMQ gateway that die, come too late or repeat themselves."""
 
 from __future__ import annotations
 
-import random
+import json
+import socket
 from typing import Any
 
 import pytest
 
-from tests.helpers.broker_process import BrokerFactory
 from tests.helpers.http_client import request
 from tests.helpers.iron_client import PROJECT, IronClient
 from tests.integration.rest.conftest import Connect
@@ -41,6 +41,15 @@ def test_one_who_waits_is_answered_when_a_message_comes(connect: Connect, iron: 
     waiting.send(reservation(queue_name, b'{"wait": 30}'))
     (message_id,) = iron.post(queue_name, "a")
     assert message_id.encode() in waiting.answer("POST").body
+
+
+def test_one_who_waits_and_closes_his_side_is_answered_at_once(iron: IronClient, queue_name: str) -> None:
+    """Fault 60: what would come later is for others."""
+    iron.said("PUT", f"queues/{queue_name}")
+    iron.send("POST", f"queues/{queue_name}/reservations", {"wait": 30})
+    iron.client.socket.shutdown(socket.SHUT_WR)
+    assert json.loads(iron.client.answer("POST").body) == {"messages": []}
+    assert iron.client.is_closed()
 
 
 def test_messages_whose_taker_dies_before_he_has_them_are_back_at_once(
@@ -103,47 +112,3 @@ def test_json_that_can_not_be_meant_is_refused(iron: IronClient, queue_name: str
     target = f"/3/projects/{PROJECT}/queues/{queue_name}/messages"
     assert iron.client.ask(request(target, _TOKEN, method="POST", body=body), "POST").status == 400
     assert iron.said("GET", f"queues/{queue_name}", None, 404)
-
-
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 20))])
-def test_nothing_confirmed_is_lost_and_nothing_deleted_comes_again(broker_factory: BrokerFactory, seed: int) -> None:
-    """The broker is killed at any moment between two answers; delays and dead letters on the way."""
-    chance = random.Random(seed)
-    broker = broker_factory()
-    iron = IronClient(broker.http_client())
-    iron.said("PUT", "queues/q", {"queue": {"dead_letter": {"queue_name": "dead", "max_reservations": 4}}})
-    owed: dict[str, str] = {}
-    for life in range(4):
-        for number in range(40):
-            _step(iron, chance, owed, f"{life}-{number}")
-        broker.kill()
-        broker.start()
-        iron = IronClient(broker.http_client())
-    found: dict[str, str] = {}
-    for queue in ("q", "dead"):
-        if iron.ask("GET", f"queues/{queue}").status == 200:
-            while iron.size(queue):
-                for message in iron.reserve(queue, 100, wait=5, delete=True):
-                    assert message["id"] not in found
-                    found[message["id"]] = message["body"]
-    assert found == owed
-
-
-def _step(iron: IronClient, chance: random.Random, owed: dict[str, str], body: str) -> None:
-    """One thing that a client does; `owed`: what is confirmed and not deleted, by id."""
-    if chance.random() < 0.4:
-        bodies = [f"{body}-{number}" for number in range(chance.randrange(1, 4))]
-        more = {"delay": 1} if chance.random() < 0.2 else {}
-        owed.update(zip(iron.post("q", *bodies, **more), bodies, strict=True))
-        return
-    for message in iron.reserve("q", chance.randrange(1, 4)):
-        path = f"queues/q/messages/{message['id']}"
-        held = {"reservation_id": message["reservation_id"]}
-        deed = chance.choice(["delete", "release", "put off", "touch", "forget"])
-        if deed == "delete":
-            iron.said("DELETE", path, held)
-            del owed[message["id"]]
-        elif deed == "touch":
-            iron.said("POST", f"{path}/touch", held)
-        elif deed != "forget":
-            iron.said("POST", f"{path}/release", held | ({"delay": 1} if deed == "put off" else {}))

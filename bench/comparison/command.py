@@ -8,12 +8,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from segue.bench.comparison.records import Records, read_records
 from segue.bench.comparison.report import ReportError, insert
 from segue.bench.peers.peer import PeerError
 
-__all__ = ["add_arguments", "names_of", "run_command"]
+__all__ = ["add_arguments", "chosen", "names_of", "run_command"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--records", type=Path, metavar="FILE", help="JSON lines; a new file below --directory without it")
     add("--report", type=Path, metavar="PAGE", help="a Markdown page with the two markers, to write the tables into")
     add("--only-report", action="store_true", help="measure nothing, report what --records holds")
+
+
+def chosen(args: argparse.Namespace, quick: dict[str, Any]) -> dict[str, Any]:
+    """The extent of a campaign over depth, as far as the flags say it: --quick, --rounds, --depth."""
+    given = {name: value for name in ("rounds", "depth") if (value := getattr(args, name)) is not None}
+    return (quick if args.quick else {}) | given
 
 
 def names_of(known: tuple[str, ...]) -> Callable[[str], list[str]]:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from statistics import median
+from typing import Any
 
 from segue.bench.comparison.goals import verdicts
 from segue.bench.comparison.records import Records
 from segue.bench.comparison.scenarios import DEEP
 from segue.bench.comparison.tables import DEEP_TABLE, TABLES, Table, number
 
-__all__ = ["BEGIN", "END", "ReportError", "generator_share", "grid", "insert", "noise", "render"]
+__all__ = [
+    "BEGIN",
+    "END",
+    "ReportError",
+    "failures",
+    "generator_share",
+    "grid",
+    "insert",
+    "noise",
+    "platform_of",
+    "render",
+]
 
 BEGIN = "<!-- comparison: begin -->"
 END = "<!-- comparison: end -->"
@@ -45,7 +57,7 @@ def _sections(records: Records) -> Iterator[str]:
         yield _table(records, table)
         if table is DEEP_TABLE:
             yield _blocks(records)
-    yield _failures(records)
+    yield failures(records, "### What did not go through")
 
 
 # The parts.
@@ -74,6 +86,14 @@ def noise(records: Records) -> str:
         return ""
     usual, worst = median(cores), cores[-1]
     return f"Cores busy with something else meanwhile: {usual:.2f} in the median run, {worst:.2f} in the worst."
+
+
+def platform_of(values: dict[str, Any]) -> str:
+    """What a campaign ran on, in a sentence: from its record of the machine."""
+    return (
+        f"{values['processor']}, {values['cores']} cores; Linux {values['kernel']}, {values['file_system']}; "
+        f"Python {values['python']}."
+    )
 
 
 def generator_share(records: Records) -> str:
@@ -122,9 +142,10 @@ def _blocks(records: Records) -> str:
     return "\n".join(["Messages a second in each block:", "", *lines])
 
 
-def _failures(records: Records) -> str:
+def failures(records: Records, title: str) -> str:
+    """A list, below a title, of what did not go through; empty when all did."""
     lines = [f"- {record.peer}, {record.scenario}, round {record.round}: {record.error}" for record in records.errors()]
-    return "\n".join(["### What did not go through", "", *lines]) if lines else ""
+    return "\n".join([title, "", *lines]) if lines else ""
 
 
 def grid(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from segue.bench.comparison.command import add_arguments, names_of, run_command
+from segue.bench.comparison.command import add_arguments, chosen, names_of, run_command
 from segue.bench.comparison.records import Records, append_record
 from segue.bench.features.campaign import run_campaign
 from segue.bench.features.cases import CASES, PLAIN
@@ -39,14 +39,12 @@ def _report(args: argparse.Namespace, measured: Records) -> str:
 
 
 def _run(args: argparse.Namespace, records: Path) -> None:
-    chosen = _QUICK if args.quick else {}
-    given = {name: value for name in ("rounds", "depth") if (value := getattr(args, name)) is not None}
     cases = frozenset([PLAIN, *args.cases]) if args.cases else None
     directory = args.directory / "features"
     broker = Segue(directory)
     broker.port = _free_port()
     broker.warm_up_seconds = _WARM_UP_SECONDS
-    extent = Extent(**{**chosen, **given, "cases": cases})
+    extent = Extent(**chosen(args, _QUICK), cases=cases)
     run_campaign(broker, extent, directory, lambda record: append_record(records, record))
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from segue.bench.comparison.records import Records
-from segue.bench.comparison.report import generator_share, grid, noise
+from segue.bench.comparison.report import failures, generator_share, grid, noise, platform_of
 from segue.bench.comparison.tables import number, whole
 from segue.bench.features.figures import Figure, Row, rows, waits
 
@@ -51,11 +51,7 @@ def _sections(records: Records) -> Iterator[str]:
     waited = [[wait.title, *map(number, (wait.p50, wait.p99, wait.max)), str(wait.early)] for wait in waits(records)]
     if waited:
         yield "\n".join(grid([["at a fixed rate", "p50 ms", "p99 ms", "max ms", "too early"], *waited]))
-    errors = [
-        f"- {record.peer}, {record.scenario}, round {record.round}: {record.error}" for record in records.errors()
-    ]
-    if errors:
-        yield "\n".join(["What did not go through:", "", *errors])
+    yield failures(records, "What did not go through:")
 
 
 def _machine(records: Records) -> str:
@@ -64,8 +60,7 @@ def _machine(records: Records) -> str:
         return ""
     values = described.values
     return (
-        f"{values['processor']}, {values['cores']} cores; Linux {values['kernel']}, {values['file_system']}; Python "
-        f"{values['python']}. {values['depth']:,} messages wait; medians of {values['rounds']} times "
+        f"{platform_of(values)} {values['depth']:,} messages wait; medians of {values['rounds']} times "
         f"{values['pieces']} runs, twice as many of the plain queue. {generator_share(records)}{noise(records)}"
     )
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from segue.bench.comparison.command import add_arguments, names_of, run_command
+from segue.bench.comparison.command import add_arguments, chosen, names_of, run_command
 from segue.bench.comparison.records import Records, append_record
 from segue.bench.http.campaign import run_campaign
 from segue.bench.http.cases import CASES
@@ -36,10 +36,8 @@ def _report(args: argparse.Namespace, measured: Records) -> str:
 
 
 def _run(args: argparse.Namespace, records: Path) -> None:
-    chosen = _QUICK if args.quick else {}
-    given = {name: value for name in ("rounds", "depth") if (value := getattr(args, name)) is not None}
     cases = frozenset(args.cases) if args.cases else None
-    extent = Extent(**{**chosen, **given, "cases": cases})
+    extent = Extent(**chosen(args, _QUICK), cases=cases)
     run_campaign(extent, args.directory / "http", lambda record: append_record(records, record))
 
 

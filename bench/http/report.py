@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from segue.bench.comparison.records import Records
-from segue.bench.comparison.report import generator_share, grid, noise
+from segue.bench.comparison.report import failures, generator_share, grid, noise, platform_of
 from segue.bench.comparison.tables import number, whole
 from segue.bench.http.cases import Case
 from segue.bench.http.figures import DEPTH_SHARE, Figure, Goal, Row, WakeUp, goals, rows, stomp, wake_ups
@@ -63,11 +63,7 @@ def _sections(records: Records) -> Iterator[str]:
     asked = [_goal(goal) for goal in goals(records)]
     if asked:
         yield "\n".join(grid([["asked for", "wanted", "measured", "met"], *asked]))
-    errors = [
-        f"- {record.peer}, {record.scenario}, round {record.round}: {record.error}" for record in records.errors()
-    ]
-    if errors:
-        yield "\n".join(["What did not go through:", "", *errors])
+    yield failures(records, "What did not go through:")
 
 
 def _machine(records: Records) -> str:
@@ -76,8 +72,7 @@ def _machine(records: Records) -> str:
         return ""
     values = described.values
     return (
-        f"{values['processor']}, {values['cores']} cores; Linux {values['kernel']}, {values['file_system']}; Python "
-        f"{values['python']}. Deep: {values['depth']:,} messages wait. Medians of {values['rounds']} times "
+        f"{platform_of(values)} Deep: {values['depth']:,} messages wait. Medians of {values['rounds']} times "
         f"{values['pieces']} runs of {values['seconds']:g} s. {generator_share(records)}{noise(records)}"
     )
 

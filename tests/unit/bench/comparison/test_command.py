@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.bench.comparison.command import add_arguments, names_of, run_command
+from segue.bench.comparison.command import add_arguments, chosen, names_of, run_command
 from segue.bench.comparison.records import Record, Records, append_record
 from segue.bench.peers.peer import PeerError
 
@@ -69,3 +69,10 @@ def test_a_broker_that_does_not_start_is_told_in_a_line(tmp_path: Path, capsys: 
 def test_an_unknown_name_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="deep: not one of plain, ttl"):
         names_of(("plain", "ttl"))("plain,deep")
+
+
+def test_what_is_said_goes_before_what_a_quick_look_has() -> None:
+    args = argparse.Namespace(quick=True, rounds=2, depth=None)
+    assert chosen(args, {"rounds": 1, "depth": 50}) == {"rounds": 2, "depth": 50}
+    args.quick = False
+    assert chosen(args, {"rounds": 1, "depth": 50}) == {"rounds": 2}

@@ -1,4 +1,4 @@
-"""Looking at the messages of a queue without taking them: a page of those in one state, or a single one by its id.
+"""Single messages, outside of the order of their queue: looked at, a page or one by its id, and deleted.
 
 Neither costs more in a deep queue: an id is a place, and a page begins where the one before has ended.
 """
@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from segue.broker.browse import Browser
-from segue.broker.by_number import Place, read_one, whereabouts
-from segue.broker.errors import NotFoundError, UnreadableError
+from segue.broker.by_number import Place, check_gaps, read_one, take_out, whereabouts
+from segue.broker.errors import InUseError, NotFoundError, UnreadableError
 from segue.broker.publication import message_id
 from segue.broker.queue import Queue
 from segue.protocols.rest.v1.destinations import QueueNamed, existing_queue
@@ -22,10 +22,16 @@ from segue.protocols.rest.v1.message_view import MessageView, view
 from segue.protocols.rest.v1.operation import Call
 from segue.protocols.rest.v1.problems import ProblemError
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["Browsing", "MessageNamed", "MessagePage", "StoredMessage", "browse", "show_message"]
+__all__ = [
+    "Browsing",
+    "DeletedMessage",
+    "MessageNamed",
+    "MessagePage",
+    "StoredMessage",
+    "browse",
+    "delete_message",
+    "show_message",
+]
 
 _LIMIT_MAX: Final = 100
 _PAGE_BYTES: Final = 4 << 20
@@ -65,6 +71,12 @@ class StoredMessage(msgspec.Struct):
     message: MessageView
 
 
+class DeletedMessage(msgspec.Struct):
+    """A message that is no more."""
+
+    id: str
+
+
 def browse(call: Call[Browsing, None]) -> None:
     """One page."""
     queue = existing_queue(call.node, call.parameters.queue)
@@ -95,9 +107,23 @@ async def _show(call: Call[MessageNamed, None], queue: Queue, number: int) -> No
     record = await read_one(queue, number)
     found = whereabouts(queue, number)  # it may have been settled while it was read
     if record is None or found.place not in _STATES:
-        raise NotFoundError(f"no message '{call.parameters.message}': it is settled, or never was")
+        raise _gone(call.parameters.message)
     shown = view(call.parameters.message, record, found.deliveries, call.node.clock)
     call.answer(StoredMessage(_STATES[found.place], shown))
+
+
+def delete_message(call: Call[MessageNamed, None]) -> None:
+    """Delete a message that is ready; one that a consumer has is his to settle."""
+    queue = existing_queue(call.node, call.parameters.queue)
+    number = _number(queue, call.parameters.message, "message")
+    place = whereabouts(queue, number).place
+    if place in (Place.OUT, Place.LEAVING):
+        raise InUseError(f"message '{call.parameters.message}' is not ready, but {_STATES[place]}")
+    if place is not Place.READY:
+        raise _gone(call.parameters.message)
+    check_gaps(queue)
+    take_out(queue, [number])
+    call.answer_when_durable(DeletedMessage(call.parameters.message))
 
 
 async def _ready(queue: Queue, after: int, limit: int) -> list[tuple[int, bytes, int]]:
@@ -136,3 +162,7 @@ def _number(queue: Queue, text: str, parameter: str) -> int:
     if int(read[1]) != queue.log.id:
         raise NotFoundError(f"no message '{text[:50]}' in queue '{queue.name}'")
     return int(read[2])
+
+
+def _gone(given: str) -> NotFoundError:
+    return NotFoundError(f"no message '{given}': it is settled, or never was")

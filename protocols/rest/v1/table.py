@@ -205,6 +205,18 @@ OPERATIONS: Final[tuple[Operation[Any, Any], ...]] = (
         perform=messages.show_message,
     ),
     Operation(
+        "deleteMessage",
+        "DELETE",
+        "/v1/queues/{queue}/messages/{message}",
+        "Delete a message",
+        text="It has to be ready: what a consumer has is settled by its lease.",
+        parameters=messages.MessageNamed,
+        body=NoneType,
+        replies={200: Reply("It is deleted, durably.", messages.DeletedMessage)},
+        problems=("not-found", "in-use", "limit-reached"),
+        perform=messages.delete_message,
+    ),
+    Operation(
         "startJob",
         "POST",
         "/v1/jobs",

@@ -95,6 +95,36 @@ def test_a_lease_that_runs_out_gives_the_message_back(v1: V1Client, queue_name: 
     assert result["problem"]["type"] == "/problems/not-held"
 
 
+def test_messages_are_looked_at_and_deleted_by_their_ids_also_after_a_crash(
+    broker: BrokerProcess, connect: Connect
+) -> None:
+    v1 = V1Client(connect())
+    ids = v1.publish("seen", "a", "b", "c", "d")
+    v1.take("seen")
+    assert v1.said("DELETE", f"queues/seen/messages/{ids[0]}", status=409)["type"] == "/problems/in-use"
+    assert v1.said("DELETE", f"queues/seen/messages/{ids[2]}") == {"id": ids[2]}
+    assert v1.said("GET", f"queues/seen/messages/{ids[0]}")["state"] == "in_flight"
+    broker.kill()
+    broker.start()
+    v1 = V1Client(connect())
+    first = v1.said("GET", "queues/seen/messages?limit=2")
+    assert [message["id"] for message in first["messages"]] == ids[:2]
+    last = v1.said("GET", f"queues/seen/messages?limit=2&after={first['next']}")
+    assert ([message["id"] for message in last["messages"]], last["next"]) == (ids[3:], None)
+
+
+def test_messages_are_moved_by_a_job_that_is_watched(v1: V1Client, queue_name: str) -> None:
+    v1.publish(queue_name, "a", "b")
+    job = v1.said("POST", "jobs", {"kind": "move", "queue": queue_name, "to": f"{queue_name}.to"}, status=202)
+    while job["state"] == "running":
+        job = v1.said("GET", f"jobs/{job['job']}")
+    assert (job["state"], job["passed_on"]) == ("done", 2)
+    assert v1.said("DELETE", f"jobs/{job['job']}") == job
+    assert [lease["message"]["body"] for lease in v1.take(f"{queue_name}.to", 10)] == ["a", "b"]
+    wrong = v1.said("POST", "jobs", {"kind": "redrive", "queue": queue_name, "filter": "a ="}, status=400)
+    assert (wrong["type"], wrong["pointer"]) == ("/problems/bad-selector", "/filter")
+
+
 def test_publishers_that_are_held_come_again_later(broker_factory: BrokerFactory) -> None:
     broker = broker_factory(settings={"storage.disk_free_bytes_min": 1 << 40})
     v1 = V1Client(broker.http_client())

@@ -71,3 +71,31 @@ async def test_a_message_is_found_by_its_id_in_the_state_that_it_is_in(world: V1
 async def test_what_is_no_message_of_the_queue_is_not_found(world: V1World, message: str, status: int) -> None:
     world.publish(world.node.declare_queue("q"), "a")
     assert (await look(world, f"{MESSAGES}/{message}")).status == status
+
+
+def test_a_message_is_deleted_by_its_id_wherever_it_stands(world: V1World) -> None:
+    queue = world.node.declare_queue("q")
+    world.publish(queue, "a", "b", "c")
+    deleted = world.ask("DELETE", f"{MESSAGES}/1-2")
+    assert (deleted.status, deleted.body) == (200, {"id": "1-2"})
+    assert world.ask("DELETE", f"{MESSAGES}/1-2").status == 404
+    assert world.consume(queue)[0].bodies() == ["a", "c"]
+
+
+def test_a_message_that_a_consumer_has_is_not_deleted_but_one_that_came_back_is(world: V1World) -> None:
+    queue = world.node.declare_queue("q")
+    world.publish(queue, "a")
+    _, subscription = world.consume(queue)
+    refused = world.ask("DELETE", f"{MESSAGES}/1-1")
+    assert (refused.status, refused.body["type"]) == (409, "/problems/in-use")
+    world.node.sessions[subscription.consumer.session_id].close()
+    world.settle_down()
+    assert world.ask("DELETE", f"{MESSAGES}/1-1").status == 200
+    assert queue.statistics().ready == 0
+
+
+@pytest.mark.parametrize(("message", "status"), [("1-9", 404), ("2-1", 404), ("1", 400)])
+def test_what_is_no_message_of_the_queue_is_not_deleted(world: V1World, message: str, status: int) -> None:
+    world.publish(world.node.declare_queue("q"), "a")
+    assert world.ask("DELETE", f"{MESSAGES}/{message}").status == status
+    assert world.node.queues["q"].statistics().ready == 1

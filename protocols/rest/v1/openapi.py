@@ -23,6 +23,7 @@ _ANY_REQUEST: Final = (
     "bad-target",
     "body-too-large",
     "content-encoding",
+    "foreign-origin",
     "internal-error",
     "invalid-body",
     "invalid-parameter",

@@ -57,6 +57,7 @@ PROBLEMS: Final[Mapping[str, ProblemKind]] = {
     "body-too-large": ProblemKind(413, "The body is too large"),
     "conflict": ProblemKind(409, "It is there already, and is not the same"),
     "content-encoding": ProblemKind(415, "The body has a Content-Encoding"),
+    "foreign-origin": ProblemKind(403, "A page of another site has asked"),
     "in-use": ProblemKind(409, "It is in use"),
     "incomplete-body": ProblemKind(400, "The connection ended before the body did"),
     "internal-error": ProblemKind(500, "An error in Segue"),

@@ -21,8 +21,8 @@ _NEAR: Final = 96
 """So many buckets of one width are ahead of now, at most: a bucket is moved down half its width before its time, and
 what comes for it later than that goes where its messages go."""
 _READ_AHEAD_MS: Final = 2500
-"""The narrowest buckets are read so long before their time: a read from disk takes some milliseconds, but one or two
-seconds while a checkpoint writes what it would read. What is to come soon is read before a checkpoint has moved it."""
+"""The narrowest buckets are read so long before their time: a read from disk takes some milliseconds, but a tenth of a
+second and more on a busy machine while a checkpoint writes. What is to come soon is read before one has moved it."""
 _READ_BYTES_MAX: Final = 1 << 20
 _GAPS_MAX: Final = 250_000
 """Cancelled messages among others, in one bucket: 4 MiB."""

@@ -1,7 +1,7 @@
-"""The queues and topics that requests name in their paths.
+"""The queues and topics that requests name in their paths and bodies.
 
-There a slash in a name is `~1` and a tilde `~0`, as in JSON pointers: what `%2F` means in a path, proxies and servers
-don't agree about, and the server takes none.
+In a path a slash in a name is `~1` and a tilde `~0`, as in JSON pointers: what `%2F` means in a path, proxies and
+servers don't agree about, and the server takes none. In a body a name stands as it is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,16 @@ from segue.protocols.rest.v1.problems import ProblemError
 if TYPE_CHECKING:
     from segue.broker.node import Node
 
-__all__ = ["QueueName", "QueueNamed", "TopicName", "TopicNamed", "existing_queue", "queue_name", "topic_name"]
+__all__ = [
+    "QueueName",
+    "QueueNamed",
+    "TopicName",
+    "TopicNamed",
+    "existing_queue",
+    "queue_called",
+    "queue_name",
+    "topic_name",
+]
 
 QueueName = Annotated[
     str, Meta(min_length=1, description="The name of a queue; `~1` stands for a slash in it, `~0` for a tilde.")
@@ -49,7 +58,12 @@ def existing_queue(node: Node, given: str) -> Queue:
         NotFoundError: there is none.
         InUseError: it belongs to a connection.
     """
-    queue = node.existing_queue(normal(_unescape(given)))
+    return queue_called(node, _unescape(given))
+
+
+def queue_called(node: Node, name: str) -> Queue:
+    """The queue of a name that a body says, as it is. Raises as `existing_queue`."""
+    queue = node.existing_queue(normal(name))
     if queue.exclusive:
         raise InUseError(f"queue '{queue.name}' belongs to a connection")
     return queue

@@ -6,17 +6,21 @@ To purge a queue takes one step, whatever its depth: that is no job.
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 import trio
 from msgspec import Meta
 
 from segue.broker.jobs import Job, JobKind, JobOrder
+from segue.broker.names import InvalidNameError, check_queue_name, normal
 from segue.broker.selector import SelectorError, load_parser
-from segue.protocols.rest.v1.destinations import QueueNamed, existing_queue, queue_name
+from segue.protocols.rest.v1.destinations import QueueNamed, existing_queue, queue_called
 from segue.protocols.rest.v1.operation import Call, NoParameters
 from segue.protocols.rest.v1.problems import ProblemError
+
+if TYPE_CHECKING:
+    from segue.broker.node import Node
 
 __all__ = [
     "JobList",
@@ -98,8 +102,8 @@ def start_job(call: Call[NoParameters, JobWish]) -> None:
     wish, node = call.body, call.node
     if not wish.to and wish.kind != "redrive":
         raise ProblemError("invalid-body", f"To {wish.kind} messages needs 'to'", pointer="/to")
-    to = queue_name(node, wish.to) if wish.to else ""
-    queue = existing_queue(node, wish.queue).name
+    to = _taker(node, wish.to) if wish.to else ""
+    queue = queue_called(node, wish.queue).name
     order = JobOrder(JobKind(wish.kind), queue, to, wish.filter.strip(), wish.rate, wish.max, wish.dry_run)
     if order.filter:
         call.exchange.start(partial(_start_with_filter, call, order))
@@ -111,6 +115,15 @@ async def _start_with_filter(call: Call[NoParameters, JobWish], order: JobOrder)
     # The first selector of all loads its parser: a tenth of a second, which is not to be one of the event loop.
     await trio.to_thread.run_sync(load_parser)
     _start(call, order)
+
+
+def _taker(node: Node, said: str) -> str:
+    """The name of a queue that is there, whatever it is called, or of one that can be made."""
+    name = normal(said)
+    try:
+        return name if name in node.queues else check_queue_name(said)
+    except InvalidNameError as failure:
+        raise ProblemError("invalid-body", f"No queue can be called so: {failure.reason}", pointer="/to") from None
 
 
 def _start(call: Call[NoParameters, JobWish], order: JobOrder) -> None:

@@ -74,3 +74,17 @@ def test_a_purge_leaves_what_is_with_consumers(world: V1World) -> None:
     world.consume(queue, prefetch=1)
     assert world.ask("POST", "/v1/queues/q/purge").body == {"messages": 2}
     assert queue.statistics().in_flight == 1
+
+
+def test_names_in_a_body_stand_as_they_are(world: V1World) -> None:
+    world.publish(world.node.declare_queue("a/b"), "1")
+    world.publish(world.node.declare_queue("a~1b"), "1", "2")
+    for name in ("a/b", "a~1b"):
+        job = world.ask("POST", "/v1/jobs", {"kind": "move", "queue": name, "to": "c/d"}).body
+        assert (job["queue"], job["to"]) == (name, "c/d")
+
+
+def test_what_is_no_name_of_a_queue_is_told_with_its_place(world: V1World) -> None:
+    world.node.declare_queue("q")
+    refused = world.ask("POST", "/v1/jobs", {"kind": "move", "queue": "q", "to": "c*"})
+    assert (refused.status, refused.body["type"], refused.body["pointer"]) == (400, "/problems/invalid-body", "/to")

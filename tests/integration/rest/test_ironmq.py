@@ -119,6 +119,7 @@ def test_a_touched_reservation_has_another_id(iron: IronClient, queue_name: str)
     touched = iron.said("POST", f"{path}/touch", {"reservation_id": message["reservation_id"], "timeout": 120})
     assert touched["msg"] == "Touched"
     assert touched["reservation_id"] != message["reservation_id"]
+    assert iron.said("GET", path)["message"]["reserved_count"] == 1
     assert iron.said("DELETE", path, {"reservation_id": message["reservation_id"]}, 403)
     assert iron.said("DELETE", path, {"reservation_id": touched["reservation_id"]}) == {"msg": "Deleted"}
 

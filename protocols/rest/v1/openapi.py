@@ -12,12 +12,11 @@ from typing import Any, Final
 import msgspec
 
 from segue import broker
-from segue.protocols.rest.v1.operation import HEADER_PARAMETERS, OCTETS, Operation, Reply
+from segue.protocols.rest.v1.operation import HEADER_PARAMETERS, NDJSON, OCTETS, Operation, Reply
 from segue.protocols.rest.v1.problems import PROBLEM_JSON, PROBLEMS, RETRY_STATUSES, Problem
 
 __all__ = ["describe", "problems_of"]
 
-_JSON: Final = "application/json"
 _REFERENCE: Final = "#/components/schemas/{name}"
 _ANY_REQUEST: Final = (
     "bad-target",
@@ -81,9 +80,9 @@ def _operation(operation: Operation[Any, Any]) -> _Json:
     }
     if operation.text:
         described["description"] = operation.text
-    if operation.content_type == OCTETS:
-        # OpenAPI 3.1: what is no text has a media type, and no schema.
-        described["requestBody"] = {"required": False, "content": {OCTETS: {}}}
+    if operation.content_type in (OCTETS, NDJSON):
+        # OpenAPI 3.1: what is no text has a media type, and no schema; for a sequence of values it has no words.
+        described["requestBody"] = {"required": False, "content": {operation.content_type: {}}}
     elif operation.body is not NoneType:
         content = {operation.content_type: {"schema": _schema(operation.body)}}
         described["requestBody"] = {"required": operation.needs_body, "content": content}
@@ -116,7 +115,7 @@ def _response(reply: Reply) -> _Json:
     if reply.headers:
         described["headers"] = {name: _header(text) for name, text in reply.headers.items()}
     if reply.type is not None:
-        described["content"] = {_JSON: {"schema": _schema(reply.type)}}
+        described["content"] = {reply.content_type: {"schema": _schema(reply.type)}}
     return described
 
 

@@ -21,10 +21,12 @@ from segue.protocols.rest.v1.problems import ProblemError
 if TYPE_CHECKING:
     from segue.broker.node import Node
 
-__all__ = ["HEADER_PARAMETERS", "JSON", "MERGE_PATCH", "OCTETS", "Call", "NoParameters", "Operation", "Reply"]
+__all__ = ["HEADER_PARAMETERS", "JSON", "MERGE_PATCH", "NDJSON", "OCTETS", "Call", "NoParameters", "Operation", "Reply"]
 
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
+NDJSON: Final = "application/x-ndjson"
+"""A JSON value a line; taken in pieces, by the operation itself."""
 OCTETS: Final = "*/*"
 """The body is taken as it is, whatever it is said to be."""
 HEADER_PARAMETERS: Final = {"if_match": "If-Match", "idempotency_key": "Idempotency-Key"}
@@ -48,11 +50,13 @@ class Reply(NamedTuple):
         text: in a sentence.
         type: of the body; None for an empty one.
         headers: name and meaning of those that matter.
+        content_type: of the body; of `NDJSON` the type is that of a line.
     """
 
     text: str
     type: Any = None
     headers: Mapping[str, str] = {}
+    content_type: str = JSON
 
 
 class Call(Generic[_P, _B]):
@@ -159,7 +163,7 @@ class Operation(Generic[_P, _B]):
         """The body; None where the operation has none. Octets are left to `perform`."""
         request = exchange.request
         if self._decoder is None:
-            if self.content_type != OCTETS and request.body:
+            if self.content_type not in (OCTETS, NDJSON) and request.body:
                 raise BodyError("invalid-body", "There is nothing to be said in a body here")
             return cast("_B", None)
         given = request.headers.get("content-type", "")

@@ -33,6 +33,7 @@ __all__ = [
     "QueuePublishing",
     "RawPublishing",
     "RawTopicPublishing",
+    "into_queue",
     "publish",
     "publish_raw",
     "publish_raw_to_topic",
@@ -94,7 +95,7 @@ def publish(call: Call[QueuePublishing, Publication]) -> None:
     name = queue_name(node, call.parameters.queue)
     messages = MessageReader(f"/queue/{name}").read_all(call.body.messages, call.parameters.idempotency_key)
     _publish(
-        call.exchange, partial(_into_queue, node, name, messages), lambda done: call.answer(Published(done), _CREATED)
+        call.exchange, partial(into_queue, node, name, messages), lambda done: call.answer(Published(done), _CREATED)
     )
 
 
@@ -103,7 +104,7 @@ def publish_raw(call: Call[RawPublishing, None]) -> None:
     node, parameters = call.node, call.parameters
     name = queue_name(node, parameters.queue)
     message = _raw_message(call.exchange, f"/queue/{name}", parameters, parameters.idempotency_key)
-    _publish(call.exchange, partial(_into_queue, node, name, [message]), lambda done: call.answer(done[0], _CREATED))
+    _publish(call.exchange, partial(into_queue, node, name, [message]), lambda done: call.answer(done[0], _CREATED))
 
 
 def publish_to(call: Call[TopicNamed, Publication]) -> None:
@@ -143,7 +144,8 @@ async def _publish_later(
     _publish(exchange, accept, answer)
 
 
-def _into_queue(node: Node, name: str, messages: Sequence[NewMessage]) -> list[PublishedMessage]:
+def into_queue(node: Node, name: str, messages: Sequence[NewMessage]) -> list[PublishedMessage]:
+    """Accept messages for a queue. Raises as `publish_to_queue`."""
     accepted = publish_to_queue(node, name, messages)
     queue = node.queues[name]
     return [

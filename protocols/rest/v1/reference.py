@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from segue.protocols.rest.v1.openapi import problems_of
-from segue.protocols.rest.v1.operation import HEADER_PARAMETERS, OCTETS, Operation
+from segue.protocols.rest.v1.operation import HEADER_PARAMETERS, NDJSON, OCTETS, Operation
 from segue.protocols.rest.v1.problems import PROBLEMS
 from segue.protocols.rest.v1.table import OPERATIONS
 
@@ -86,6 +86,8 @@ def _parameters(operation: Operation[Any, Any]) -> Iterator[str]:
 def _members(operation: Operation[Any, Any]) -> Iterator[str]:
     if operation.content_type == OCTETS:
         yield "| body | | octets of any type |\n"
+    elif operation.content_type == NDJSON:
+        yield "| body | | lines of JSON, each of them a message |\n"
     elif operation.body is not NoneType:
         for name, schema, defined in _described(operation.body):
             yield _row("body", name, schema)

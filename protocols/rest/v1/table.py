@@ -10,10 +10,10 @@ import msgspec
 
 from segue.protocols.http import Exchange, Route, Routes
 from segue.protocols.http.credentials import Credentials
-from segue.protocols.rest.v1 import index, jobs, leases, messages, publishing, queues
+from segue.protocols.rest.v1 import index, jobs, leases, messages, publishing, publishing_stream, queues
 from segue.protocols.rest.v1.destinations import QueueNamed, TopicNamed
 from segue.protocols.rest.v1.openapi import describe
-from segue.protocols.rest.v1.operation import MERGE_PATCH, OCTETS, NoParameters, Operation, Reply
+from segue.protocols.rest.v1.operation import MERGE_PATCH, NDJSON, OCTETS, NoParameters, Operation, Reply
 from segue.protocols.rest.v1.problems import render_problem
 from segue.protocols.rest.v1.queue_options import QueueChanges, QueueDeclaration
 
@@ -120,6 +120,22 @@ OPERATIONS: Final[tuple[Operation[Any, Any], ...]] = (
         replies={201: Reply("It is on disk.", publishing.PublishedMessage)},
         problems=("limit-reached", "publishers-held"),
         perform=publishing.publish_raw,
+    ),
+    Operation(
+        "publishStream",
+        "POST",
+        "/v1/queues/{queue}/messages/stream",
+        "Publish messages, one a line, without an end",
+        text="Each line is a message as in a batch. What has come is published in chunks, and told of line by line "
+        "when it is on disk. A line has a MiB at most. One that is wrong ends the answer with `line` and `problem`: "
+        "what was told of before is published, and nothing else.",
+        parameters=QueueNamed,
+        body=NoneType,
+        content_type=NDJSON,
+        replies={
+            200: Reply("A line about each message.", publishing_stream.StreamedMessage, content_type=NDJSON),
+        },
+        perform=publishing_stream.publish_stream,
     ),
     Operation(
         "publishToTopic",
@@ -269,7 +285,8 @@ def mount(node: Node, routes: Routes) -> None:
     credentials = Credentials(node)
     for operation in OPERATIONS:
         handler = credentials.guarded(operation.handle)
-        routes.add(Route(operation.method, operation.path, handler, render_problem))
+        in_pieces = operation.content_type == NDJSON
+        routes.add(Route(operation.method, operation.path, handler, render_problem, body_in_pieces=in_pieces))
     routes.add(Route("GET", index.OPENAPI_PATH, _show_description, render_problem))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import struct
 
 from tests.helpers.broker_process import BrokerFactory, BrokerProcess
-from tests.helpers.v1_client import V1Client
+from tests.helpers.http_client import request
+from tests.helpers.v1_client import GUEST, V1Client
 from tests.integration.rest.conftest import Connect
 
 
@@ -146,3 +148,18 @@ def reset(client: V1Client) -> None:
     """Close the connection without a good-bye, as a machine that fails does."""
     client.client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.client.close()
+
+
+def test_a_stream_is_told_of_while_it_goes_on(connect: Connect, queue_name: str) -> None:
+    client = connect()
+    head = ("Transfer-Encoding: chunked", "Content-Type: application/x-ndjson", GUEST)
+    client.send(request(f"/v1/queues/{queue_name}/messages/stream", *head, method="POST"))
+    response = http.client.HTTPResponse(client, method="POST")  # type: ignore[arg-type]
+    for number in range(1, 4):
+        line = b'{"body": "%d"}\n' % number
+        client.send(b"%x\r\n%s\r\n" % (len(line), line))
+        if number == 1:
+            response.begin()
+        assert json.loads(response.readline())["id"].endswith(f"-{number}")
+    client.send(b"0\r\n\r\n")
+    assert response.read() == b""

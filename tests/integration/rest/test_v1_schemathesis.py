@@ -31,7 +31,7 @@ def test_schemathesis_finds_nothing(broker: BrokerProcess, tmp_path: Path) -> No
     options = {
         "--auth": "guest:guest",
         "--phases": "coverage,fuzzing",
-        "--max-examples": "5",
+        "--max-examples": "2",
         "--seed": "1",
         # There are rules that JSON Schema can't say: what a name may be, of which members there may be one.
         "--exclude-checks": "positive_data_acceptance",

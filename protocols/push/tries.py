@@ -110,8 +110,8 @@ class TriesOfSubscriber:
         return self.status in (Status.DELETED, Status.ERROR)
 
     def retries_remaining(self, retries: int) -> int:
-        """How often it may be pushed again, when it may be `retries` times."""
-        return max(0, retries - max(0, self.tries - 1))
+        """What clients are told is left of `retries`: IronMQ's own example counts the first push, too (3, 1 try: 2)."""
+        return max(0, retries - self.tries)
 
     def turn(self, event: Event) -> None:
         """Something has happened."""

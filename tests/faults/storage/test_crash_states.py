@@ -42,6 +42,10 @@ LIFE = [
     Operation("append_many", 0, 5, seed=4),
     Operation("drop_log", 0),
     Operation("wait"),
+    # A checkpoint that drops a queue, and then a clean stop.
+    Operation("checkpoint"),
+    Operation("append", 0, seed=2),
+    Operation("wait"),
     Operation("stop"),
     Operation("append", 0, seed=1),
     Operation("wait"),

@@ -18,7 +18,7 @@ from segue.bench.http.report import BEGIN, END, as_json, render
 
 __all__ = ["main"]
 
-_QUICK: dict[str, Any] = {"pieces": 1, "seconds": 0.3, "depth": 50_000}
+_QUICK: dict[str, Any] = {"pieces": 1, "seconds": 0.3, "depth": 50_000, "rest_seconds": 0.0}
 _NAMES = tuple(case.name for case in CASES)
 
 

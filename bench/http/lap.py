@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -30,6 +31,8 @@ class Extent:
         pieces: how often each load is put on at each depth: the report shows medians.
         seconds: of each.
         depth: messages that wait when it is deep.
+        rest_seconds: after a queue was filled, for the checkpoint that brings all of it to its segments: that is what
+            filling costs, and not what is measured next.
         cases: names of what is measured; None for all that are there.
     """
 
@@ -37,6 +40,7 @@ class Extent:
     pieces: int = 3
     seconds: float = 0.8
     depth: int = 1_000_000
+    rest_seconds: float = 35.0
     cases: frozenset[str] | None = None
 
     def has(self, case: Case) -> bool:
@@ -61,6 +65,7 @@ def run_lap(arena: Arena, case: Case, extent: Extent) -> None:
             lap.measure_stomp()
     if case.deep:
         lap.fill()
+        time.sleep(extent.rest_seconds)
         for _ in range(extent.pieces):
             lap.measure("deep")
         lap.drain()

@@ -26,7 +26,7 @@ def test_all_loads_go_through_and_each_message_comes_once(case: Case, tmp_path: 
     arena = Arena(broker, 1, records.append, case.name)
     try:
         arena.begin()
-        run_lap(arena, case, Extent(pieces=1, seconds=0.02, depth=1000))
+        run_lap(arena, case, Extent(pieces=1, seconds=0.02, depth=1000, rest_seconds=0.0))
     finally:
         arena.end()
     assert [f"{record.scenario}: {record.error}" for record in records if record.error] == []

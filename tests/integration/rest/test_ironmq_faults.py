@@ -32,7 +32,8 @@ def test_long_polls_that_their_clients_have_left_swallow_nothing(
         client.close()
     ids = iron.post(queue_name, "a", "b")
     found = iron.reserve(queue_name, wait=20) + iron.reserve(queue_name, wait=20)
-    assert [message["id"] for message in found] == ids
+    # One that was given to a client whose end had not been seen yet comes back when the connection shows it.
+    assert sorted(message["id"] for message in found) == ids
 
 
 def test_one_who_waits_is_answered_when_a_message_comes(connect: Connect, iron: IronClient, queue_name: str) -> None:

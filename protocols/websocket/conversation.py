@@ -175,8 +175,9 @@ class WebSocketConversation:
                 end = end or self._take_control(event)
             else:
                 end = end or event
-        if data and not self.finished:
-            self._carried.receive(b"".join(data))
+        octets = b"".join(data)  # a message may be empty, and no octets at all are the end of input
+        if octets and not self.finished:
+            self._carried.receive(octets)
         if isinstance(end, Violation):
             self._refuse(end)
         elif end is not None:

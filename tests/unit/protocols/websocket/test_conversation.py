@@ -100,6 +100,13 @@ def test_what_a_read_brings_goes_on_in_one_call(world: WebSocketWorld) -> None:
     assert world.carried.reads == [b"abc", b"de"]
 
 
+def test_an_empty_message_is_not_the_end_of_what_the_peer_has_to_say(world: WebSocketWorld) -> None:
+    world.hear(client_frame(0x82, b""))
+    world.hear(client_frame(0x02, b""), client_frame(0x80, b""))
+    world.hear(client_frame(0x82, b"a"))
+    assert world.carried.reads == [b"a"]
+
+
 def test_each_frame_is_a_message_and_all_leave_together(world: WebSocketWorld) -> None:
     world.say(b"a", b"\xff", b"\n")
     assert world.heard() == [TextMessage("a"), BytesMessage(b"\xff"), TextMessage("\n")]

@@ -113,8 +113,10 @@ def test_an_error_is_encoded_for_the_version_of_its_connection(connect: Connect,
 def test_an_error_is_one_line_in_the_log(connect: Connect, broker: BrokerProcess) -> None:
     before = broker.log
     client = connect()
+    port = client.socket.getsockname()[1]
     client.send_frame("FETCH-THIS-LINE")
     client.expect_error()
     connect().disconnect()
+    broker.wait_for_log(rf"peer=\S+:{port}\b")  # it comes by another way than the answer
     added = broker.log[len(before) :]
     assert len([line for line in added.splitlines() if "bad-command" in line or "FETCH-THIS-LINE" in line]) == 1, added

@@ -15,7 +15,15 @@ from segue.broker.schedule.listing import Found as Scheduled
 from segue.broker.schedule.listing import Listing
 from segue.protocols.http import Exchange, HttpError
 from segue.protocols.rest.ironmq.answers import answer_json, answer_when_durable, refuse_while_held
-from segue.protocols.rest.ironmq.lookup import Named, held, look_for, message_not_found, placed, record_of
+from segue.protocols.rest.ironmq.lookup import (
+    Named,
+    held,
+    look_for,
+    message_not_found,
+    placed,
+    record_of,
+    reserved,
+)
 from segue.protocols.rest.ironmq.message import show_message
 from segue.protocols.rest.ironmq.naming import existing_queue, named_queue
 from segue.protocols.rest.ironmq.posting import NewMessage, post
@@ -160,12 +168,22 @@ async def _find_and_delete(exchange: Exchange, wanted: list[_One]) -> None:
     elsewhere = {}
     for one in wanted:
         if _named(exchange, queue, one) is None:
-            elsewhere[one.id] = await look_for(exchange.node, queue, one.id)
+            elsewhere[one.id] = _unreserved(await look_for(exchange.node, queue, one.id))
     # While some were looked for, others may have gone.
     found = [elsewhere.get(one.id) or _named(exchange, queue, one) for one in wanted]
-    if None in found:
+    if None in found or not all(_is_ready(queue, place) for place in elsewhere.values()):
         raise message_not_found()
     _remove(exchange, queue, [one for one in found if one is not None])
+
+
+def _unreserved(place: Named) -> int | Scheduled:
+    if isinstance(place, (int, Scheduled)):
+        return place
+    raise reserved()
+
+
+def _is_ready(queue: Queue, place: int | Scheduled) -> bool:
+    return isinstance(place, Scheduled) or whereabouts(queue, place).place is Place.READY
 
 
 def _named(exchange: Exchange, queue: Queue, one: _One) -> Named | None:
@@ -182,8 +200,6 @@ def _remove(exchange: Exchange, queue: Queue, found: list[Named]) -> None:
     leases = [one for one in found if not isinstance(one, (int, Scheduled))]
     if numbers:
         check_gaps(queue)
-    if any(whereabouts(queue, number).place is not Place.READY for number in numbers):
-        raise message_not_found()
     for one in scheduled:
         node.schedule.cancel(one)
     take_out(queue, numbers)

@@ -167,6 +167,11 @@ def test_a_dead_letter_keeps_id_body_and_count(iron: IronClient, queue_name: str
     (letter,) = iron.peek(dead)
     assert letter == {"id": message_id, "body": "poison", "reserved_count": 2}
     assert iron.said("GET", f"queues/{dead}/messages/{message_id}")["message"] == letter
+    (held,) = iron.reserve(dead)
+    assert held["reserved_count"] == 3
+    assert iron.said("DELETE", f"queues/{dead}/messages/{message_id}", None, 403)["msg"]
+    held = {"reservation_id": held["reservation_id"]}
+    iron.said("POST", f"queues/{dead}/messages/{message_id}/release", held)
     assert iron.said("DELETE", f"queues/{dead}/messages/{message_id}") == {"msg": "Deleted"}
     assert iron.size(dead) == 0
 
